@@ -1,0 +1,1 @@
+"""Quadrupel: a rule-driven targeted notification service."""

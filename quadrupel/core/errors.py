@@ -1,0 +1,84 @@
+"""Every error Quadrupel raises on purpose, in one tree.
+
+QuadrupelError
+├── InputRefused              one input is wrong: dead-letter it, or answer 4xx; never retried
+│   └── EventRefused          an event breaks CloudEvents, a limit, or a declared type
+├── DeclarationRefused        rule scripts or the profile declaration are wrong: a list of problems
+├── SettingRefused            a setting is missing or wrong: names it
+├── NotFound                  what an operator or a client named does not exist
+├── Conflict                  what was asked contradicts the present state
+│   └── ConcurrentWrite       another worker wrote first: read again and retry
+├── TopicRefused              a topic is missing or has another number of partitions
+├── AssignmentLost            the consumer no longer owns what it polled: drop the batch
+└── Unavailable               infrastructure failed: stop, back off, retry; nothing is lost
+    ├── BusUnavailable
+    ├── DatabaseUnavailable
+    └── ChannelUnavailable
+
+A message says what happened, to what, and what to do.
+"""
+
+
+class QuadrupelError(Exception):
+    """The root of everything Quadrupel raises on purpose."""
+
+
+class InputRefused(QuadrupelError):
+    """One input is wrong and will stay wrong.
+
+    `reason` is a stable lower-case word group (`wrong-type`), fit for a metric label;
+    `detail` is a sentence for a person.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class EventRefused(InputRefused):
+    """An event breaks CloudEvents 1.0, one of our limits, or the declared type of an attribute."""
+
+
+class DeclarationRefused(QuadrupelError):
+    """Rule scripts or the profile declaration are wrong; the text lists every problem found."""
+
+
+class SettingRefused(QuadrupelError):
+    """A setting is missing or wrong; the text names it."""
+
+
+class NotFound(QuadrupelError):
+    """What was named does not exist."""
+
+
+class Conflict(QuadrupelError):
+    """What was asked contradicts the present state."""
+
+
+class ConcurrentWrite(Conflict):
+    """Another worker changed the same rows first; read them again and retry the batch."""
+
+
+class TopicRefused(QuadrupelError):
+    """A topic is missing or has a different number of partitions than the settings say."""
+
+
+class AssignmentLost(QuadrupelError):
+    """The consumer no longer owns the partitions it polled; their new owner redelivers the batch."""
+
+
+class Unavailable(QuadrupelError):
+    """Infrastructure failed; nothing was acknowledged, so stop, back off and retry."""
+
+
+class BusUnavailable(Unavailable):
+    """The bus did not take or give messages."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database did not answer."""
+
+
+class ChannelUnavailable(Unavailable):
+    """A channel (mail server, webhook) did not answer or asked us to come back later."""
