@@ -1,0 +1,55 @@
+# The README's two commands are `make demo` and `make test`; `make help` lists the rest.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/run.installed: requirements/run.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing Quadrupel into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.installed: requirements/dev.txt $(VENV)/run.installed
+	@echo "installing the development tools into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: install dev
+install: $(VENV)/run.installed ## Install Quadrupel into its own virtual environment
+dev: $(VENV)/dev.installed ## ... and what tests and checks need
+
+.PHONY: demo
+demo: install ## Watch the driving-licence story happen (ARGS=--once ends by itself)
+	@$(BIN)/quadrupel demo $(ARGS)
+
+.PHONY: kafka
+kafka: install ## Run a real Apache Kafka broker on a free port until Ctrl-C
+	@$(BIN)/python scripts/kafka.py $(ARGS)
+
+.PHONY: test
+test: dev ## Run every test (ARGS are pytest's)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: format check lock
+format: dev ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+check: dev ## What CI runs: format, lint, types, imports, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+lock: dev ## Lock the dependencies again after a change of pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt

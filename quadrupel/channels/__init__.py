@@ -1,0 +1,1 @@
+"""Channels hand messages over: e-mail, webhook."""

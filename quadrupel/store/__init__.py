@@ -1,0 +1,1 @@
+"""Postgres: one module per noun, every statement that touches a table."""
