@@ -1,0 +1,48 @@
+"""What a rule set says of one user on one day, and what of it travels to publish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """A rule's answer: match, no match, unknown (an input is missing), or error."""
+
+    MATCH = "match"
+    NO_MATCH = "no_match"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMatch:
+    """A rule that holds for the user.
+
+    `once_per` is the text form of the attribute that names the episode, None where the match
+    itself is the episode. `values` are the attribute values the rule's texts show, in the text
+    forms of `quadrupel.core.values`.
+    """
+
+    rule: str
+    once_per: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All verdicts of one user on one day.
+
+    Its place in the order of evaluations is (`profile_version`, `as_of`, `evaluated_at`).
+    `matches` are in the order of rule ids; `unknown` and `errors` are rule ids; every other rule
+    of the set does not match. `rule_set` is the hash of the rules that were asked.
+    """
+
+    user_id: str
+    profile_version: int
+    as_of: date
+    evaluated_at: datetime
+    rule_set: str
+    matches: tuple[RuleMatch, ...]
+    unknown: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
