@@ -4,9 +4,10 @@ A declaration is data (`rules/profile.py`, read by `quadrupel.rules.declaration`
 what a declaration may contain. How a feed changes a value is in `quadrupel.core.profiles`.
 """
 
+import dataclasses
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -81,7 +82,7 @@ class Feed:
     operation: Operation
     event: str
     field: str | None = None
-    where: Mapping[str, Scalar] = field(default_factory=dict)
+    where: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
     key: str | None = None
     value: Scalar | None = None
 

@@ -65,11 +65,11 @@ class TopicRefused(QuadrupelError):
 
 
 class AssignmentLost(QuadrupelError):
-    """The consumer no longer owns the partitions it polled; their new owner redelivers the batch."""
+    """The consumer lost partitions it had polled; their new owner redelivers the batch."""
 
 
 class Unavailable(QuadrupelError):
-    """Infrastructure failed; nothing was acknowledged, so stop, back off and retry."""
+    """Infrastructure failed; nothing was acknowledged: stop, back off, retry."""
 
 
 class BusUnavailable(Unavailable):

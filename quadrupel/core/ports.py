@@ -47,9 +47,9 @@ class Producer(Protocol):
     """Writes to the bus. Not safe for use by several threads at once."""
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Return when every message is durable on the bus; raise BusUnavailable when one may not be.
+        """Return when every message is durable on the bus.
 
-        After an error some of the messages may be on the bus: publishing all of them again is
+        Raises BusUnavailable when one may not be. After an error some of the messages may be on the bus: publishing all of them again is
         correct, since every reader is idempotent. Memory is bounded whatever the length.
         """
 
@@ -114,7 +114,7 @@ class Bus(Protocol):
         """Open a new producer."""
 
     def consumer(self, topic: str, group: str) -> Consumer:
-        """Open a new member of the group; starts at the group's last commit, at first at the start."""
+        """Open a new member of the group; it starts at the group's last commit, or at the start."""
 
     def admin(self) -> Admin:
         """Look after topics through this."""
