@@ -49,8 +49,9 @@ class Producer(Protocol):
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Return when every message is durable on the bus.
 
-        Raises BusUnavailable when one may not be. After an error some of the messages may be on the bus: publishing all of them again is
-        correct, since every reader is idempotent. Memory is bounded whatever the length.
+        Raises BusUnavailable when one may not be. After an error some of the messages may be on
+        the bus: publishing all of them again is correct, since every reader is idempotent. Memory
+        is bounded whatever the length.
         """
 
     def close(self) -> None:

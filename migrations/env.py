@@ -1,0 +1,25 @@
+"""Runs migrations on a plain connection, under a lock, waiting for no table longer than 5 s."""
+
+import psycopg
+import sqlalchemy as sa
+from alembic import context
+
+from quadrupel.store.tables import metadata
+
+MIGRATION_LOCK = 0x7175_6164  # "quad"
+
+
+def run() -> None:
+    url = context.config.attributes["url"]
+    engine = sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool
+    )
+    with engine.begin() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        connection.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
+        context.configure(connection=connection, target_metadata=metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

@@ -1,0 +1,144 @@
+"""Settings: read once from the environment (`QUADRUPEL_...`), failing with the name of the key.
+
+Every setting has a field here with its meaning; `docs/reference/settings.md` is written from it.
+"""
+
+import zoneinfo
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quadrupel.core.errors import SettingRefused
+
+
+def _time_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is not a time zone of the IANA database") from error
+    return name
+
+
+def _database_url(url: str) -> str:
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("a database URL starts with postgresql://")
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+
+
+class WebhookEndpoint(BaseModel):
+    """Where a webhook's messages go, and the secret that signs them."""
+
+    url: str = Field(pattern=r"^https?://")
+    secret: SecretStr
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QUADRUPEL_", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    database_url: DatabaseUrl | None = Field(
+        None, description="PostgreSQL 15 or later; unset, `up` and `demo` start their own server"
+    )
+    replica_url: DatabaseUrl | None = Field(
+        None, description="a read replica for the API; unset, it reads the database itself"
+    )
+    data_dir: Path | None = Field(
+        None, description="where `up` keeps its own server; unset, the user's data folder"
+    )
+    kafka_bootstrap: str | None = Field(
+        None, description="host:port of Kafka brokers; unset, the bus is tables in the database"
+    )
+    kafka_replication: int = Field(1, ge=1, le=7, description="replicas of each topic on Kafka")
+    partitions: int = Field(6, ge=1, le=1024, description="partitions of each topic")
+    rules: Path | None = Field(None, description="the folder of rule scripts; unset, ./rules")
+    languages: tuple[str, ...] = Field(
+        ("en", "ru"), description="the languages every rule has texts in; the first is the default"
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "UTC", description="the zone in which days begin and `night_at` is meant"
+    )
+    night_at: time = Field(time(2, 30), description="local time of the nightly run")
+    range_size: int = Field(5_000, ge=100, le=1_000_000, description="users in one range of a run")
+    batch_size: int = Field(2_000, ge=1, le=100_000, description="messages a stage takes at once")
+
+    smtp_url: str = Field(
+        "smtp://127.0.0.1:1025",
+        pattern=r"^smtps?://",
+        description="the mail server: smtp[s]://[user:password@]host:port[?starttls=true]",
+    )
+    mail_from: str = Field("Portal <no-reply@portal.example>", description="the sender of e-mail")
+    webhooks: dict[str, WebhookEndpoint] = Field(
+        {}, description='JSON: {"crm": {"url": "https://...", "secret": "..."}}'
+    )
+
+    api_host: str = Field("127.0.0.1", description="the address the API listens on")
+    api_port: int = Field(8080, ge=0, le=65_535, description="the port the API listens on")
+    jwt_keys: str | None = Field(
+        None, description="the keys citizens' tokens are signed with: a JWKS or PEM file, or a URL"
+    )
+    jwt_issuer: str | None = Field(None, description="the `iss` a citizen's token must have")
+    jwt_audience: str = Field("quadrupel", description="the `aud` a citizen's token must have")
+
+    metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus metrics; 0: none")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="auto: text on a terminal, JSON otherwise"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info")
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The zone in which days begin."""
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    def required(self, name: str) -> Any:
+        """The value of a setting that this command cannot do without; SettingRefused names it."""
+        value = getattr(self, name)
+        if value is None:
+            meaning = type(self).model_fields[name].description
+            raise SettingRefused(f"QUADRUPEL_{name.upper()} is not set: {meaning}")
+        return value
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment; `overrides` that are not None go before it.
+
+    Raises SettingRefused that names every wrong setting.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        raise SettingRefused("\n".join(lines)) from error
+
+
+def _explain(problem: Any) -> str:
+    place = "QUADRUPEL_" + ".".join(str(part) for part in problem["loc"]).upper()
+    return f"{place} is wrong: {problem['msg']} (it is {problem['input']!r})"
+
+
+def rules_folder(settings: Settings) -> Path:
+    """The folder of rule scripts: the setting, else ./rules, else the shipped ones."""
+    shipped = Path(__file__).parent / "_shipped" / "rules"
+    candidates = [settings.rules] if settings.rules else [Path("rules"), shipped]
+    for folder in candidates:
+        if (folder / "profile.py").is_file():
+            return folder
+    raise SettingRefused(
+        f"QUADRUPEL_RULES: no profile.py in {' or '.join(str(folder) for folder in candidates)}"
+    )
+
+
+def migrations_folder() -> Path:
+    """The folder of Alembic migrations: beside the package in a checkout, else inside it."""
+    checkout = Path(__file__).parent.parent / "migrations"
+    shipped = Path(__file__).parent / "_shipped" / "migrations"
+    return shipped if shipped.is_dir() else checkout

@@ -1,0 +1,187 @@
+"""The tables.
+
+Every table that holds users has `user_id` first in its primary key and is joined on nothing else,
+so the same schema runs on Citus. `profiles` gets one column per declared attribute from
+`quadrupel profile apply` (see `quadrupel.store.schema`), everything else comes from `migrations/`.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = sa.MetaData()
+
+UserId = sa.Text(collation="C")
+Timestamp = sa.DateTime(timezone=True)
+
+
+def _user_id() -> sa.Column[str]:
+    return sa.Column("user_id", UserId, primary_key=True)
+
+
+profile_attributes = sa.Table(
+    "profile_attributes",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("feeds", sa.Text, nullable=False, comment="hash of how events feed it"),
+    sa.Column("applied_at", Timestamp, nullable=False),
+)
+
+profiles = sa.Table(
+    "profiles",
+    metadata,
+    _user_id(),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", Timestamp, nullable=False),
+    sa.Column("fold_state", sa.LargeBinary, nullable=False),
+)
+
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    _user_id(),
+    sa.Column("email", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("consents", JSONB, nullable=False, comment='{"email": true}'),
+    sa.Column("updated_at", Timestamp, nullable=False),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    _user_id(),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("address_hash", sa.LargeBinary, nullable=False, comment="SHA-256 of the address"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+)
+
+published = sa.Table(
+    "published",
+    metadata,
+    _user_id(),
+    sa.Column("version", sa.BigInteger, nullable=False, comment="of the banner set"),
+    sa.Column("profile_version", sa.BigInteger, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("evaluated_at", Timestamp, nullable=False),
+    sa.Column("rule_set", sa.Text, nullable=False),
+    sa.Column(
+        "banners", JSONB, nullable=False, comment="[[rule, {attribute: text}], ...] in order"
+    ),
+    sa.Column("updated_at", Timestamp, nullable=False),
+)
+
+matches = sa.Table(
+    "matches",
+    metadata,
+    _user_id(),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("opened_on", sa.Date, primary_key=True),
+    sa.Column("closed_on", sa.Date),
+    sa.Column("episode", sa.Text, nullable=False),
+    sa.Column("shown", JSONB, nullable=False, comment="{attribute: text} for the texts"),
+)
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    _user_id(),
+    sa.Column("origin", sa.Text, primary_key=True, comment="rule:ID or mailing:NAME"),
+    sa.Column("episode", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True, comment="email or webhook:ENDPOINT"),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("values", JSONB, nullable=False, comment="{attribute: text} for the template"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", Timestamp),
+    sa.Column("error", sa.Text),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("updated_at", Timestamp, nullable=False),
+    sa.CheckConstraint(
+        "state IN ('pending', 'sending', 'retry', 'sent', 'unknown', 'failed', 'suppressed', "
+        "'cancelled')",
+        name="messages_state",
+    ),
+    sa.Index(
+        "messages_to_retry",
+        "next_attempt_at",
+        postgresql_where=sa.text("state = 'retry'"),
+    ),
+    sa.Index(
+        "messages_to_look_at",
+        "state",
+        "origin",
+        postgresql_where=sa.text("state IN ('unknown', 'failed')"),
+    ),
+)
+
+mailings = sa.Table(
+    "mailings",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("audience", JSONB, nullable=False, comment='{"rule"|"expression"|"users": ...}'),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("rate", sa.Integer, nullable=False, comment="messages per second, at most"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("audience_size", sa.BigInteger, comment="counted by plan"),
+    sa.Column("cursor", UserId, comment="the last user whose message is on the bus"),
+    sa.Column("queued", sa.BigInteger, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("updated_at", Timestamp, nullable=False),
+    sa.CheckConstraint(
+        "state IN ('planned', 'sending', 'paused', 'cancelled', 'done')", name="mailings_state"
+    ),
+)
+
+mailing_users = sa.Table(
+    "mailing_users",
+    metadata,
+    _user_id(),
+    sa.Column("mailing", sa.Text, primary_key=True),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run", sa.Text, primary_key=True, comment="nightly-DAY or manual-DAY-TIME"),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("rule_set", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("fanned_out_at", Timestamp),
+    sa.Column("finished_at", Timestamp),
+    sa.CheckConstraint("state IN ('running', 'finished', 'cancelled')", name="runs_state"),
+)
+
+run_ranges = sa.Table(
+    "run_ranges",
+    metadata,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("first_user", UserId, nullable=False, comment="inclusive; empty: from the start"),
+    sa.Column("end_user", UserId, comment="exclusive; null: to the end"),
+    sa.Column("users", sa.Integer, nullable=False, comment="counted at the fan-out"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("worker", sa.Text),
+    sa.Column("evaluated", sa.Integer),
+    sa.Column("matched", sa.Integer),
+    sa.Column("errors", sa.Integer),
+    sa.Column("started_at", Timestamp),
+    sa.Column("finished_at", Timestamp),
+    sa.CheckConstraint("state IN ('pending', 'running', 'done')", name="run_ranges_state"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("secret_hash", sa.LargeBinary, nullable=False, comment="SHA-256 of the secret"),
+    sa.Column("scopes", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("expires_at", Timestamp),
+    sa.Column("revoked_at", Timestamp),
+)
