@@ -1,0 +1,210 @@
+"""Events: one fact about one user, as a CloudEvents 1.0 JSON object, checked before anything else.
+
+`read_event` takes an already decoded JSON value; bytes are read by `quadrupel.bus.event_codec`.
+What is refused here would otherwise break a later stage: a NUL kills an insert, an integer past
+64 bits turns into another one, a time without an offset means another instant on another machine.
+
+Specification: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from quadrupel.core.errors import EventRefused
+
+MAX_ID = 256
+MAX_SOURCE = 256
+MAX_DEPTH = 8
+"""How many objects and lists may be inside one another in `data`, `data` itself included."""
+MAX_EXPONENT = 308
+YEARS = range(1900, 2201)
+
+_USER_ID = re.compile(r"[A-Za-z0-9._:@-]{1,64}")
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_JSON_MEDIA_TYPE = re.compile(
+    r"(application/json|[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+\+json)\s*(;.*)?", re.IGNORECASE
+)
+_EXTENSION_NAME = re.compile(r"[a-z0-9]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+_KNOWN = frozenset(
+    {"specversion", "id", "source", "type", "subject", "time", "data", "datacontenttype"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about the user `subject`. `time` is when it became true, in UTC.
+
+    Events with equal `source` and `id` are the same event. `data` holds JSON values, with Decimal
+    for numbers that have a point or an exponent.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    data: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        if self.time.tzinfo is not UTC:
+            raise ValueError(f"the time of event {self.id} must be in UTC, it is {self.time!r}")
+
+    @property
+    def identity(self) -> int:
+        """64 bits (0 to 2**64-1) that stand for `source` and `id`, for ever the same."""
+        name = f"{self.source}\0{self.id}".encode()
+        return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
+
+
+def read_event(fields: object) -> Event:
+    """The event in a decoded JSON value; extension attributes are checked and left out.
+
+    Raises EventRefused with one of the reasons `not-an-object`, `missing-attribute`,
+    `wrong-attribute`, `bad-user-id`, `bad-time`, `bad-text`, `bad-number`, `too-deep`.
+    """
+    if type(fields) is not dict:
+        raise EventRefused("not-an-object", "an event is a JSON object")
+    if fields.get("specversion") != "1.0":
+        raise _wrong_version(fields)
+    for name in fields.keys() - _KNOWN:
+        _check_extension(name, fields[name])
+    _check_content_type(fields.get("datacontenttype"))
+    return Event(
+        id=_text(fields, "id", MAX_ID),
+        source=_text(fields, "source", MAX_SOURCE),
+        type=_type(fields),
+        subject=check_user_id(_attribute(fields, "subject")),
+        time=_time(_attribute(fields, "time")),
+        data=_data(fields.get("data")),
+    )
+
+
+def check_user_id(text: object) -> str:
+    """The user id itself; EventRefused (`bad-user-id`) if no user can have it."""
+    if type(text) is not str or not _USER_ID.fullmatch(text):
+        raise EventRefused(
+            "bad-user-id", "a user id is 1 to 64 of the characters A-Z a-z 0-9 . _ : @ -"
+        )
+    return text
+
+
+def _attribute(fields: Mapping[str, object], name: str) -> object:
+    value = fields.get(name)
+    if value is None:
+        raise EventRefused("missing-attribute", f"the attribute {name} is missing")
+    return value
+
+
+def _text(fields: Mapping[str, object], name: str, limit: int) -> str:
+    value = _attribute(fields, name)
+    if type(value) is not str or not 1 <= len(value) <= limit:
+        raise EventRefused("wrong-attribute", f"{name} must be a text of 1 to {limit} characters")
+    if not (value.isascii() and value.isprintable()) and _UNPRINTABLE.search(value):
+        raise EventRefused("bad-text", f"{name} has a control character")
+    return value
+
+
+def _type(fields: Mapping[str, object]) -> str:
+    value = _attribute(fields, "type")
+    if type(value) is not str or not _TYPE.fullmatch(value):
+        raise EventRefused(
+            "wrong-attribute", "type must be 1 to 128 of the characters A-Z a-z 0-9 . _ : / -"
+        )
+    return value
+
+
+def _time(value: object) -> datetime:
+    if type(value) is not str or not _TIME.fullmatch(value):
+        raise EventRefused(
+            "bad-time", "time must be as RFC 3339 with an offset: 2026-11-23T10:00:00Z"
+        )
+    try:
+        time = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise EventRefused("bad-time", f"there is no time {value}") from error
+    if time.year not in YEARS:
+        raise EventRefused(
+            "bad-time", f"time must be in the years {YEARS.start} to {YEARS.stop - 1}"
+        )
+    return time
+
+
+def _data(value: object) -> Mapping[str, object]:
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise EventRefused("wrong-attribute", "data must be a JSON object")
+    _check_value(value, 0)
+    return value
+
+
+def _check_value(value: object, depth: int) -> None:
+    """Raise EventRefused unless every part of a JSON value can be stored."""
+    if isinstance(value, str):
+        _check_text(value)
+    elif value is None or isinstance(value, bool):
+        return
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise EventRefused("bad-number", "a whole number in data does not fit 64 bits")
+    elif isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
+            raise EventRefused("bad-number", "a number in data is too large or too small")
+    elif isinstance(value, dict | list):
+        _check_parts(value, depth + 1)
+    else:
+        kind = type(value).__name__
+        raise EventRefused("bad-number", f"a {kind} in data is not from exact JSON")
+
+
+def _check_parts(value: dict[str, object] | list[object], depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise EventRefused("too-deep", f"data is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, list):
+        for part in value:
+            _check_value(part, depth)
+        return
+    for name, part in value.items():
+        _check_text(name)
+        _check_value(part, depth)
+
+
+def _check_text(text: str) -> None:
+    if (not text.isascii() or "\0" in text) and _UNSTORABLE.search(text):
+        raise EventRefused("bad-text", "a text in data has a NUL or half a surrogate pair")
+
+
+def _check_extension(name: str, value: object) -> None:
+    if name == "data_base64":
+        raise EventRefused("wrong-attribute", "data must be JSON, data_base64 is not taken")
+    if name == "dataschema":
+        return
+    if not _EXTENSION_NAME.fullmatch(name):
+        raise EventRefused(
+            "wrong-attribute", f"attribute names are lower-case letters and digits: {name[:64]!a}"
+        )
+    if isinstance(value, dict | list | Decimal):
+        raise EventRefused("wrong-attribute", f"{name} must be a text, an integer or a boolean")
+
+
+def _check_content_type(value: object) -> None:
+    if value is None or value == "application/json":
+        return
+    if not isinstance(value, str) or not _JSON_MEDIA_TYPE.fullmatch(value):
+        raise EventRefused("wrong-attribute", "datacontenttype must be a JSON media type")
+
+
+def _wrong_version(fields: Mapping[str, object]) -> EventRefused:
+    if fields.get("specversion") is None:
+        return EventRefused("missing-attribute", "the attribute specversion is missing")
+    return EventRefused("wrong-attribute", 'specversion must be "1.0"')
