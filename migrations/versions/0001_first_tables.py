@@ -65,11 +65,11 @@ def upgrade() -> None:
         "matches",
         sa.Column("user_id", sa.Text(collation="C"), nullable=False),
         sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("episode", sa.Text(), nullable=False),
         sa.Column("opened_on", sa.Date(), nullable=False),
         sa.Column("closed_on", sa.Date(), nullable=True),
-        sa.Column("episode", sa.Text(), nullable=False),
         sa.Column("shown", JSONB(), nullable=False, comment="{attribute: text} for the texts"),
-        sa.PrimaryKeyConstraint("user_id", "rule", "opened_on"),
+        sa.PrimaryKeyConstraint("user_id", "rule", "episode", "opened_on"),
     )
     op.create_table(
         "messages",

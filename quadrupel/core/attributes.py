@@ -5,6 +5,7 @@ what a declaration may contain. How a feed changes a value is in `quadrupel.core
 """
 
 import dataclasses
+import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,6 +105,16 @@ class Attribute:
     def tag(self) -> int:
         """A stable 32-bit number for the name, used in the packed fold state."""
         return zlib.crc32(self.name.encode())
+
+    @property
+    def feeds_hash(self) -> str:
+        """A hash of how events feed the attribute; its doc does not count."""
+        feeds = [
+            (each.operation.value, each.event, each.field, sorted(each.where.items()), each.key)
+            for each in self.feeds
+        ]
+        constants = [each.value for each in self.feeds]
+        return hashlib.blake2b(repr((feeds, constants)).encode(), digest_size=16).hexdigest()
 
     @property
     def is_register(self) -> bool:

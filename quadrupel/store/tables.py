@@ -76,9 +76,9 @@ matches = sa.Table(
     metadata,
     _user_id(),
     sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("episode", sa.Text, primary_key=True),
     sa.Column("opened_on", sa.Date, primary_key=True),
     sa.Column("closed_on", sa.Date),
-    sa.Column("episode", sa.Text, nullable=False),
     sa.Column("shown", JSONB, nullable=False, comment="{attribute: text} for the texts"),
 )
 

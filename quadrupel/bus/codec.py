@@ -1,0 +1,126 @@
+"""The wire forms of what Quadrupel's own topics carry: JSON objects.
+
+Events have their own, `event_codec`. Every reader refuses what it cannot read with InputRefused
+(`bad-message`): topics can be written by others, so nothing on them is trusted.
+"""
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from quadrupel.bus.topics import DEAD_LETTERS, PROFILES, RANGES, VERDICTS
+from quadrupel.core.errors import InputRefused
+from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.verdicts import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedProfile:
+    """A user to evaluate at once, on the user's day or on `as_of` if that is later."""
+
+    user_id: str
+    as_of: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTask:
+    """A range of a run to evaluate; its limits are in the ledger."""
+
+    run: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An input that can never be applied: why, where it was, and its original bytes."""
+
+    stage: str
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    body: bytes
+    first_seen: datetime
+
+
+_Wire = TypeVar("_Wire")
+
+
+def changed_profile(user_id: str, as_of: date | None = None) -> Outgoing:
+    """Ask evaluate to look at the user at once."""
+    return Outgoing(PROFILES, user_id.encode(), _encode(ChangedProfile(user_id, as_of)))
+
+
+def read_changed_profile(message: Message) -> ChangedProfile:
+    """Decode a message of the topic of changed profiles."""
+    return _decode(message, ChangedProfile)
+
+
+def range_task(task: RangeTask) -> Outgoing:
+    """Ask evaluate to work through a range. Ranges are spread over partitions by their number."""
+    return Outgoing(RANGES, f"{task.run}/{task.number}".encode(), _encode(task))
+
+
+def read_range_task(message: Message) -> RangeTask:
+    """Decode a message of the topic of ranges."""
+    return _decode(message, RangeTask)
+
+
+def verdicts(evaluation: Evaluation) -> Outgoing:
+    """Hand an evaluation to publish."""
+    return Outgoing(VERDICTS, evaluation.user_id.encode(), _encode(evaluation))
+
+
+def read_verdicts(message: Message) -> Evaluation:
+    """Decode a message of the topic of verdicts."""
+    return _decode(message, Evaluation)
+
+
+def dead_letter(stage: str, message: Message, error: InputRefused) -> Outgoing:
+    """Put a refused message aside, with everything needed to understand and replay it."""
+    letter = {
+        "stage": stage,
+        "reason": error.reason,
+        "detail": error.detail,
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "key": None if message.key is None else b64encode(message.key).decode(),
+        "body": b64encode(message.value).decode(),
+        "first_seen": message.timestamp,
+    }
+    position = f"{message.topic}/{message.partition}/{message.offset}"
+    return Outgoing(DEAD_LETTERS, message.key or position.encode(), _encode(letter))
+
+
+def read_dead_letter(message: Message) -> DeadLetter:
+    """Decode a message of the topic of dead letters."""
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(message.value, type=dict[str, Any])
+        key = fields.pop("key")
+        fields["key"] = None if key is None else b64decode(key, validate=True)
+        fields["body"] = b64decode(fields["body"], validate=True)
+        fields["first_seen"] = datetime.fromisoformat(fields["first_seen"])
+        return DeadLetter(**fields)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        raise _refusal(message, error) from error
+
+
+def _encode(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _decode(message: Message, type_: type[_Wire]) -> _Wire:
+    try:
+        return msgspec.json.decode(message.value, type=type_)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise _refusal(message, error) from error
+
+
+def _refusal(message: Message, error: Exception) -> InputRefused:
+    return InputRefused("bad-message", f"not a message of {message.topic}: {error}")

@@ -1,0 +1,239 @@
+"""Profiles, and the fold: how events change the values of one user.
+
+The fold depends on the set of a user's events only, never on their order or their repetition.
+For `latest`, `set` and `clear` the event with the greatest (time, identity) decides: identity, a
+64-bit hash of source and id, breaks ties between equal times. `count`, `sum`, `subtract` and
+`statistics` add up, and remember the identity of each event for `DUPLICATE_DAYS` after its
+arrival, so that a repetition changes nothing. `first_time` and `last_time` are a minimum and a
+maximum.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
+from quadrupel.core.errors import EventRefused
+from quadrupel.core.events import Event
+from quadrupel.core.fields import bounded, to_decimal, to_key, to_value
+from quadrupel.core.values import Statistic, Value
+
+DUPLICATE_DAYS = 7
+MAX_STATISTIC_KEYS = 1000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NEVER: "Mark" = (-(2**63), 0)
+
+Mark = tuple[int, int]
+"""What decided a register: event time in microseconds since 1970, identity of the event."""
+
+
+@dataclass(slots=True)
+class FoldState:
+    """What the fold remembers beside the values.
+
+    `marks`: per attribute tag, the mark of the deciding event. `seen`: per identity of an event
+    that was added up, the day (ordinal) of its arrival.
+    """
+
+    marks: dict[int, Mark] = field(default_factory=dict)
+    seen: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Profile:
+    """One user: the value of every attribute that has one, and a version that only grows."""
+
+    user_id: str
+    version: int = 0
+    values: dict[str, Value] = field(default_factory=dict)
+    state: FoldState = field(default_factory=FoldState)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """What a fold of several events did to one profile.
+
+    `applied` counts the events that changed it; `unchanged` those folded before or decided by a
+    later event; events that feed no attribute are in neither. If `applied` is not 0, the
+    profile's version is one higher than before.
+    """
+
+    applied: int
+    unchanged: int
+    refused: tuple[tuple[Event, EventRefused], ...]
+
+
+class Feeds:
+    """A schema's feeds by event type, ready for folding many events."""
+
+    def __init__(self, schema: Schema) -> None:
+        types = {feed.event for attribute in schema.attributes.values() for feed in attribute.feeds}
+        self._by_type = {event_type: schema.feeds_of(event_type) for event_type in types}
+
+    def of(self, event: Event) -> list[tuple[Attribute, Feed]]:
+        """The feeds the event goes into; empty when nothing declared is interested in it."""
+        return [
+            (attribute, feed)
+            for attribute, feed in self._by_type.get(event.type, ())
+            if all(_same(event.data.get(name), value) for name, value in feed.where.items())
+        ]
+
+
+def fold(profile: Profile, events: Iterable[Event], feeds: Feeds, arrived: date) -> FoldResult:
+    """Fold events of one user into `profile`, in place. `arrived`: the day they came (UTC).
+
+    An event is applied whole or refused whole.
+    """
+    applied = unchanged = 0
+    refused: list[tuple[Event, EventRefused]] = []
+    for event in events:
+        interested = feeds.of(event)
+        if not interested:
+            continue
+        try:
+            changes = _changes(profile, event, interested)
+        except EventRefused as error:
+            refused.append((event, error))
+            continue
+        if changes is None:
+            unchanged += 1
+        else:
+            changes.apply(profile, event.identity, arrived.toordinal())
+            applied += 1
+    if applied:
+        profile.version += 1
+        _forget(profile.state, arrived.toordinal())
+    return FoldResult(applied, unchanged, tuple(refused))
+
+
+@dataclass(slots=True)
+class _Changes:
+    values: dict[str, Value | None]
+    marks: dict[int, Mark]
+    adds_up: bool
+
+    def apply(self, profile: Profile, identity: int, arrived: int) -> None:
+        for name, value in self.values.items():
+            if value is None:
+                profile.values.pop(name, None)
+            else:
+                profile.values[name] = value
+        profile.state.marks.update(self.marks)
+        if self.adds_up:
+            profile.state.seen[identity] = arrived
+
+
+def _changes(
+    profile: Profile, event: Event, interested: list[tuple[Attribute, Feed]]
+) -> _Changes | None:
+    """What the event changes; None when it was folded before, or decides nothing any more."""
+    if event.identity in profile.state.seen:
+        return None
+    changes = _Changes({}, {}, adds_up=False)
+    mark = ((event.time - _EPOCH) // _MICROSECOND, event.identity)
+    for attribute, feed in interested:
+        match feed.operation:
+            case Operation.LATEST | Operation.SET | Operation.CLEAR:
+                _decide(changes, profile, attribute, feed, event, mark)
+            case Operation.FIRST_TIME | Operation.LAST_TIME:
+                _extend(changes, profile, attribute, feed, event)
+            case _:
+                _add(changes, profile, attribute, feed, event)
+    return changes if changes.values or changes.marks else None
+
+
+def _decide(
+    changes: _Changes,
+    profile: Profile,
+    attribute: Attribute,
+    feed: Feed,
+    event: Event,
+    mark: Mark,
+) -> None:
+    if feed.operation is Operation.LATEST and feed.field not in event.data:
+        return
+    value = _register_value(attribute, feed, event)
+    if mark > profile.state.marks.get(attribute.tag, _NEVER):
+        changes.values[attribute.name] = value
+        changes.marks[attribute.tag] = mark
+
+
+def _register_value(attribute: Attribute, feed: Feed, event: Event) -> Value | None:
+    if feed.operation is Operation.SET:
+        return feed.value
+    if feed.operation is Operation.CLEAR or feed.field is None:
+        return None
+    raw = event.data[feed.field]
+    return None if raw is None else to_value(attribute, feed.field, raw)
+
+
+def _extend(
+    changes: _Changes, profile: Profile, attribute: Attribute, feed: Feed, event: Event
+) -> None:
+    time = event.time.date() if attribute.type is Type.DATE else event.time
+    present = changes.values.get(attribute.name, profile.values.get(attribute.name))
+    choose = min if feed.operation is Operation.FIRST_TIME else max
+    extended = choose(present, time) if isinstance(present, date) else time
+    if extended != present:
+        changes.values[attribute.name] = extended
+
+
+def _add(
+    changes: _Changes, profile: Profile, attribute: Attribute, feed: Feed, event: Event
+) -> None:
+    present = changes.values.get(attribute.name, profile.values.get(attribute.name))
+    if feed.operation is Operation.STATISTICS:
+        statistics = present if isinstance(present, Mapping) else {}
+        total: Value | None = _statistics(statistics, attribute, feed, event)
+    else:
+        total = _total(present if isinstance(present, int | Decimal) else 0, attribute, feed, event)
+    if total is not None:
+        changes.values[attribute.name] = total
+        changes.adds_up = True
+
+
+def _total(
+    present: int | Decimal, attribute: Attribute, feed: Feed, event: Event
+) -> int | Decimal | None:
+    if feed.operation is Operation.COUNT:
+        return bounded(attribute, present + 1)
+    if feed.field is None or feed.field not in event.data:
+        return None
+    amount = to_value(attribute, feed.field, event.data[feed.field])
+    if not isinstance(amount, int | Decimal):
+        raise TypeError(f"{attribute.name} is a sum of {type(amount).__name__}")
+    signed = -amount if feed.operation is Operation.SUBTRACT else amount
+    return bounded(attribute, present + signed)
+
+
+def _statistics(
+    present: Mapping[str, Statistic], attribute: Attribute, feed: Feed, event: Event
+) -> dict[str, Statistic] | None:
+    if feed.key is None or feed.key not in event.data:
+        return None
+    key = to_key(attribute, feed.key, event.data[feed.key])
+    amount = Decimal(0)
+    if feed.field is not None and feed.field in event.data:
+        amount = to_decimal(attribute, feed.field, event.data[feed.field])
+    old = present.get(key)
+    if old is None and len(present) >= MAX_STATISTIC_KEYS:
+        detail = f"{attribute.name} already has {MAX_STATISTIC_KEYS} keys"
+        raise EventRefused("too-many-keys", detail)
+    if old is None:
+        return {**present, key: Statistic(1, amount, event.time, event.time)}
+    total = Decimal(bounded(attribute, old.sum + amount))
+    first, last = min(old.first, event.time), max(old.last, event.time)
+    return {**present, key: Statistic(old.count + 1, total, first, last)}
+
+
+def _forget(state: FoldState, today: int) -> None:
+    old = [identity for identity, day in state.seen.items() if day < today - DUPLICATE_DAYS]
+    for identity in old:
+        del state.seen[identity]
+
+
+def _same(actual: object, wanted: object) -> bool:
+    return type(actual) is type(wanted) and actual == wanted

@@ -1,0 +1,208 @@
+"""What publish makes of an evaluation: which matches open and close, the banner set, messages.
+
+An evaluation has a place in an order: (profile version, day, time of evaluation). An older one
+never wins. One that is newer in one respect and older in the other (a night that read the profile
+before the last event, an event evaluated before midnight and published after the night) is not
+published either: the user is evaluated again, on the later of the two days.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from quadrupel.core.messages import Message, MessageKey
+from quadrupel.core.verdicts import Evaluation, RuleMatch
+
+Banner = tuple[str, Mapping[str, str]]
+"""A banner as stored: the rule, and the text forms of the attributes its texts show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What publish needs to know of a rule: where its banner goes and what it sends.
+
+    `placement` None: no banner. `messages` are pairs of channel and template. `share`: the part of
+    the users, by a stable hash, who are shown anything; `shadow`: nobody is.
+    """
+
+    rule: str
+    placement: str | None = None
+    priority: int = 0
+    messages: tuple[tuple[str, str], ...] = ()
+    shadow: bool = False
+    share: float = 1.0
+
+    def reaches(self, user_id: str) -> bool:
+        """Whether this user is shown and sent what the rule offers."""
+        if self.shadow:
+            return False
+        return self.share >= 1.0 or stable_share(self.rule, user_id) < self.share
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All offers by rule, and how many banners each placement shows."""
+
+    offers: Mapping[str, Offer]
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is published of a user now. `version` is the banner set's."""
+
+    version: int
+    profile_version: int
+    as_of: date
+    evaluated_at: datetime
+    banners: tuple[Banner, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule that holds for a user since `opened_on`; `shown` as in Banner."""
+
+    rule: str
+    episode: str
+    opened_on: date
+    shown: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What to write for one user, in one transaction.
+
+    `first`: nothing was published of the user before. `opened` includes matches whose shown
+    values changed.
+    """
+
+    user_id: str
+    first: bool
+    published: Published
+    rule_set: str
+    opened: tuple[Match, ...]
+    closed: tuple[Match, ...]
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """An older evaluation: nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Neither older nor newer: evaluate the user again, on no earlier day than `as_of`."""
+
+    user_id: str
+    as_of: date
+
+
+def decide(
+    evaluation: Evaluation,
+    published: Published | None,
+    open_matches: Sequence[Match],
+    catalogue: Catalogue,
+) -> Publication | Stale | Again:
+    """Decide what becomes of an evaluation. Pure, and the same again for the same evaluation."""
+    if published is not None and (refusal := _refusal(evaluation, published)):
+        return refusal
+    matches = _matches(evaluation, open_matches)
+    before = {(match.rule, match.episode): match for match in open_matches}
+    held = {(match.rule, match.episode) for match in matches}
+    banners = arbitrate(evaluation.user_id, matches, catalogue)
+    version = published.version if published else 0
+    if published is None or banners != published.banners:
+        version += 1
+    repeated = published is not None and _position(evaluation) == _position(published)
+    fresh = [match for match in matches if repeated or (match.rule, match.episode) not in before]
+    return Publication(
+        user_id=evaluation.user_id,
+        first=published is None,
+        published=Published(
+            version, evaluation.profile_version, evaluation.as_of, evaluation.evaluated_at, banners
+        ),
+        rule_set=evaluation.rule_set,
+        opened=tuple(
+            match for match in matches if before.get((match.rule, match.episode)) != match
+        ),
+        closed=tuple(match for key, match in before.items() if key not in held),
+        messages=tuple(_messages(evaluation, fresh, catalogue)),
+    )
+
+
+def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> tuple[Banner, ...]:
+    """The banner set: by placement, in it by falling priority, then by rule id, up to its limit."""
+    offers = [
+        (offer, match)
+        for match in matches
+        if (offer := catalogue.offers.get(match.rule)) is not None and offer.reaches(user_id)
+    ]
+    offers.sort(key=lambda pair: (pair[0].placement or "", -pair[0].priority, pair[0].rule))
+    free = dict(catalogue.limits)
+    banners: list[Banner] = []
+    for offer, match in offers:
+        if offer.placement is None or free.get(offer.placement, 0) == 0:
+            continue
+        free[offer.placement] -= 1
+        banners.append((match.rule, match.shown))
+    return tuple(banners)
+
+
+def stable_share(rule: str, user_id: str) -> float:
+    """A number in [0, 1) that is the same for the same rule and user for ever."""
+    digest = hashlib.blake2b(f"{rule}\0{user_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _refusal(evaluation: Evaluation, published: Published) -> Stale | Again | None:
+    newer_profile = evaluation.profile_version - published.profile_version
+    later_day = (evaluation.as_of - published.as_of).days
+    if newer_profile * later_day < 0:
+        return Again(evaluation.user_id, max(evaluation.as_of, published.as_of))
+    if _position(evaluation) < _position(published):
+        return Stale()
+    return None
+
+
+def _position(of: Evaluation | Published) -> tuple[int, date, datetime]:
+    return of.profile_version, of.as_of, of.evaluated_at
+
+
+def _matches(evaluation: Evaluation, open_matches: Sequence[Match]) -> list[Match]:
+    """The matches that hold now: those of the evaluation, and the open ones of erring rules."""
+    open_by_rule: dict[str, list[Match]] = {}
+    for match in open_matches:
+        open_by_rule.setdefault(match.rule, []).append(match)
+    held = [
+        _match(found, open_by_rule.get(found.rule, []), evaluation.as_of)
+        for found in evaluation.matches
+    ]
+    for rule in evaluation.errors:
+        held += open_by_rule.get(rule, [])
+    return sorted(held, key=lambda match: (match.rule, match.episode))
+
+
+def _match(found: RuleMatch, before: Sequence[Match], as_of: date) -> Match:
+    """The match of a rule that holds: the open one of the same episode, or a new one."""
+    for match in before:
+        if found.once_per is None or found.once_per == match.episode:
+            return Match(match.rule, match.episode, match.opened_on, found.values)
+    return Match(found.rule, found.once_per or as_of.isoformat(), as_of, found.values)
+
+
+def _messages(
+    evaluation: Evaluation, matches: Sequence[Match], catalogue: Catalogue
+) -> list[Message]:
+    messages = []
+    for match in matches:
+        offer = catalogue.offers.get(match.rule)
+        if offer is None or match.rule in evaluation.errors:
+            continue
+        if not offer.reaches(evaluation.user_id):
+            continue
+        for channel, template in offer.messages:
+            key = MessageKey(evaluation.user_id, f"rule:{match.rule}", match.episode, channel)
+            messages.append(Message(key, template, match.shown))
+    return messages

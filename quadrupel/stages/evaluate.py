@@ -1,0 +1,141 @@
+"""Evaluate: all rules for one user or a range of users; what they say goes to publish.
+
+Two lanes, each its own loop and consumer, so that a night never delays what a citizen should see
+now: changed profiles at once, ranges of a run in pages.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+
+import sqlalchemy as sa
+import structlog
+
+from quadrupel.bus import codec
+from quadrupel.core.errors import InputRefused
+from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
+from quadrupel.core.profiles import Profile
+from quadrupel.core.verdicts import Evaluation
+from quadrupel.store import runs
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+from quadrupel.telemetry import RUN_USERS_EVALUATED
+
+NAME = "evaluate"
+PAGE_SIZE = 1_000
+
+Evaluator = Callable[[Profile, date, datetime], Evaluation]
+"""All rules of a set for one profile on one day; the time is when it was asked."""
+
+log = structlog.get_logger()
+
+
+class EvaluateProfiles:
+    """Evaluates changed profiles, each as it is now, however often a batch names it."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        store: ProfileStore,
+        evaluator: Evaluator,
+        today: Callable[[], date],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._evaluator = evaluator
+        self._today = today
+        self._clock = clock
+
+    def process(self, messages: Sequence[Message]) -> list[Outgoing]:
+        """Return the verdicts of every user named, and dead letters for what names none."""
+        days, dead = self._days(messages)
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            profiles = self._store.read_values(connection, list(days))
+        evaluations = [
+            self._evaluator(profile, days[user_id], now) for user_id, profile in profiles.items()
+        ]
+        return [*map(codec.verdicts, evaluations), *dead]
+
+    def _days(self, messages: Iterable[Message]) -> tuple[dict[str, date], list[Outgoing]]:
+        """The day to evaluate each user on: today, or the later one that was asked for."""
+        days: dict[str, date] = {}
+        dead: list[Outgoing] = []
+        today = self._today()
+        for message in messages:
+            try:
+                changed = codec.read_changed_profile(message)
+            except InputRefused as error:
+                dead.append(codec.dead_letter(NAME, message, error))
+                continue
+            asked = max(changed.as_of or today, today)
+            days[changed.user_id] = max(asked, days.get(changed.user_id, asked))
+        return days, dead
+
+
+class EvaluateRanges:
+    """Evaluates ranges of a run, a page of users at a time, and keeps the ledger.
+
+    The verdicts of a range are on the bus before the ledger says it is done. A range whose
+    worker died is evaluated again from its start; publish sees the repetition.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        store: ProfileStore,
+        evaluator: Evaluator,
+        producer: Producer,
+        consumer: Consumer,
+        worker: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._evaluator = evaluator
+        self._producer = producer
+        self._consumer = consumer
+        self._worker = worker
+        self._clock = clock
+
+    def process(self, messages: Sequence[Message]) -> list[Outgoing]:
+        """Work through the ranges named; return dead letters for what names none."""
+        dead: list[Outgoing] = []
+        for message in messages:
+            try:
+                task = codec.read_range_task(message)
+            except InputRefused as error:
+                dead.append(codec.dead_letter(NAME, message, error))
+            else:
+                self._evaluate(task)
+        return dead
+
+    def _evaluate(self, task: codec.RangeTask) -> None:
+        with transaction(self._engine) as connection:
+            taken = runs.take_range(connection, task.run, task.number, self._worker, self._clock())
+        if taken is None:
+            log.info("range skipped, done or cancelled", run=task.run, number=task.number)
+            return
+        counts = runs.RangeCounts()
+        for page in self._pages(taken):
+            now = self._clock()
+            evaluations = [self._evaluator(profile, taken.as_of, now) for profile in page]
+            self._producer.publish([*map(codec.verdicts, evaluations)])
+            self._consumer.keep_alive()
+            counts = counts.plus(evaluations)
+            RUN_USERS_EVALUATED.inc(len(evaluations))
+        with transaction(self._engine) as connection:
+            runs.finish_range(connection, taken, counts, self._clock())
+        log.info("range evaluated", run=task.run, number=task.number, users=counts.evaluated)
+
+    def _pages(self, taken: runs.TakenRange) -> Iterable[list[Profile]]:
+        """The pages of the range, each read in a transaction of its own."""
+        first, inclusive = taken.first_user, True
+        while True:
+            with transaction(self._engine) as connection:
+                page = self._store.page(connection, first, taken.end_user, PAGE_SIZE, inclusive)
+            if page:
+                yield page
+                first, inclusive = page[-1].user_id, False
+            if len(page) < PAGE_SIZE:
+                return

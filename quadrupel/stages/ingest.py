@@ -1,0 +1,101 @@
+"""Ingest: events in, profiles folded and saved, the changed profiles handed on to evaluate."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+import structlog
+
+from quadrupel.bus import codec
+from quadrupel.bus.event_codec import decode_event
+from quadrupel.core.attributes import Schema
+from quadrupel.core.errors import EventRefused
+from quadrupel.core.events import Event
+from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+from quadrupel.telemetry import EVENTS_CONSUMED, EVENTS_DEAD, PROFILES_WRITTEN
+
+NAME = "ingest"
+log = structlog.get_logger()
+
+
+class Ingest:
+    """Folds batches of events into profiles of one schema.
+
+    A batch is folded per user in memory and saved in one transaction, every user at most once.
+    Each user of whom an event was accepted is handed on, changed or not: after a crash between
+    commit and publish, the redelivered events change nothing, and still must reach evaluate.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        schema: Schema,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._feeds = Feeds(schema)
+        self._store = ProfileStore(schema)
+        self._clock = clock
+
+    def process(self, messages: Sequence[Message]) -> list[Outgoing]:
+        """Fold, save, and return the changed profiles and the dead letters."""
+        events, dead = _decode(messages)
+        accepted, refused = self._save(events)
+        dead += refused
+        EVENTS_CONSUMED.inc(len(messages))
+        EVENTS_DEAD.inc(len(dead))
+        return [*map(codec.changed_profile, accepted), *dead]
+
+    def _save(
+        self, events: dict[str, list[tuple[Message, Event]]]
+    ) -> tuple[list[str], list[Outgoing]]:
+        now = self._clock()
+        changed: list[Profile] = []
+        accepted: list[str] = []
+        dead: list[Outgoing] = []
+        with transaction(self._engine) as connection:
+            known = self._store.read(connection, list(events))
+            for user_id, sent in sorted(events.items()):
+                profile = known.get(user_id) or Profile(user_id)
+                result = fold(profile, [event for _, event in sent], self._feeds, now.date())
+                carriers = {id(event): message for message, event in sent}
+                dead += [
+                    _dead_letter(carriers[id(event)], error) for event, error in result.refused
+                ]
+                if result.applied:
+                    changed.append(profile)
+                if result.applied or result.unchanged:
+                    accepted.append(user_id)
+            self._store.write(connection, changed, now)
+        PROFILES_WRITTEN.inc(len(changed))
+        return accepted, dead
+
+
+def _decode(
+    messages: Sequence[Message],
+) -> tuple[dict[str, list[tuple[Message, Event]]], list[Outgoing]]:
+    """The events of a batch by user, and the dead letters of what is no event."""
+    events: dict[str, list[tuple[Message, Event]]] = {}
+    dead: list[Outgoing] = []
+    for message in messages:
+        try:
+            event = decode_event(message.value)
+        except EventRefused as error:
+            dead.append(_dead_letter(message, error))
+        else:
+            events.setdefault(event.subject, []).append((message, event))
+    return events, dead
+
+
+def _dead_letter(message: Message, error: EventRefused) -> Outgoing:
+    log.warning(
+        "event refused",
+        reason=error.reason,
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+    )
+    return codec.dead_letter(NAME, message, error)

@@ -1,0 +1,118 @@
+"""Publish: verdicts in; banner sets, matches and messages out, in one transaction per batch."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+import structlog
+
+from quadrupel.bus import codec, message_codec
+from quadrupel.core.errors import InputRefused
+from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.publishing import Again, Catalogue, Publication, Stale, decide
+from quadrupel.core.verdicts import Evaluation
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.store import messages as message_store
+from quadrupel.store import published
+from quadrupel.store.database import transaction
+from quadrupel.telemetry import (
+    BANNER_SETS_CHANGED,
+    EVALUATIONS_PUBLISHED,
+    MATCHES_CLOSED,
+    MATCHES_OPENED,
+    RULE_ERRORS,
+)
+
+NAME = "publish"
+log = structlog.get_logger()
+
+
+class Publish:
+    """Publishes evaluations with the offers of one rule set."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        catalogue: Catalogue,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._catalogue = catalogue
+        self._clock = clock
+
+    def process(self, messages: Sequence[Message]) -> list[Outgoing]:
+        """Save what the evaluations decide; return messages to send and users to ask again."""
+        evaluations, dead = _newest(messages)
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            states = published.lock(connection, list(evaluations))
+            decisions = [
+                decide(
+                    evaluation,
+                    states[user_id].published,
+                    states[user_id].open_matches,
+                    self._catalogue,
+                )
+                for user_id, evaluation in evaluations.items()
+            ]
+            publications = [each for each in decisions if isinstance(each, Publication)]
+            published.save(connection, publications, now)
+            due = message_store.record(
+                connection, [message for each in publications for message in each.messages], now
+            )
+        again = [each for each in decisions if isinstance(each, Again)]
+        self._count(decisions, publications, states)
+        _count_errors(evaluations)
+        return [
+            *map(message_codec.outgoing, due),
+            *(codec.changed_profile(each.user_id, each.as_of) for each in again),
+            *dead,
+        ]
+
+    @staticmethod
+    def _count(
+        decisions: Iterable[Publication | Stale | Again],
+        publications: Iterable[Publication],
+        states: Mapping[str, published.UserState],
+    ) -> None:
+        for decision in decisions:
+            EVALUATIONS_PUBLISHED.labels(type(decision).__name__.lower()).inc()
+        for publication in publications:
+            before = states[publication.user_id].published
+            if before is None or before.version != publication.published.version:
+                BANNER_SETS_CHANGED.inc()
+            for match in publication.opened:
+                MATCHES_OPENED.labels(match.rule).inc()
+            for match in publication.closed:
+                MATCHES_CLOSED.labels(match.rule).inc()
+
+
+def offers(rule_set: RuleSet) -> Catalogue:
+    """What publish needs to know of a rule set."""
+
+
+def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Outgoing]]:
+    """The last evaluation of each user in a batch, by user id, and dead letters."""
+    newest: dict[str, Evaluation] = {}
+    dead: list[Outgoing] = []
+    for message in messages:
+        try:
+            evaluation = codec.read_verdicts(message)
+        except InputRefused as error:
+            dead.append(codec.dead_letter(NAME, message, error))
+            continue
+        known = newest.get(evaluation.user_id)
+        if known is None or _order(known) <= _order(evaluation):
+            newest[evaluation.user_id] = evaluation
+    return dict(sorted(newest.items())), dead
+
+
+def _order(evaluation: Evaluation) -> tuple[int, str, datetime]:
+    return evaluation.profile_version, evaluation.as_of.isoformat(), evaluation.evaluated_at
+
+
+def _count_errors(evaluations: Mapping[str, Evaluation]) -> None:
+    for evaluation in evaluations.values():
+        for rule in evaluation.errors:
+            RULE_ERRORS.labels(rule).inc()
+            log.error("rule erred", rule=rule, user=evaluation.user_id, as_of=str(evaluation.as_of))

@@ -1,0 +1,154 @@
+"""Profiles in Postgres: one row per user, one typed column per declared attribute."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from quadrupel.core.attributes import Schema, Type
+from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.profiles import Profile
+from quadrupel.core.values import Statistic, Value, to_text
+from quadrupel.store import fold_state
+from quadrupel.store.database import driver
+
+COLUMN_TYPES: Mapping[Type, str] = {
+    Type.DATE: "date",
+    Type.DATETIME: "timestamp with time zone",
+    Type.INTEGER: "bigint",
+    Type.DECIMAL: "numeric(24,6)",
+    Type.BOOLEAN: "boolean",
+    Type.TEXT: "text",
+    Type.STATISTICS: "jsonb",
+}
+
+
+class ProfileStore:
+    """Reads and writes the profiles of one schema. Holds no connection."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._types = {name: attribute.type for name, attribute in schema.attributes.items()}
+        names = sql.SQL(", ").join(map(sql.Identifier, self._types))
+        comma = sql.SQL(", ") if self._types else sql.SQL("")
+        self._values = sql.Composed([comma, names])
+        self._updates = sql.SQL("").join(
+            sql.SQL(", {0} = excluded.{0}").format(sql.Identifier(name)) for name in self._types
+        )
+
+    def read(self, connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Profile]:
+        """The profiles of those users that have one, with their fold state."""
+        query = sql.SQL(
+            "SELECT user_id, version, fold_state{} FROM profiles WHERE user_id = ANY(%s)"
+        ).format(self._values)
+        rows = driver(connection).execute(query, [list(user_ids)])
+        return {
+            user_id: Profile(user_id, version, self._load(values), fold_state.unpack(state))
+            for user_id, version, state, *values in rows
+        }
+
+    def read_values(self, connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Profile]:
+        """Like `read` for who only evaluates: without the fold state."""
+        query = sql.SQL("SELECT user_id, version{} FROM profiles WHERE user_id = ANY(%s)").format(
+            self._values
+        )
+        rows = driver(connection).execute(query, [list(user_ids)])
+        return {row[0]: Profile(row[0], row[1], self._load(row[2:])) for row in rows}
+
+    def page(
+        self,
+        connection: sa.Connection,
+        first: str,
+        end: str | None,
+        size: int,
+        inclusive: bool = True,
+    ) -> list[Profile]:
+        """Up to `size` profiles (without fold state) from `first` to `end`, by user id.
+
+        `first` is left out unless `inclusive`; `end` always is, and None means to the last user.
+        """
+        query = sql.SQL(
+            "SELECT user_id, version{} FROM profiles WHERE user_id {} %(first)s"
+            " AND (%(end)s::text IS NULL OR user_id < %(end)s) ORDER BY user_id LIMIT %(size)s"
+        ).format(self._values, sql.SQL(">=" if inclusive else ">"))
+        rows = driver(connection).execute(query, {"first": first, "end": end, "size": size})
+        return [Profile(row[0], row[1], self._load(row[2:])) for row in rows]
+
+    def write(self, connection: sa.Connection, profiles: Sequence[Profile], now: datetime) -> None:
+        """Save profiles whose version is one above the saved one, all or none.
+
+        Raises ConcurrentWrite when another transaction saved one of them since it was read.
+        """
+        if not profiles:
+            return
+        raw = driver(connection)
+        raw.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS profile_batch (LIKE profiles) ON COMMIT DELETE ROWS"
+        )
+        copy = sql.SQL("COPY profile_batch (user_id, version, updated_at, fold_state{}) FROM STDIN")
+        with raw.cursor() as cursor, cursor.copy(copy.format(self._values)) as rows:
+            for profile in profiles:
+                rows.write_row(self._row(profile, now))
+        merge = sql.SQL(
+            "INSERT INTO profiles (user_id, version, updated_at, fold_state{0})"
+            " SELECT user_id, version, updated_at, fold_state{0} FROM profile_batch"
+            " ORDER BY user_id ON CONFLICT (user_id) DO UPDATE SET version = excluded.version,"
+            " updated_at = excluded.updated_at, fold_state = excluded.fold_state{1}"
+            " WHERE profiles.version = excluded.version - 1"
+        )
+        written = raw.execute(merge.format(self._values, self._updates)).rowcount
+        if written != len(profiles):
+            raise ConcurrentWrite(
+                f"{len(profiles) - written} of {len(profiles)} profiles were changed by another"
+                " worker meanwhile"
+            )
+
+    def _row(self, profile: Profile, now: datetime) -> list[Any]:
+        values = [self._dump(profile.values.get(name)) for name in self._types]
+        return [profile.user_id, profile.version, now, fold_state.pack(profile.state), *values]
+
+    @staticmethod
+    def _dump(value: Value | None) -> Any:
+        if isinstance(value, Mapping):
+            return Jsonb({key: _dump_statistic(value[key]) for key in sorted(value)})
+        return value
+
+    def _load(self, row: Sequence[Any]) -> dict[str, Value]:
+        return {
+            name: _load_value(type_, value)
+            for (name, type_), value in zip(self._types.items(), row, strict=True)
+            if value is not None
+        }
+
+
+def count(connection: sa.Connection) -> int:
+    """How many users have a profile."""
+    return int(connection.execute(sa.text("SELECT count(*) FROM profiles")).scalar_one())
+
+
+def _dump_statistic(statistic: Statistic) -> dict[str, Any]:
+    return {
+        "count": statistic.count,
+        "sum": to_text(statistic.sum),
+        "first": to_text(statistic.first),
+        "last": to_text(statistic.last),
+    }
+
+
+def _load_value(type_: Type, value: Any) -> Any:
+    if type_ is Type.STATISTICS:
+        return {
+            key: Statistic(
+                entry["count"],
+                Decimal(entry["sum"]),
+                datetime.fromisoformat(entry["first"]),
+                datetime.fromisoformat(entry["last"]),
+            )
+            for key, entry in value.items()
+        }
+    if type_ is Type.DATETIME:
+        return datetime.astimezone(value, UTC)
+    return value

@@ -1,0 +1,160 @@
+"""What is published: one narrow row per user with its banner set, and the matches behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from psycopg.types.json import Jsonb
+
+from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.publishing import Match, Publication, Published
+from quadrupel.store.database import driver
+from quadrupel.store.tables import matches, published
+
+_COLUMNS = "user_id, version, profile_version, as_of, evaluated_at, rule_set, banners, updated_at"
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """What is published of one user, None if nothing ever was, and the open matches."""
+
+    published: Published | None
+    open_matches: tuple[Match, ...]
+
+
+def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserState]:
+    """The state of every user asked for, locked until the transaction ends.
+
+    Rows are locked in the order of user ids, so that two publishers never wait in a circle.
+    """
+    rows = driver(connection).execute(
+        "SELECT user_id, version, profile_version, as_of, evaluated_at, banners FROM published"
+        " WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE",
+        [list(user_ids)],
+    )
+    now_published = {
+        row[0]: Published(*row[1:5], banners=tuple((rule, shown) for rule, shown in row[5]))
+        for row in rows
+    }
+    open_matches = _open_matches(connection, user_ids)
+    return {
+        user_id: UserState(now_published.get(user_id), tuple(open_matches.get(user_id, ())))
+        for user_id in user_ids
+    }
+
+
+def save(connection: sa.Connection, publications: Sequence[Publication], now: datetime) -> None:
+    """Write what was decided on the state that `lock` gave, in the same transaction.
+
+    Raises ConcurrentWrite when another publisher was the first to publish a user meanwhile.
+    """
+    publications = sorted(publications, key=lambda publication: publication.user_id)
+    _save_sets(connection, publications, now)
+    _save_matches(connection, publications)
+
+
+def _save_sets(
+    connection: sa.Connection, publications: Sequence[Publication], now: datetime
+) -> None:
+    raw = driver(connection)
+    raw.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS published_batch (LIKE published, first boolean)"
+        " ON COMMIT DELETE ROWS"
+    )
+    with (
+        raw.cursor() as cursor,
+        cursor.copy(f"COPY published_batch ({_COLUMNS}, first) FROM STDIN") as rows,
+    ):
+        for publication in publications:
+            rows.write_row(_row(publication, now))
+    # Rows that exist are locked, so they are still what was decided on; a row that did not exist
+    # may have appeared.
+    written = raw.execute(
+        f"INSERT INTO published ({_COLUMNS}) SELECT {_COLUMNS} FROM published_batch"  # noqa: S608
+        " WHERE first ORDER BY user_id ON CONFLICT (user_id) DO NOTHING"
+    ).rowcount
+    lacking = sum(publication.first for publication in publications) - written
+    if lacking:
+        raise ConcurrentWrite(f"{lacking} users were published by another worker meanwhile")
+    raw.execute(
+        "UPDATE published SET version = batch.version, profile_version = batch.profile_version,"
+        " as_of = batch.as_of, evaluated_at = batch.evaluated_at, rule_set = batch.rule_set,"
+        " banners = batch.banners, updated_at = batch.updated_at"
+        " FROM published_batch AS batch"
+        " WHERE published.user_id = batch.user_id AND NOT batch.first"
+    )
+
+
+def _row(publication: Publication, now: datetime) -> tuple[object, ...]:
+    state = publication.published
+    banners = Jsonb([[rule, dict(shown)] for rule, shown in state.banners])
+    return (
+        publication.user_id,
+        state.version,
+        state.profile_version,
+        state.as_of,
+        state.evaluated_at,
+        publication.rule_set,
+        banners,
+        now,
+        publication.first,
+    )
+
+
+def _open_matches(
+    connection: sa.Connection, user_ids: Sequence[str]
+) -> Mapping[str, Sequence[Match]]:
+    rows = driver(connection).execute(
+        "SELECT user_id, rule, episode, opened_on, shown FROM matches"
+        " WHERE user_id = ANY(%s) AND closed_on IS NULL",
+        [list(user_ids)],
+    )
+    found: dict[str, list[Match]] = {}
+    for user_id, *rest in rows:
+        found.setdefault(user_id, []).append(Match(*rest))
+    return found
+
+
+def _save_matches(connection: sa.Connection, publications: Sequence[Publication]) -> None:
+    opened = [
+        (each.user_id, match.rule, match.episode, match.opened_on, Jsonb(dict(match.shown)))
+        for each in publications
+        for match in each.opened
+    ]
+    closed = [
+        (each.published.as_of, each.user_id, match.rule, match.episode, match.opened_on)
+        for each in publications
+        for match in each.closed
+    ]
+    with driver(connection).cursor() as cursor:
+        if opened:
+            cursor.executemany(
+                "INSERT INTO matches (user_id, rule, episode, opened_on, shown)"
+                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (user_id, rule, episode, opened_on)"
+                " DO UPDATE SET shown = excluded.shown, closed_on = NULL",
+                opened,
+            )
+        if closed:
+            cursor.executemany(
+                "UPDATE matches SET closed_on = %s"
+                " WHERE user_id = %s AND rule = %s AND episode = %s AND opened_on = %s",
+                closed,
+            )
+
+
+def match_counts(connection: sa.Connection) -> list[tuple[str, int]]:
+    """How many users each rule holds for now, by rule id."""
+    query = (
+        sa.select(matches.c.rule, sa.func.count())
+        .where(matches.c.closed_on.is_(None))
+        .group_by(matches.c.rule)
+        .order_by(matches.c.rule)
+    )
+    return [(rule, count) for rule, count in connection.execute(query)]
+
+
+def version(connection: sa.Connection, user_id: str) -> int:
+    """The version of the user's banner set; 0: nothing was ever published."""
+    query = sa.select(published.c.version).where(published.c.user_id == user_id)
+    return connection.execute(query).scalar_one_or_none() or 0
