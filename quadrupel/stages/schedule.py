@@ -1,0 +1,116 @@
+"""Schedule: starts one run every night, and puts the ranges of every started run on the bus.
+
+A run's name is its key in the ledger, so of two schedulers one starts it. Its ranges are written
+with it and published after; a scheduler that finds a run whose ranges may not all be on the bus
+publishes them (again), so a crash in between costs nothing.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from quadrupel.bus import codec
+from quadrupel.core.errors import Unavailable
+from quadrupel.core.ports import Producer
+from quadrupel.stages.loop import pause
+from quadrupel.store import runs
+from quadrupel.store.database import transaction
+
+NAME = "schedule"
+CHECK_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Schedule:
+    """The nightly run of one rule set: at local time `at`, for the day that it then is."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        producer: Producer,
+        rule_set: str,
+        range_size: int,
+        at: time,
+        zone: ZoneInfo,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._producer = producer
+        self._rule_set = rule_set
+        self._range_size = range_size
+        self._at = at
+        self._zone = zone
+        self._clock = clock
+        self._night_came = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep starting nights and publishing ranges until `stop` is set. Blocks."""
+        timer = BackgroundScheduler(timezone=self._zone)
+        timer.add_job(
+            self._night_came.set,
+            "cron",
+            hour=self._at.hour,
+            minute=self._at.minute,
+            second=self._at.second,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        timer.start()
+        self._night_came.set()  # one that came while no scheduler ran is made up for
+        failures = 0
+        try:
+            while not stop.is_set():
+                try:
+                    self.step()
+                    failures = 0
+                    stop.wait(CHECK_SECONDS)
+                except Unavailable as error:
+                    failures += 1
+                    log.warning("waiting for what is away", stage=NAME, reason=str(error))
+                    stop.wait(pause(failures))
+        finally:
+            timer.shutdown(wait=False)
+
+    def step(self) -> None:
+        """Start tonight's run if its time has come, and publish what is not on the bus yet."""
+        if self._night_came.is_set():
+            self.start_night()
+            self._night_came.clear()
+        fan_out(self._engine, self._producer, self._clock())
+
+    def start_night(self) -> None:
+        """Start today's nightly run unless it is too early or it was started before."""
+        now = self._clock().astimezone(self._zone)
+        if now.time() < self._at:
+            return
+        name = f"nightly-{now.date()}"
+        if start_run(self._engine, name, now.date(), self._rule_set, self._range_size, now):
+            log.info("run started", run=name, as_of=str(now.date()))
+
+
+def start_run(
+    engine: sa.Engine, run: str, as_of: date, rule_set: str, range_size: int, now: datetime
+) -> bool:
+    """Write a run into the ledger; False if there is one of that name already."""
+    with transaction(engine) as connection:
+        return runs.start(connection, run, as_of, rule_set, range_size, now)
+
+
+def fan_out(engine: sa.Engine, producer: Producer, now: datetime) -> None:
+    """Publish the ranges of every run that was started and not fanned out."""
+    with transaction(engine) as connection:
+        pending = {
+            run: runs.unfinished_ranges(connection, run)
+            for run in runs.pending_fan_outs(connection)
+        }
+    for run, numbers in pending.items():
+        producer.publish([codec.range_task(codec.RangeTask(run, number)) for number in numbers])
+        with transaction(engine) as connection:
+            runs.mark_fanned_out(connection, run, now)
+        log.info("run fanned out", run=run, ranges=len(numbers))

@@ -1,0 +1,128 @@
+"""Runs the processes of one machine: starts them, restarts what dies, stops them in order.
+
+Each child leads its own process group, so Ctrl-C reaches the supervisor alone, which then stops
+the children: first those at the start of the flow. A child ends by itself when its supervisor is
+gone (`end_with_parent`), so nothing is left behind, even by `kill -9`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from quadrupel.core.errors import SettingRefused
+from quadrupel.stages.loop import pause
+
+PARENT_VARIABLE = "QUADRUPEL_SUPERVISOR"
+REFUSED_EXIT = 2
+"""The exit code of a child that will not start until a person changes something."""
+
+STOP_SECONDS = 30.0
+STEADY_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Child:
+    """One process to keep running: a name for people, and the arguments of `quadrupel`."""
+
+    name: str
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    failures: int = 0
+    start_at: float = field(default=0.0)
+
+
+class Supervisor:
+    """Keeps children running, with one environment."""
+
+    def __init__(self, children: Sequence[Child], environment: Mapping[str, str]) -> None:
+        self._children = list(children)
+        self._environment = dict(environment) | {PARENT_VARIABLE: str(os.getpid())}
+
+    def start(self) -> None:
+        """Start every child."""
+        for child in self._children:
+            self._start(child)
+
+    def watch(self, stop: threading.Event) -> None:
+        """Restart what dies, until `stop` is set. Raises SettingRefused when one refuses to run."""
+        while not stop.wait(0.2):
+            self.check()
+
+    def check(self) -> None:
+        """Look at each child once: restart it if it died and its pause is over."""
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is None:
+                if now >= child.start_at:
+                    self._start(child)
+            elif (code := child.process.poll()) is not None:
+                self._died(child, code, now)
+
+    def stop(self) -> None:
+        """Ask every child to stop, in order, and wait; kill what has not after 30 seconds."""
+        running = [child.process for child in self._children if child.process is not None]
+        for process in running:
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.error("killed, it did not stop in time", pid=process.pid)
+                process.kill()
+                process.wait()
+
+    def pids(self) -> dict[str, int]:
+        """The process id of each running child, by name."""
+        return {
+            child.name: child.process.pid
+            for child in self._children
+            if child.process is not None and child.process.poll() is None
+        }
+
+    def _start(self, child: Child) -> None:
+        child.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "quadrupel", *child.arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        child.started_at = time.monotonic()
+        log.info("started", process=child.name, pid=child.process.pid)
+
+    def _died(self, child: Child, code: int, now: float) -> None:
+        if code == REFUSED_EXIT:
+            raise SettingRefused(f"{child.name} refuses to run; what it said is above")
+        steady = now - child.started_at > STEADY_SECONDS
+        child.failures = 1 if steady else child.failures + 1
+        seconds = pause(child.failures)
+        log.error("died, starts again", process=child.name, exit_code=code, seconds=seconds)
+        child.process, child.start_at = None, now + seconds
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGINT or SIGTERM sets, or the end of the supervisor that started us."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    supervisor = os.environ.get(PARENT_VARIABLE)
+    if supervisor is not None:
+        threading.Thread(target=_end_with_parent, args=(int(supervisor), stop), daemon=True).start()
+    return stop
+
+
+def _end_with_parent(supervisor: int, stop: threading.Event) -> None:
+    while os.getppid() == supervisor:
+        time.sleep(0.5)
+    stop.set()
