@@ -1,0 +1,250 @@
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
+from quadrupel.core.events import Event
+from quadrupel.core.profiles import DUPLICATE_DAYS, MAX_STATISTIC_KEYS, Feeds, Profile, fold
+from quadrupel.core.values import Statistic
+
+ARRIVED = date(2026, 11, 23)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def attribute(name, type_, *feeds, values=()):
+    return Attribute(name, type_, f"what {name} is", feeds, values)
+
+
+LICENCE = {"kind": "driving_licence"}
+SCHEMA = Schema(
+    {
+        each.name: each
+        for each in (
+            attribute(
+                "licence_expires",
+                Type.DATE,
+                Feed(Operation.LATEST, "document.issued", field="expires", where=LICENCE),
+                Feed(Operation.CLEAR, "document.revoked", where=LICENCE),
+            ),
+            attribute(
+                "has_licence",
+                Type.BOOLEAN,
+                Feed(Operation.SET, "document.issued", where=LICENCE, value=True),
+            ),
+            attribute("region", Type.TEXT, Feed(Operation.LATEST, "moved", field="region")),
+            attribute(
+                "sex",
+                Type.TEXT,
+                Feed(Operation.LATEST, "moved", field="sex"),
+                values=("female", "male"),
+            ),
+            attribute("children", Type.INTEGER, Feed(Operation.COUNT, "child.registered")),
+            attribute(
+                "fines",
+                Type.DECIMAL,
+                Feed(Operation.SUM, "fine.issued", field="amount"),
+                Feed(Operation.SUBTRACT, "fine.paid", field="amount"),
+            ),
+            attribute("first_seen", Type.DATETIME, Feed(Operation.FIRST_TIME, "moved")),
+            attribute("last_seen", Type.DATE, Feed(Operation.LAST_TIME, "moved")),
+            attribute(
+                "orders",
+                Type.STATISTICS,
+                Feed(Operation.STATISTICS, "service.ordered", key="service", field="price"),
+            ),
+        )
+    }
+)
+FEEDS = Feeds(SCHEMA)
+
+
+def event(type_, /, *, hours=0, id="1", **data):
+    return Event(
+        id=id,
+        source="/registry",
+        type=type_,
+        subject="c1",
+        time=START + timedelta(hours=hours),
+        data=data,
+    )
+
+
+def folded(*events, arrived=ARRIVED):
+    profile = Profile("c1")
+    fold(profile, events, FEEDS, arrived)
+    return profile
+
+
+def test_the_latest_event_by_its_own_time_decides():
+    newer = event("moved", hours=2, id="2", region="77")
+    older = event("moved", hours=1, id="1", region="50")
+    assert folded(newer, older).values["region"] == "77"
+    assert folded(older, newer).values["region"] == "77"
+
+
+def test_a_clear_takes_the_value_away_unless_a_later_event_gives_one():
+    issued = event("document.issued", hours=1, id="1", kind="driving_licence", expires="2030-01-01")
+    revoked = event("document.revoked", hours=2, id="2", kind="driving_licence")
+    again = event("document.issued", hours=3, id="3", kind="driving_licence", expires="2036-01-01")
+    assert "licence_expires" not in folded(issued, revoked).values
+    assert folded(again, revoked, issued).values["licence_expires"] == date(2036, 1, 1)
+
+
+def test_events_of_another_kind_do_not_count():
+    passport = event("document.issued", kind="passport", expires="2030-01-01")
+    profile = folded(passport)
+    assert profile.values == {}
+    assert profile.version == 0
+
+
+def test_null_clears_and_an_absent_field_changes_nothing():
+    given_region = event("moved", hours=1, id="1", region="77")
+    assert "region" not in folded(given_region, event("moved", hours=2, id="2", region=None)).values
+    assert folded(given_region, event("moved", hours=2, id="2")).values["region"] == "77"
+
+
+def test_counts_and_sums_add_up_once_per_event():
+    profile = folded(
+        event("child.registered", id="a"),
+        event("child.registered", id="b"),
+        event("child.registered", id="a"),
+        event("fine.issued", id="c", amount=Decimal("500.50")),
+        event("fine.issued", id="c", amount=Decimal("500.50")),
+        event("fine.paid", id="d", amount=200),
+    )
+    assert profile.values["children"] == 2
+    assert profile.values["fines"] == Decimal("300.50")
+
+
+def test_a_duplicate_in_a_later_batch_changes_nothing():
+    profile = folded(event("child.registered", id="a"))
+    result = fold(
+        profile,
+        [event("child.registered", id="a")],
+        FEEDS,
+        ARRIVED + timedelta(days=DUPLICATE_DAYS),
+    )
+    assert (result.applied, result.unchanged) == (0, 1)
+    assert (profile.version, profile.values["children"]) == (1, 1)
+
+
+def test_identities_are_forgotten_after_the_days_in_which_duplicates_are_known():
+    profile = folded(event("child.registered", id="a"))
+    fold(
+        profile,
+        [event("child.registered", id="b")],
+        FEEDS,
+        ARRIVED + timedelta(days=DUPLICATE_DAYS + 1),
+    )
+    assert set(profile.state.seen) == {event("child.registered", id="b").identity}
+
+
+def test_statistics_keep_count_sum_first_and_last_per_key():
+    orders = folded(
+        event("service.ordered", hours=5, id="1", service="passport", price=350),
+        event("service.ordered", hours=1, id="2", service="passport", price=Decimal("0.5")),
+        event("service.ordered", hours=2, id="3", service="visa"),
+    ).values["orders"]
+    assert orders == {
+        "passport": Statistic(
+            2, Decimal("350.5"), START + timedelta(hours=1), START + timedelta(hours=5)
+        ),
+        "visa": Statistic(1, Decimal(0), START + timedelta(hours=2), START + timedelta(hours=2)),
+    }
+
+
+def test_first_and_last_time_are_the_earliest_and_the_latest():
+    profile = folded(event("moved", hours=30, id="1"), event("moved", hours=3, id="2"))
+    assert profile.values["first_seen"] == START + timedelta(hours=3)
+    assert profile.values["last_seen"] == date(2026, 1, 2)
+
+
+REFUSED = [
+    ("document.issued", {"kind": "driving_licence", "expires": "soon"}, "wrong-type"),
+    ("document.issued", {"kind": "driving_licence", "expires": "2030-02-30"}, "wrong-type"),
+    ("document.issued", {"kind": "driving_licence", "expires": 20300101}, "wrong-type"),
+    ("document.issued", {"kind": "driving_licence", "expires": "9999-01-01"}, "out-of-range"),
+    ("moved", {"region": 77}, "wrong-type"),
+    ("moved", {"region": "x" * 257}, "out-of-range"),
+    ("moved", {"sex": "other"}, "unknown-value"),
+    ("fine.issued", {"amount": "500"}, "wrong-type"),
+    ("fine.issued", {"amount": True}, "wrong-type"),
+    ("fine.issued", {"amount": Decimal("0.0000001")}, "out-of-range"),
+    ("fine.issued", {"amount": 10**18}, "out-of-range"),
+    ("service.ordered", {"service": 5}, "wrong-type"),
+    ("service.ordered", {"service": ""}, "out-of-range"),
+    ("service.ordered", {"service": "x" * 65}, "out-of-range"),
+    ("service.ordered", {"service": "passport", "price": "free"}, "wrong-type"),
+]
+
+
+@pytest.mark.parametrize(("type_", "data", "reason"), REFUSED)
+def test_a_value_of_the_wrong_type_refuses_the_event_and_only_it(type_, data, reason):
+    profile = Profile("c1")
+    good = event("child.registered", id="good")
+    result = fold(profile, [event(type_, id="bad", **data), good], FEEDS, ARRIVED)
+    [(_, error)] = result.refused
+    assert error.reason == reason
+    assert profile.values == {"children": 1}
+
+
+def test_a_refused_event_leaves_no_trace_in_other_attributes():
+    bad = event("document.issued", kind="driving_licence", expires="soon")
+    assert folded(bad).values == {}
+
+
+def test_the_keys_of_a_statistic_are_limited():
+    events = [
+        event("service.ordered", id=str(n), service=f"s{n}") for n in range(MAX_STATISTIC_KEYS + 1)
+    ]
+    result = fold(Profile("c1"), events, FEEDS, ARRIVED)
+    assert [error.reason for _, error in result.refused] == ["too-many-keys"]
+
+
+def test_events_that_feed_nothing_are_no_error_and_no_change():
+    profile = Profile("c1")
+    result = fold(profile, [event("weather.changed", colour="grey")], FEEDS, ARRIVED)
+    assert (result.applied, result.unchanged, result.refused, profile.version) == (0, 0, (), 0)
+
+
+moments = st.integers(0, 5)
+histories = st.lists(
+    st.one_of(
+        st.builds(
+            lambda h, r: ("moved", h, {"region": r}), moments, st.sampled_from(["50", "77", None])
+        ),
+        st.builds(
+            lambda h, d: ("document.issued", h, {"kind": "driving_licence", "expires": d}),
+            moments,
+            st.sampled_from(["2030-01-01", "2031-01-01"]),
+        ),
+        st.builds(lambda h: ("document.revoked", h, {"kind": "driving_licence"}), moments),
+        st.builds(lambda h: ("child.registered", h, {}), moments),
+        st.builds(lambda h, a: ("fine.issued", h, {"amount": a}), moments, st.integers(1, 9)),
+        st.builds(
+            lambda h, s: ("service.ordered", h, {"service": s, "price": 1}),
+            moments,
+            st.sampled_from("ab"),
+        ),
+    ),
+    max_size=8,
+)
+
+
+@given(histories, st.randoms(use_true_random=False), st.data())
+def test_order_repetition_and_batches_do_not_matter(history, random, data):
+    events = [event(t, hours=h, id=str(n), **d) for n, (t, h, d) in enumerate(history)]
+    expected = folded(*events)
+    shuffled = events + data.draw(
+        st.lists(st.sampled_from(events), max_size=4) if events else st.just([])
+    )
+    random.shuffle(shuffled)
+    cut = data.draw(st.integers(0, len(shuffled)))
+    profile = Profile("c1")
+    fold(profile, shuffled[:cut], FEEDS, ARRIVED)
+    fold(profile, shuffled[cut:], FEEDS, ARRIVED)
+    assert profile.values == expected.values
+    assert profile.state == expected.state

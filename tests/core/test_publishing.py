@@ -1,0 +1,225 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quadrupel.core.publishing import (
+    Again,
+    Catalogue,
+    Match,
+    Offer,
+    Publication,
+    Stale,
+    arbitrate,
+    decide,
+    stable_share,
+)
+from quadrupel.core.verdicts import Evaluation, RuleMatch
+
+DAY = date(2026, 11, 23)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CATALOGUE = Catalogue(
+    offers={
+        each.rule: each
+        for each in (
+            Offer("expiring", "main", 80, messages=(("email", "expiring"),)),
+            Offer(
+                "expired", "main", 90, messages=(("email", "expired"), ("webhook:crm", "expired"))
+            ),
+            Offer("birthday", "main", 10),
+            Offer("hint", "sidebar", 50),
+            Offer("silent"),
+            Offer("trial", "main", 99, messages=(("email", "trial"),), shadow=True),
+        )
+    },
+    limits={"main": 2, "sidebar": 1},
+)
+
+
+def evaluation(*rules, version=1, day=0, seconds=0, errors=(), once_per=None):
+    matches = tuple(RuleMatch(rule, once_per, {"expires": "2026-12-20"}) for rule in rules)
+    return Evaluation(
+        user_id="c1",
+        profile_version=version,
+        as_of=DAY + timedelta(days=day),
+        evaluated_at=NOON + timedelta(seconds=seconds),
+        rule_set="rules",
+        matches=matches,
+        errors=tuple(errors),
+    )
+
+
+class User:
+    """Applies publications as the store would."""
+
+    def __init__(self):
+        self.published, self.open, self.sent, self.outcomes = None, (), [], []
+
+    def publish(self, evaluation):
+        decision = decide(evaluation, self.published, self.open, CATALOGUE)
+        self.outcomes.append(decision)
+        if isinstance(decision, Publication):
+            gone = {(m.rule, m.episode) for m in (*decision.closed, *decision.opened)}
+            kept = [m for m in self.open if (m.rule, m.episode) not in gone]
+            self.open = (*kept, *decision.opened)
+            self.published = decision.published
+            self.sent += [m.key for m in decision.messages if m.key not in self.sent]
+        return decision
+
+    def rules(self):
+        return [rule for rule, _ in self.published.banners]
+
+
+def test_a_match_opens_shows_its_banner_and_sends_its_message():
+    user = User()
+    decision = user.publish(evaluation("expiring"))
+    assert decision.opened == (Match("expiring", "2026-11-23", DAY, {"expires": "2026-12-20"}),)
+    assert user.rules() == ["expiring"]
+    assert [(key.origin, key.episode, key.channel) for key in user.sent] == [
+        ("rule:expiring", "2026-11-23", "email")
+    ]
+
+
+def test_a_match_that_goes_on_is_not_sent_again_and_keeps_the_version():
+    user = User()
+    user.publish(evaluation("expiring"))
+    decision = user.publish(evaluation("expiring", day=1))
+    assert (decision.opened, decision.closed, decision.messages) == ((), (), ())
+    assert user.published.version == 1
+    assert user.published.as_of == DAY + timedelta(days=1)
+
+
+def test_a_redelivered_evaluation_changes_nothing_and_gives_its_messages_again():
+    user = User()
+    first = user.publish(evaluation("expired"))
+    second = user.publish(evaluation("expired"))
+    assert (second.opened, second.closed) == ((), ())
+    assert second.messages == first.messages
+    assert user.published == first.published
+
+
+def test_a_match_that_ends_closes_and_its_banner_goes():
+    user = User()
+    user.publish(evaluation("expiring"))
+    decision = user.publish(evaluation("birthday", version=2))
+    assert [match.rule for match in decision.closed] == ["expiring"]
+    assert user.rules() == ["birthday"]
+    assert user.published.version == 2
+
+
+def test_a_new_episode_of_the_same_rule_is_a_new_match_and_a_new_message():
+    user = User()
+    user.publish(evaluation("expiring", once_per="2026-12-20"))
+    decision = user.publish(evaluation("expiring", once_per="2036-12-20", version=2))
+    assert [match.episode for match in decision.opened] == ["2036-12-20"]
+    assert [match.episode for match in decision.closed] == ["2026-12-20"]
+    assert [key.episode for key in user.sent] == ["2026-12-20", "2036-12-20"]
+
+
+def test_an_erring_rule_neither_shows_nor_withdraws():
+    user = User()
+    user.publish(evaluation("expiring"))
+    user.publish(evaluation(errors=["expiring", "birthday"], version=2))
+    assert user.rules() == ["expiring"]
+    assert [match.rule for match in user.open] == ["expiring"]
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        evaluation("birthday", version=1, day=1, seconds=9),
+        evaluation("birthday", version=2, day=0, seconds=9),
+        evaluation("birthday", version=2, day=1, seconds=0),
+        evaluation("birthday", version=1, day=0),
+    ],
+)
+def test_an_older_evaluation_never_wins(older):
+    user = User()
+    user.publish(evaluation("expiring", version=2, day=1, seconds=5))
+    assert isinstance(user.publish(older), Stale)
+    assert user.rules() == ["expiring"]
+
+
+def test_newer_in_one_respect_and_older_in_the_other_is_asked_again_on_the_later_day():
+    user = User()
+    user.publish(evaluation("expiring", version=2, day=0))
+    assert user.publish(evaluation("birthday", version=1, day=1)) == Again(
+        "c1", DAY + timedelta(days=1)
+    )
+    user = User()
+    user.publish(evaluation("expiring", version=1, day=1))
+    assert user.publish(evaluation("birthday", version=2, day=0)) == Again(
+        "c1", DAY + timedelta(days=1)
+    )
+
+
+def test_the_same_profile_and_day_under_new_rules_wins_when_it_was_asked_later():
+    user = User()
+    user.publish(evaluation("expiring"))
+    user.publish(evaluation("birthday", seconds=1))
+    assert user.rules() == ["birthday"]
+
+
+def test_banners_are_ordered_by_priority_and_limited_by_placement():
+    user = User()
+    user.publish(evaluation("birthday", "expired", "expiring", "hint", "silent", "trial"))
+    assert user.rules() == ["expired", "expiring", "hint"]
+
+
+def test_a_shadow_rule_matches_and_shows_and_sends_nothing():
+    user = User()
+    user.publish(evaluation("trial"))
+    assert [match.rule for match in user.open] == ["trial"]
+    assert user.rules() == []
+    assert user.sent == []
+
+
+def test_a_share_is_the_same_users_every_time_and_about_that_part():
+    offer = Offer("expiring", "main", share=0.1)
+    reached = {user for user in map(str, range(10_000)) if offer.reaches(user)}
+    assert reached == {user for user in map(str, range(10_000)) if offer.reaches(user)}
+    assert 900 < len(reached) < 1100
+    assert stable_share("a", "1") != stable_share("b", "1")
+
+
+def test_a_rule_that_publish_does_not_know_keeps_its_match_and_shows_nothing():
+    user = User()
+    user.publish(evaluation("from_a_newer_set"))
+    assert [match.rule for match in user.open] == ["from_a_newer_set"]
+    assert user.rules() == []
+
+
+def test_the_order_of_matches_does_not_matter():
+    matches = [Match(rule, "e", DAY, {}) for rule in ("expired", "expiring", "birthday", "hint")]
+    sets = {str(arbitrate("c1", order, CATALOGUE)) for order in permutations(matches)}
+    assert len(sets) == 1
+
+
+evaluations = st.lists(
+    st.builds(
+        lambda rules, version, day, seconds: evaluation(
+            *sorted(rules), version=version, day=day, seconds=seconds
+        ),
+        st.sets(st.sampled_from(["expiring", "expired", "birthday"])),
+        st.integers(1, 3),
+        st.integers(0, 2),
+        st.just(0),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(evaluations)
+def test_whatever_the_order_of_arrival_the_position_never_goes_back(history):
+    user, before = User(), None
+    for each in history:
+        user.publish(each)
+        now = replace(user.published, banners=(), version=0)
+        if before is not None:
+            assert now.profile_version >= before.profile_version
+            assert now.as_of >= before.as_of
+        before = now
