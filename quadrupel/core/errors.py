@@ -2,7 +2,11 @@
 
 QuadrupelError
 ├── InputRefused              one input is wrong: dead-letter it, or answer 4xx; never retried
-│   └── EventRefused          an event breaks CloudEvents, a limit, or a declared type
+│   ├── EventRefused          an event breaks CloudEvents, a limit, or a declared type
+│   └── EventsRefused         some events handed over together are wrong, so none was taken
+├── AccessRefused             a caller of the API may not do what it asked
+│   ├── NotAuthenticated      no token or key, or none that holds
+│   └── NotAllowed            a good key without the scope
 ├── DeclarationRefused        rule scripts or the profile declaration are wrong: a list of problems
 ├── SettingRefused            a setting is missing or wrong: names it
 ├── NotFound                  what an operator or a client named does not exist
@@ -17,6 +21,9 @@ QuadrupelError
 
 A message says what happened, to what, and what to do.
 """
+
+from collections.abc import Sequence
+from typing import Literal
 
 
 class QuadrupelError(Exception):
@@ -38,6 +45,42 @@ class InputRefused(QuadrupelError):
 
 class EventRefused(InputRefused):
     """An event breaks CloudEvents 1.0, one of our limits, or the declared type of an attribute."""
+
+
+class EventsRefused(InputRefused):
+    """Some of the events handed over together are wrong, so none of them was taken.
+
+    `refused` has every bad one: its place, counted in `unit` (`index` from 0, `line` from 1), and
+    what is wrong with it.
+    """
+
+    def __init__(
+        self, unit: Literal["index", "line"], refused: Sequence[tuple[int, EventRefused]]
+    ) -> None:
+        place, first = refused[0]
+        super().__init__(
+            "events-refused", f"{len(refused)} refused, nothing taken; {unit} {place}: {first}"
+        )
+        self.unit = unit
+        self.refused = tuple(refused)
+
+
+class AccessRefused(QuadrupelError):
+    """A caller of the API may not do what it asked."""
+
+
+class NotAuthenticated(AccessRefused):
+    """The caller showed no token or key, or none that holds."""
+
+
+class NotAllowed(AccessRefused):
+    """The caller's key lacks the scope."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(
+            f"this needs a key with the scope {scope}; `quadrupel keys create` makes one"
+        )
+        self.scope = scope
 
 
 class DeclarationRefused(QuadrupelError):
