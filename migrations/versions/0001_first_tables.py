@@ -81,7 +81,12 @@ def upgrade() -> None:
         sa.Column("values", JSONB(), nullable=False, comment="{attribute: text} for the template"),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "next_attempt_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="of a retry; in sending: when the claim lapses",
+        ),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -90,6 +95,20 @@ def upgrade() -> None:
             name="messages_state",
         ),
         sa.PrimaryKeyConstraint("user_id", "origin", "episode", "channel"),
+    )
+    op.create_index(
+        "messages_being_sent",
+        "messages",
+        ["next_attempt_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'sending'"),
+    )
+    op.create_index(
+        "messages_of_mailings",
+        "messages",
+        ["origin", "state"],
+        unique=False,
+        postgresql_where=sa.text("starts_with(origin, 'mailing:')"),
     )
     op.create_index(
         "messages_to_look_at",
@@ -101,7 +120,7 @@ def upgrade() -> None:
     op.create_index(
         "messages_to_retry",
         "messages",
-        ["next_attempt_at"],
+        ["channel", "next_attempt_at"],
         unique=False,
         postgresql_where=sa.text("state = 'retry'"),
     )
@@ -203,6 +222,14 @@ def downgrade() -> None:
         "messages_to_look_at",
         table_name="messages",
         postgresql_where=sa.text("state IN ('unknown', 'failed')"),
+    )
+    op.drop_index(
+        "messages_of_mailings",
+        table_name="messages",
+        postgresql_where=sa.text("starts_with(origin, 'mailing:')"),
+    )
+    op.drop_index(
+        "messages_being_sent", table_name="messages", postgresql_where=sa.text("state = 'sending'")
     )
     op.drop_table("messages")
     op.drop_table("matches")

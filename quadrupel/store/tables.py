@@ -93,7 +93,9 @@ messages = sa.Table(
     sa.Column("values", JSONB, nullable=False, comment="{attribute: text} for the template"),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("next_attempt_at", Timestamp),
+    sa.Column(
+        "next_attempt_at", Timestamp, comment="of a retry; in sending: when the claim lapses"
+    ),
     sa.Column("error", sa.Text),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
@@ -104,8 +106,20 @@ messages = sa.Table(
     ),
     sa.Index(
         "messages_to_retry",
+        "channel",
         "next_attempt_at",
         postgresql_where=sa.text("state = 'retry'"),
+    ),
+    sa.Index(
+        "messages_being_sent",
+        "next_attempt_at",
+        postgresql_where=sa.text("state = 'sending'"),
+    ),
+    sa.Index(
+        "messages_of_mailings",
+        "origin",
+        "state",
+        postgresql_where=sa.text("starts_with(origin, 'mailing:')"),
     ),
     sa.Index(
         "messages_to_look_at",
