@@ -89,6 +89,26 @@ class Publish:
 
 def offers(rule_set: RuleSet) -> Catalogue:
     """What publish needs to know of a rule set."""
+    return Catalogue(
+        offers={rule.id: _offer(rule) for rule in rule_set.rules.values()},
+        limits={name: placement.limit for name, placement in rule_set.placements.items()},
+    )
+
+
+def _offer(rule: Rule) -> Offer:
+    messages = []
+    if rule.email is not None:
+        messages.append(("email", rule.email.template))
+    if rule.webhook is not None:
+        messages.append((f"webhook:{rule.webhook.endpoint}", rule.id))
+    return Offer(
+        rule=rule.id,
+        placement=rule.banner.placement if rule.banner else None,
+        priority=rule.banner.priority if rule.banner else 0,
+        messages=tuple(messages),
+        shadow=rule.shadow,
+        share=rule.share,
+    )
 
 
 def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Outgoing]]:

@@ -1,0 +1,192 @@
+"""The one place that builds and connects: settings in, running parts out.
+
+Everything below it is handed what it needs; everything above it (the command line, the API
+server) asks here.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import sqlalchemy as sa
+
+from quadrupel import telemetry
+from quadrupel.bus import topics
+from quadrupel.bus.kafka import KafkaBus
+from quadrupel.bus.postgres import PostgresBus
+from quadrupel.config import Settings, migrations_folder, rules_folder
+from quadrupel.core.ports import Bus, Producer
+from quadrupel.rules import catalogue
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.row import RowReading
+from quadrupel.stages import evaluate, ingest, loop, publish, schedule
+from quadrupel.store import database, schema
+from quadrupel.store.profiles import ProfileStore
+
+Run = Callable[[Settings, threading.Event], None]
+
+
+def now() -> datetime:
+    """The time, in UTC: the only clock stages are given."""
+    return datetime.now(UTC)
+
+
+def today(settings: Settings) -> date:
+    """The day it is in the settings' time zone."""
+    return datetime.now(settings.zone).date()
+
+
+def open_bus(settings: Settings) -> Bus:
+    """Kafka where its bootstrap servers are set, else tables in the database."""
+    if settings.kafka_bootstrap is not None:
+        return KafkaBus(settings.kafka_bootstrap, replication=settings.kafka_replication)
+    return PostgresBus(settings.required("database_url"))
+
+
+def load_rules(settings: Settings) -> RuleSet:
+    """Read all rule scripts. Raises DeclarationRefused with every problem in them."""
+    return catalogue.load(rules_folder(settings), languages=settings.languages)
+
+
+@contextlib.contextmanager
+def open_engine(settings: Settings) -> Iterator[sa.Engine]:
+    """The database, for as long as the block."""
+    engine = database.open_engine(settings.required("database_url"))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every stage is built from, connected and checked."""
+
+    settings: Settings
+    engine: sa.Engine
+    bus: Bus
+    producer: Producer
+    rules: RuleSet
+
+
+@contextlib.contextmanager
+def open_parts(settings: Settings) -> Iterator[Parts]:
+    """Connect; check topics and columns before anything runs; close at the end of the block.
+
+    Raises TopicRefused, SettingRefused or DeclarationRefused, each naming what to do.
+    """
+    rules = load_rules(settings)
+    with open_engine(settings) as engine, contextlib.closing(open_bus(settings)) as bus:
+        bus.admin().verify(topics.topics(settings.partitions))
+        with database.transaction(engine) as connection:
+            schema.verify(connection, rules.schema)
+        with contextlib.closing(bus.producer()) as producer:
+            yield Parts(settings, engine, bus, producer, rules)
+
+
+def set_up(settings: Settings) -> None:
+    """Migrate the database, apply the profile declaration, create the topics. Safe to repeat."""
+    rules = load_rules(settings)
+    database.migrate(settings.required("database_url"), migrations_folder())
+    with open_engine(settings) as engine, database.transaction(engine) as connection:
+        schema.apply(connection, rules.schema, now())
+    with contextlib.closing(open_bus(settings)) as bus:
+        bus.admin().create(topics.topics(settings.partitions))
+
+
+def run_ingest(settings: Settings, stop: threading.Event) -> None:
+    """Run ingest until `stop` is set."""
+    with open_parts(settings) as parts:
+        work = ingest.Ingest(parts.engine, parts.rules.schema, now)
+        _run(parts, ingest.NAME, topics.EVENTS, topics.INGEST_GROUP, work.process, stop)
+
+
+def run_evaluate(settings: Settings, stop: threading.Event) -> None:
+    """Run both lanes of evaluate until `stop` is set, or one of them fails."""
+    with open_parts(settings) as parts:
+        store = ProfileStore(parts.rules.schema)
+        evaluator = RowReading(parts.rules).evaluation
+        profiles = evaluate.EvaluateProfiles(
+            parts.engine, store, evaluator, lambda: today(settings), now
+        )
+        lane = threading.Thread(target=_run_ranges, args=(parts, store, evaluator, stop))
+        lane.start()
+        try:
+            _run(
+                parts,
+                evaluate.NAME,
+                topics.PROFILES,
+                topics.EVALUATE_PROFILES_GROUP,
+                profiles.process,
+                stop,
+            )
+        finally:
+            stop.set()
+            lane.join()
+
+
+def _run_ranges(
+    parts: Parts, store: ProfileStore, evaluator: evaluate.Evaluator, stop: threading.Event
+) -> None:
+    try:
+        with (
+            contextlib.closing(
+                parts.bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
+            ) as consumer,
+            contextlib.closing(parts.bus.producer()) as producer,
+        ):
+            worker = f"{socket.gethostname()}:{os.getpid()}"
+            work = evaluate.EvaluateRanges(
+                parts.engine, store, evaluator, producer, consumer, worker, now
+            )
+            loop.run(loop.Stage("evaluate ranges", consumer, producer, work.process, 1), stop)
+    finally:
+        stop.set()
+
+
+def run_publish(settings: Settings, stop: threading.Event) -> None:
+    """Run publish until `stop` is set."""
+    with open_parts(settings) as parts:
+        work = publish.Publish(parts.engine, publish.offers(parts.rules), now)
+        _run(parts, publish.NAME, topics.VERDICTS, topics.PUBLISH_GROUP, work.process, stop)
+
+
+def run_schedule(settings: Settings, stop: threading.Event) -> None:
+    """Run schedule until `stop` is set."""
+    with open_parts(settings) as parts:
+        schedule.Schedule(
+            parts.engine,
+            parts.producer,
+            parts.rules.hash,
+            settings.range_size,
+            settings.night_at,
+            settings.zone,
+            now,
+        ).run(stop)
+
+
+STAGES: Mapping[str, Run] = {
+    "ingest": run_ingest,
+    "evaluate": run_evaluate,
+    "publish": run_publish,
+    "schedule": run_schedule,
+}
+"""The stages by the name of their command, in the order of the flow."""
+
+
+def _run(
+    parts: Parts,
+    name: str,
+    topic: str,
+    group: str,
+    process: loop.Process,
+    stop: threading.Event,
+) -> None:
+    telemetry.serve_metrics(parts.settings.metrics_port)
+    with contextlib.closing(parts.bus.consumer(topic, group)) as consumer:
+        stage = loop.Stage(name, consumer, parts.producer, process, parts.settings.batch_size)
+        loop.run(stage, stop)

@@ -1,0 +1,72 @@
+"""`quadrupel db` and `quadrupel bus`: create what the stages stand on."""
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from quadrupel import bootstrap
+from quadrupel.bus import topics
+from quadrupel.cli.output import Json, console, print_json
+from quadrupel.config import migrations_folder, read_settings
+from quadrupel.store import database
+
+db = typer.Typer(help="Create the tables and bring them up to date.")
+bus = typer.Typer(help="Create topics and look at how long they are.")
+
+GROUPS = {
+    topics.EVENTS: topics.INGEST_GROUP,
+    topics.PROFILES: topics.EVALUATE_PROFILES_GROUP,
+    topics.RANGES: topics.EVALUATE_RANGES_GROUP,
+    topics.VERDICTS: topics.PUBLISH_GROUP,
+    topics.MESSAGES: topics.SEND_GROUP,
+}
+
+
+@db.command()
+def migrate() -> None:
+    """Bring the tables up to date; safe to repeat, and by several at once.
+
+    Example:
+      QUADRUPEL_DATABASE_URL=postgresql://... quadrupel db migrate
+    """
+    database.migrate(read_settings().required("database_url"), migrations_folder())
+    console.print("the tables are up to date")
+
+
+@bus.command()
+def create(
+    partitions: Annotated[
+        int | None, typer.Option(help="Partitions of each topic; else the setting.", min=1)
+    ] = None,
+) -> None:
+    """Create the topics that are missing; existing ones are left as they are.
+
+    Example:
+      quadrupel bus create --partitions 12
+    """
+    settings = read_settings(partitions=partitions)
+    with contextlib.closing(bootstrap.open_bus(settings)) as opened:
+        wanted = topics.topics(settings.partitions)
+        created = opened.admin().create(wanted)
+        opened.admin().verify(wanted)
+    for name in created:
+        console.print(f"created {name} with {settings.partitions} partitions")
+    if not created:
+        console.print("every topic exists already")
+
+
+@bus.command()
+def lag(as_json: Json = False) -> None:
+    """Show how many messages each stage has not worked through yet.
+
+    Example:
+      quadrupel bus lag --json
+    """
+    with contextlib.closing(bootstrap.open_bus(read_settings())) as opened:
+        lags = {topic: opened.admin().lag(topic, group) for topic, group in GROUPS.items()}
+    if as_json:
+        print_json(lags)
+        return
+    for topic, behind in lags.items():
+        console.print(f"{topic:24}{behind:>12,}")

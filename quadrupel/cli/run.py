@@ -1,0 +1,155 @@
+"""`quadrupel run`: pass over all users for what time changes."""
+
+import contextlib
+import time
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from quadrupel import bootstrap
+from quadrupel.bus import topics
+from quadrupel.cli.arguments import Day
+from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.config import Settings, read_settings
+from quadrupel.core.errors import Conflict, NotFound
+from quadrupel.stages import schedule
+from quadrupel.store import runs
+from quadrupel.store.database import transaction
+from quadrupel.store.runs import RunProgress
+
+app = typer.Typer(help="Evaluate all users for what time changes.")
+
+
+@app.command()
+def start(
+    as_of: Annotated[Day | None, typer.Option(help="The day to evaluate; else today.")] = None,
+    future: Annotated[
+        bool, typer.Option("--future", help="Allow a day after tomorrow (see below).")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until everything is published.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start a run over all users.
+
+    Examples:
+      quadrupel run start
+      quadrupel run start --as-of 2026-12-01 --wait
+
+    What is published of a user never goes back to an earlier day: after a run for a future day,
+    events of its users are evaluated for that day, until it has come. So a day after tomorrow
+    needs --future.
+    """
+    settings = read_settings()
+    day = as_of or bootstrap.today(settings)
+    if not future and day > bootstrap.today(settings) + timedelta(days=1):
+        raise Conflict(f"{day} is after tomorrow: its verdicts would show at once; use --future")
+    now = bootstrap.now()
+    name = f"manual-{day}-{now:%Y%m%dT%H%M%S%f}"
+    with bootstrap.open_parts(settings) as parts:
+        schedule.start_run(parts.engine, name, day, parts.rules.hash, settings.range_size, now)
+        schedule.fan_out(parts.engine, parts.producer, now)
+    if wait:
+        wait_for(settings, name)
+    _show([_progress(settings, name)], as_json=as_json)
+
+
+@app.command()
+def status(
+    run: Annotated[str | None, typer.Argument(help="The run; else the latest.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until everything is published.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show how far a run is.
+
+    Examples:
+      quadrupel run status
+      quadrupel run status nightly-2026-11-23 --json
+    """
+    settings = read_settings()
+    name = run or _latest(settings)
+    if wait:
+        wait_for(settings, name)
+    _show([_progress(settings, name)], as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the latest runs, newest first."""
+    settings = read_settings()
+    with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        found = runs.latest(connection, limit)
+    _show(found, as_json=as_json)
+
+
+@app.command()
+def cancel(run: Annotated[str, typer.Argument(help="The run to stop.")]) -> None:
+    """Stop a run: ranges not yet begun are skipped, what is published stays.
+
+    Example:
+      quadrupel run cancel nightly-2026-11-23
+    """
+    settings = read_settings()
+    with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        runs.cancel(connection, run, bootstrap.now())
+    console.print(f"run {run} is cancelled")
+
+
+def wait_for(settings: Settings, run: str) -> None:
+    """Show progress until the run has ended and its verdicts are published."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+    )
+    with (
+        contextlib.closing(bootstrap.open_bus(settings)) as bus,
+        Progress(*columns, TimeRemainingColumn(), console=errors, transient=True) as bar,
+    ):
+        task = bar.add_task(f"run {run}", total=None)
+        while True:
+            progress = _progress(settings, run)
+            bar.update(task, total=progress.users or 1, completed=progress.evaluated)
+            if progress.state != "running":
+                break
+            time.sleep(0.2)
+        bar.update(task, description="publishing", completed=progress.evaluated)
+        while bus.admin().lag(topics.VERDICTS, topics.PUBLISH_GROUP):
+            time.sleep(0.2)
+
+
+def _progress(settings: Settings, run: str) -> RunProgress:
+    with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        return runs.progress(connection, run)
+
+
+def _latest(settings: Settings) -> str:
+    with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        found = runs.latest(connection, 1)
+    if not found:
+        raise NotFound("there was no run yet; `quadrupel run start` starts one")
+    return found[0].run
+
+
+def _show(found: list[RunProgress], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_fields(progress) for progress in found])
+        return
+    table = Table(
+        "run", "day", "state", "ranges", "users", "evaluated", "matches", "errors", "took"
+    )
+    for each in found:
+        ranges = f"{each.ranges_done}/{each.ranges}"
+        took = str(each.finished_at - each.created_at).split(".")[0] if each.finished_at else ""
+        counts = (f"{each.users:,}", f"{each.evaluated:,}", f"{each.matched:,}", f"{each.errors:,}")
+        table.add_row(each.run, str(each.as_of), each.state, ranges, *counts, took)
+    console.print(table)
+
+
+def _fields(progress: RunProgress) -> dict[str, object]:
+    return {name: getattr(progress, name) for name in RunProgress.__slots__}
