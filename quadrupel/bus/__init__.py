@@ -1,0 +1,1 @@
+"""The bus: durable partitioned topics between the stages, on Kafka or on Postgres."""

@@ -1,0 +1,143 @@
+"""Topics of a Kafka cluster: created with what durability asks for, checked, measured, browsed."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from quadrupel.core.ports import Message, Topic
+
+from .kafka_client import Cluster, LibraryLog, from_kafka, reason
+from .topics import DEAD_LETTERS, MESSAGE_LIMIT, check_partitions, missing_topic
+
+TIMEOUT = 15.0
+"""Seconds to wait for one answer of the cluster."""
+
+BATCH_OVERHEAD = 4 * 1024
+BROWSE_CHUNK = 1_000
+
+
+class KafkaAdmin:
+    """Looks after topics, see `Admin`. `replication` is that of the topics it creates."""
+
+    def __init__(self, cluster: Cluster, replication: int) -> None:
+        self._cluster = cluster
+        self._replication = replication
+        settings = cluster.settings(error_cb=lambda _: None)
+        self._client = AdminClient(settings, logger=LibraryLog())  # type: ignore[arg-type] # takes callbacks
+
+    def create(self, topics: Sequence[Topic]) -> list[str]:
+        """See `Admin.create`."""
+        found = self._partitions()
+        missing = [self._new(topic) for topic in topics if topic.name not in found]
+        if not missing:
+            return []
+        futures = self._client.create_topics(missing, operation_timeout=TIMEOUT)
+        return [name for name, future in futures.items() if self._created(name, future)]
+
+    def verify(self, topics: Sequence[Topic]) -> None:
+        """See `Admin.verify`."""
+        check_partitions(topics, self._partitions())
+
+    def lag(self, topic: str, group: str) -> int:
+        """See `Admin.lag`."""
+        parts = self._parts(topic)
+        with closing(self._reader(group)) as reader:
+            try:
+                ends = _ends(reader, parts)
+                committed = reader.committed(parts, timeout=TIMEOUT)
+            except KafkaException as failure:
+                doing = f"measuring the lag of {group} in {topic}"
+                raise self._cluster.unavailable(doing, reason(failure)) from failure
+        offsets = {part.partition: part.offset for part in committed}
+        return sum(max(0, end - max(start, offsets[part])) for part, (start, end) in ends.items())
+
+    def browse(self, topic: str) -> Iterator[Message]:
+        """See `Admin.browse`."""
+        parts = self._parts(topic)
+        with closing(self._reader(f"quadrupel.browse.{uuid.uuid4()}")) as reader:
+            try:
+                ends = _ends(reader, parts)
+                starts = [TopicPartition(topic, part, start) for part, (start, _) in ends.items()]
+                reader.assign(starts)
+                yield from self._read(reader, topic, {part: end for part, (_, end) in ends.items()})
+            except KafkaException as failure:
+                doing = f"browsing {topic}"
+                raise self._cluster.unavailable(doing, reason(failure)) from failure
+
+    def _reader(self, group: str) -> confluent_kafka.Consumer:
+        """A consumer that looks at a group and its topics and never joins it."""
+        settings = self._cluster.settings(
+            group_id=group,
+            enable_auto_commit=False,
+            enable_partition_eof=True,
+            error_cb=lambda _: None,
+        )
+        return confluent_kafka.Consumer(settings, logger=LibraryLog())
+
+    def _read(
+        self, reader: confluent_kafka.Consumer, topic: str, ends: dict[int, int]
+    ) -> Iterator[Message]:
+        """Yield what is before `ends`; a partition is done when it reaches its end of file."""
+        while ends:
+            raws = reader.consume(BROWSE_CHUNK, TIMEOUT / 10)
+            for raw in raws:
+                partition, error = raw.partition(), raw.error()
+                if error is None and partition in ends:
+                    if (raw.offset() or 0) < ends[partition]:
+                        yield from_kafka(raw)
+                    else:
+                        del ends[partition]
+                elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    ends.pop(partition if partition is not None else -1, None)
+                elif error is not None:
+                    raise self._cluster.refusal(topic, f"browsing {topic}", error)
+            if not raws:
+                self._partitions()  # raises when the cluster is away
+
+    def _new(self, topic: Topic) -> NewTopic:
+        config = {
+            "max.message.bytes": str(MESSAGE_LIMIT + BATCH_OVERHEAD),
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(max(1, self._replication - 1)),
+        }
+        if topic.name == DEAD_LETTERS:
+            config["retention.ms"] = "-1"
+        return NewTopic(topic.name, topic.partitions, self._replication, config=config)
+
+    def _created(self, name: str, future: Any) -> bool:
+        """Whether this call created the topic: someone else may have been quicker."""
+        try:
+            future.result(2 * TIMEOUT)
+        except KafkaException as failure:
+            error = reason(failure)
+            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise self._cluster.unavailable(f"creating {name}", error) from failure
+        return True
+
+    def _partitions(self) -> dict[str, int]:
+        """The number of partitions of every topic."""
+        try:
+            found = self._client.list_topics(timeout=TIMEOUT).topics
+        except KafkaException as failure:
+            raise self._cluster.unavailable("listing topics", reason(failure)) from failure
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def _parts(self, topic: str) -> list[TopicPartition]:
+        count = self._partitions().get(topic)
+        if count is None:
+            raise missing_topic(topic)
+        return [TopicPartition(topic, partition) for partition in range(count)]
+
+
+def _ends(
+    reader: confluent_kafka.Consumer, parts: list[TopicPartition]
+) -> dict[int, tuple[int, int]]:
+    """Per partition the first offset there is, and the one that comes next."""
+    return {part.partition: reader.get_watermark_offsets(part, timeout=TIMEOUT) for part in parts}

@@ -1,0 +1,90 @@
+"""What every Kafka client of ours shares: where the broker is, its log lines, its errors."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import confluent_kafka
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+
+from quadrupel.core.errors import BusUnavailable, TopicRefused
+from quadrupel.core.ports import Message
+
+from .topics import missing_topic
+
+log = structlog.get_logger(__name__)
+
+Setting = str | int | float | bool | Callable[[KafkaError], None]
+
+MISSING_TOPIC = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - confluent-kafka names librdkafka's own errors so
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+}
+
+CONNECTION_FACILITIES = {"FAIL", "ERROR", "CONNECT", "REQTMOUT", "TIMEOUT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How to reach a Kafka cluster; `client` are librdkafka settings, such as those of TLS."""
+
+    bootstrap: str
+    client: Mapping[str, str] = field(default_factory=dict)
+
+    def settings(self, **settings: Setting) -> dict[str, Setting]:
+        """The settings of one client; `_` in a name stands for `.`."""
+        named = {name.replace("_", "."): value for name, value in settings.items()}
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "socket.timeout.ms": 10_000,
+            "reconnect.backoff.max.ms": 1_000,
+            "allow.auto.create.topics": False,
+            **self.client,
+            **named,
+        }
+
+    def unavailable(self, doing: str, error: KafkaError) -> BusUnavailable:
+        """The error to raise when the cluster failed while `doing` something."""
+        return BusUnavailable(
+            f"Kafka at {self.bootstrap} failed while {doing}: {error.str()}; "
+            "check that it runs and can be reached from here"
+        )
+
+    def refusal(self, topic: str, doing: str, error: KafkaError) -> BusUnavailable | TopicRefused:
+        """`unavailable`, unless the error is that the topic does not exist."""
+        if error.code() in MISSING_TOPIC:
+            return missing_topic(topic)
+        return self.unavailable(doing, error)
+
+
+def from_kafka(raw: confluent_kafka.Message) -> Message:
+    """The message as the port has it. A foreign client's null value is an empty one."""
+    return Message(
+        topic=raw.topic() or "",
+        partition=raw.partition() or 0,
+        offset=raw.offset() or 0,
+        key=raw.key(),
+        value=raw.value() or b"",
+        timestamp=datetime.fromtimestamp(raw.timestamp()[1] / 1000, UTC),
+    )
+
+
+def reason(failure: KafkaException) -> KafkaError:
+    """The one error inside an exception of confluent-kafka."""
+    error: KafkaError = failure.args[0]
+    return error
+
+
+class LibraryLog:
+    """Takes librdkafka's log lines, which would go to standard error, into the project's log.
+
+    Lost connections are details: librdkafka tries again and our callers get BusUnavailable.
+    """
+
+    def log(self, level: int, pattern: str, *arguments: object) -> None:
+        """Called by confluent-kafka, with the arguments of `logging.Logger.log`."""
+        detail = not arguments or arguments[0] in CONNECTION_FACILITIES
+        log.log(logging.DEBUG if detail else level, "Kafka's client says", text=pattern % arguments)
