@@ -69,10 +69,8 @@ def start(
     whatever users appear meanwhile; each holds about `range_size` users of now.
     """
     entry = {"run": run, "as_of": as_of, "rule_set": rule_set, "created_at": now}
-    written = connection.execute(
-        insert(runs).values(**entry, state="running").on_conflict_do_nothing()
-    )
-    if not written.rowcount:
+    new = insert(runs).values(**entry, state="running").on_conflict_do_nothing()
+    if connection.execute(new.returning(runs.c.run)).one_or_none() is None:
         return False
     connection.execute(
         sa.text(

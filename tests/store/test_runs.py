@@ -1,0 +1,134 @@
+import threading
+from datetime import UTC, date, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from quadrupel.core.attributes import Schema
+from quadrupel.core.errors import Conflict, NotFound
+from quadrupel.core.profiles import Profile
+from quadrupel.store import runs
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.tables import run_ranges
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DAY = date(2026, 11, 23)
+
+
+@pytest.fixture
+def users(engine):
+    ids = [f"c{n:03}" for n in range(25)]
+    with transaction(engine) as connection:
+        ProfileStore(Schema({})).write(connection, [Profile(user, 1) for user in ids], NOW)
+    return engine
+
+
+def start(engine, name="night", size=10):
+    with transaction(engine) as connection:
+        return runs.start(connection, name, DAY, "set", size, NOW)
+
+
+def progress(engine, name="night"):
+    with transaction(engine) as connection:
+        return runs.progress(connection, name)
+
+
+def take(engine, number, name="night"):
+    with transaction(engine) as connection:
+        return runs.take_range(connection, name, number, "worker", NOW)
+
+
+def finish(engine, taken, evaluated=10):
+    with transaction(engine) as connection:
+        runs.finish_range(connection, taken, runs.RangeCounts(evaluated, 2, 1), NOW)
+
+
+def test_ranges_lie_end_to_end_over_all_possible_users(users):
+    assert start(users)
+    with transaction(users) as connection:
+        rows = connection.execute(
+            sa.select(run_ranges.c.first_user, run_ranges.c.end_user, run_ranges.c.users).order_by(
+                run_ranges.c.number
+            )
+        ).all()
+    assert [tuple(row) for row in rows] == [
+        ("", "c010", 10),
+        ("c010", "c020", 10),
+        ("c020", None, 5),
+    ]
+
+
+def test_a_run_of_the_same_name_starts_once(users):
+    assert start(users)
+    assert not start(users)
+    assert progress(users).ranges == 3
+
+
+def test_two_schedulers_at_once_start_one_run(users):
+    barrier, started = threading.Barrier(2), []
+
+    def scheduler():
+        barrier.wait()
+        started.append(start(users))
+
+    threads = [threading.Thread(target=scheduler) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(started) == [False, True]
+    assert progress(users).ranges == 3
+
+
+def test_a_run_over_nobody_is_finished_at_once(engine):
+    start(engine)
+    assert progress(engine).state == "finished"
+
+
+def test_the_last_range_finishes_the_run_and_the_counts_add_up(users):
+    start(users)
+    for number in range(3):
+        assert progress(users).state == "running"
+        finish(users, take(users, number), evaluated=5 if number == 2 else 10)
+    done = progress(users)
+    assert (done.state, done.ranges_done, done.evaluated, done.matched, done.errors) == (
+        "finished",
+        3,
+        25,
+        6,
+        3,
+    )
+    assert done.evaluated == done.users
+
+
+def test_a_range_that_is_done_is_not_taken_again_and_one_of_a_dead_worker_is(users):
+    start(users)
+    first = take(users, 0)
+    assert take(users, 0) == first
+    finish(users, first)
+    assert take(users, 0) is None
+
+
+def test_a_cancelled_run_gives_no_more_ranges(users):
+    start(users)
+    with transaction(users) as connection:
+        runs.cancel(connection, "night", NOW)
+    assert take(users, 0) is None
+    assert progress(users).state == "cancelled"
+    with transaction(users) as connection, pytest.raises(Conflict, match="cancelled already"):
+        runs.cancel(connection, "night", NOW)
+
+
+def test_an_unknown_run_is_named(engine):
+    with pytest.raises(NotFound, match="no run nothing"):
+        progress(engine, "nothing")
+
+
+def test_a_run_waits_for_its_fan_out_until_it_is_marked(users):
+    start(users)
+    with transaction(users) as connection:
+        assert runs.pending_fan_outs(connection) == ["night"]
+        assert runs.unfinished_ranges(connection, "night") == [0, 1, 2]
+        runs.mark_fanned_out(connection, "night", NOW)
+        assert runs.pending_fan_outs(connection) == []
