@@ -65,7 +65,6 @@ class KafkaProducer:
             message_timeout_ms=int(self._delivery_timeout * 1000),
             topic_metadata_propagation_max_ms=2_000,
             delivery_report_only_error=True,
-            error_cb=lambda _: None,
         )
         return confluent_kafka.Producer(
             {**settings, "on_delivery": self._failed}, logger=LibraryLog()

@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from quadrupel.core.ports import Message, Topic
 
-from .kafka_client import Cluster, LibraryLog, from_kafka, reason
+from .kafka_client import FETCH_AHEAD_KILOBYTES, Cluster, LibraryLog, from_kafka, reason
 from .topics import DEAD_LETTERS, MESSAGE_LIMIT, check_partitions, missing_topic
 
 TIMEOUT = 15.0
@@ -28,8 +28,8 @@ class KafkaAdmin:
     def __init__(self, cluster: Cluster, replication: int) -> None:
         self._cluster = cluster
         self._replication = replication
-        settings = cluster.settings(error_cb=lambda _: None)
-        self._client = AdminClient(settings, logger=LibraryLog())  # type: ignore[arg-type] # takes callbacks
+        settings = cluster.settings()
+        self._client = AdminClient(settings, logger=LibraryLog())
 
     def create(self, topics: Sequence[Topic]) -> list[str]:
         """See `Admin.create`."""
@@ -76,26 +76,24 @@ class KafkaAdmin:
             group_id=group,
             enable_auto_commit=False,
             enable_partition_eof=True,
-            error_cb=lambda _: None,
+            queued_max_messages_kbytes=FETCH_AHEAD_KILOBYTES,
         )
         return confluent_kafka.Consumer(settings, logger=LibraryLog())
 
     def _read(
         self, reader: confluent_kafka.Consumer, topic: str, ends: dict[int, int]
     ) -> Iterator[Message]:
-        """Yield what is before `ends`; a partition is done when it reaches its end of file."""
+        """Yield what is before `ends`; a partition is done at its end of file, or at its end."""
         while ends:
-            raws = reader.consume(BROWSE_CHUNK, TIMEOUT / 10)
+            raws = reader.consume(1, 1.0)
+            raws += reader.consume(BROWSE_CHUNK, 0)
             for raw in raws:
-                partition, error = raw.partition(), raw.error()
-                if error is None and partition in ends:
-                    if (raw.offset() or 0) < ends[partition]:
-                        yield from_kafka(raw)
-                    else:
-                        del ends[partition]
-                elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    ends.pop(partition if partition is not None else -1, None)
-                elif error is not None:
+                partition, error = raw.partition() or 0, raw.error()
+                if error is None and raw.offset() in range(ends.get(partition, 0)):
+                    yield from_kafka(raw)
+                elif error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    ends.pop(partition, None)
+                else:
                     raise self._cluster.refusal(topic, f"browsing {topic}", error)
             if not raws:
                 self._partitions()  # raises when the cluster is away

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import confluent_kafka
 import structlog
@@ -16,13 +17,16 @@ from .topics import missing_topic
 
 log = structlog.get_logger(__name__)
 
-Setting = str | int | float | bool | Callable[[KafkaError], None]
+Setting = str | int | bool
 
 MISSING_TOPIC = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - confluent-kafka names librdkafka's own errors so
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 }
+
+FETCH_AHEAD_KILOBYTES = 16 * 1024
+"""The most that one reader holds in memory before it is asked for."""
 
 CONNECTION_FACILITIES = {"FAIL", "ERROR", "CONNECT", "REQTMOUT", "TIMEOUT"}
 
@@ -34,14 +38,20 @@ class Cluster:
     bootstrap: str
     client: Mapping[str, str] = field(default_factory=dict)
 
-    def settings(self, **settings: Setting) -> dict[str, Setting]:
-        """The settings of one client; `_` in a name stands for `.`."""
+    def settings(
+        self, on_error: Callable[[KafkaError], None] = lambda _: None, **settings: Setting
+    ) -> dict[str, Any]:
+        """The settings of one client; `_` in a name stands for `.`.
+
+        `on_error` is told of errors that are no answer to a call, such as lost connections.
+        """
         named = {name.replace("_", "."): value for name, value in settings.items()}
         return {
             "bootstrap.servers": self.bootstrap,
             "socket.timeout.ms": 10_000,
             "reconnect.backoff.max.ms": 1_000,
             "allow.auto.create.topics": False,
+            "error_cb": on_error,
             **self.client,
             **named,
         }

@@ -16,10 +16,9 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quadrupel.core.errors import BusUnavailable
 from quadrupel.core.ports import Message
 
-from .kafka_client import Cluster, LibraryLog, from_kafka, reason
+from .kafka_client import FETCH_AHEAD_KILOBYTES, Cluster, LibraryLog, from_kafka, reason
 from .outstanding import Outstanding
 
-FETCH_AHEAD_KILOBYTES = 16 * 1024
 POLL_BYTES = 16 * 1024 * 1024
 """A poll returns when it has this many bytes, however many messages it may return."""
 
@@ -64,7 +63,7 @@ class KafkaConsumer:
                 fetch_max_bytes=POLL_BYTES,
                 queued_max_messages_kbytes=FETCH_AHEAD_KILOBYTES,
                 topic_metadata_refresh_interval_ms=30_000,
-                error_cb=self._on_error,
+                on_error=self._on_error,
             ),
             logger=LibraryLog(),
         )
