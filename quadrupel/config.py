@@ -3,13 +3,14 @@
 Every setting has a field here with its meaning; `docs/reference/settings.md` is written from it.
 """
 
+import re
 import zoneinfo
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from quadrupel.core.errors import SettingRefused
 
@@ -59,7 +60,9 @@ class Settings(BaseSettings):
     )
     kafka_replication: int = Field(1, ge=1, le=7, description="replicas of each topic on Kafka")
     partitions: int = Field(6, ge=1, le=1024, description="partitions of each topic")
-    rules: Path | None = Field(None, description="the folder of rule scripts; unset, ./rules")
+    rules: Path | None = Field(
+        None, description="the folder of rule scripts; unset, ./rules, else those in the package"
+    )
     languages: tuple[str, ...] = Field(
         ("en", "ru"), description="the languages every rule has texts in; the first is the default"
     )
@@ -92,7 +95,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="auto: text on a terminal, JSON otherwise"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is too unimportant to log"
+    )
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
@@ -118,11 +123,17 @@ def read_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
         raise SettingRefused("\n".join(lines)) from error
+    except SettingsError as error:
+        name = "".join(re.findall(r'field "(\w+)"', str(error))).upper()
+        raise SettingRefused(f"QUADRUPEL_{name} is wrong: it must be JSON") from error
 
 
 def _explain(problem: Any) -> str:
     place = "QUADRUPEL_" + ".".join(str(part) for part in problem["loc"]).upper()
-    return f"{place} is wrong: {problem['msg']} (it is {problem['input']!r})"
+    # The value itself stays unsaid where it may hold a password.
+    may_be_said = problem["loc"][0] not in {"database_url", "replica_url", "smtp_url", "webhooks"}
+    value = f" (it is {problem['input']!r})" if may_be_said else ""
+    return f"{place} is wrong: {problem['msg']}{value}"
 
 
 def rules_folder(settings: Settings) -> Path:
