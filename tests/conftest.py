@@ -1,0 +1,127 @@
+"""The real parts that tests run against: a PostgreSQL server and a Kafka broker, one per run."""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from psycopg import sql
+
+from quadrupel.config import migrations_folder
+from quadrupel.embedded import server
+from quadrupel.store import database
+
+REQUIRE_ALL = "QUADRUPEL_REQUIRE_ALL"
+LEGS_NOT_RUN = pytest.StashKey[dict[str, str]]()
+
+
+@cache
+def _kafka_script() -> ModuleType:
+    path = Path(__file__).parents[1] / "scripts" / "kafka.py"
+    spec = importlib.util.spec_from_file_location("kafka_script", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def _lacking_for_kafka() -> str | None:
+    script = _kafka_script()
+    return None if os.environ.get(script.BOOTSTRAP_SETTING) else script.lacking()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("kafka") is None:
+        return
+    reason = _lacking_for_kafka()
+    if reason is None:
+        return
+    if os.environ.get(REQUIRE_ALL):
+        pytest.fail(f"Kafka cannot run: {reason}, and {REQUIRE_ALL} is set")
+    item.config.stash.setdefault(LEGS_NOT_RUN, {})["Kafka"] = reason
+    pytest.skip(reason)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for leg, reason in config.stash.get(LEGS_NOT_RUN, {}).items():
+        config.get_terminal_writer().line(f"Tests against {leg} did not run: {reason}.")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server for the run; what it holds need not survive a power cut."""
+    folder = Path(tempfile.mkdtemp(prefix="quadrupel-pg-", dir="/tmp"))
+    try:
+        with server(folder) as url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _database(server_url: str, template: str = "template1") -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+        connection.execute(drop.format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A new, empty database."""
+    with _database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url: str) -> Iterator[str]:
+    """The name of a database with all tables and nothing in them, to copy."""
+    with _database(postgres_url) as url:
+        database.migrate(url, migrations_folder())
+        yield urlsplit(url).path[1:]
+
+
+@pytest.fixture
+def migrated_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+    """A new database with all tables, built by the migrations."""
+    with _database(postgres_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(migrated_url: str) -> Iterator[sa.Engine]:
+    """An engine on a new database with all tables."""
+    engine = database.open_engine(migrated_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def kafka_script() -> ModuleType:
+    """scripts/kafka.py, whose Broker a test may stop and pause as it likes."""
+    return _kafka_script()
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_script: ModuleType) -> Iterator[str]:
+    """The address of a real Kafka broker, shared by the run: name topics and groups uniquely."""
+    with kafka_script.running() as bootstrap:
+        yield bootstrap
