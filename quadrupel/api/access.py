@@ -1,0 +1,63 @@
+"""Who may call what: citizens by their token, systems by a key with the route's scope."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from quadrupel.api.service_keys import ServiceKeys
+from quadrupel.api.tokens import Tokens
+from quadrupel.core.errors import NotAuthenticated
+from quadrupel.store.keys import ServiceKey
+
+
+class Scope(StrEnum):
+    """What a service key can be good for."""
+
+    BANNERS_READ = "banners:read"
+    EVENTS_WRITE = "events:write"
+    CONTACTS_WRITE = "contacts:write"
+
+
+_citizen_bearer = HTTPBearer(
+    scheme_name="citizenToken",
+    bearerFormat="JWT",
+    description="The citizen's token, signed by RS256, ES256 or EdDSA, with iss, aud, exp and sub.",
+    auto_error=False,
+)
+_service_bearer = HTTPBearer(
+    scheme_name="serviceKey",
+    bearerFormat="qk_ID_SECRET",
+    description="A key made by `quadrupel keys create`, with the scope the route names.",
+    auto_error=False,
+)
+
+_MISSING = "this needs the header Authorization: Bearer ..."
+
+
+def citizen(tokens: Tokens) -> Callable[..., Awaitable[str]]:
+    """A dependency: the user id of the citizen who calls. Raises NotAuthenticated."""
+
+    async def user_id(
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_citizen_bearer)],
+    ) -> str:
+        if bearer is None:
+            raise NotAuthenticated(_MISSING)
+        return await tokens.user_of(bearer.credentials)
+
+    return user_id
+
+
+def service(keys: ServiceKeys, scope: Scope) -> Callable[..., Awaitable[ServiceKey]]:
+    """A dependency: the key of the system that calls. Raises NotAuthenticated, NotAllowed."""
+
+    async def key(
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_service_bearer)],
+    ) -> ServiceKey:
+        if bearer is None:
+            raise NotAuthenticated(_MISSING)
+        return await keys.check(bearer.credentials, scope)
+
+    return key

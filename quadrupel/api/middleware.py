@@ -1,0 +1,83 @@
+"""What surrounds every request: its id, its line in the log, HEAD, and the last line of defence."""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quadrupel.api import problems
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestFrame:
+    """Gives each request an id: the caller's `X-Request-ID` if it is a short word, else a new one.
+
+    The id is in the answer and in every log line. The log gets one line per request, at debug
+    level unless it failed, with the path (user ids at most) and never the query, headers or body.
+    An error no one foresaw is logged with its traceback and answered 500.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._answer(scope, receive, send, request_id)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        started = time.perf_counter()
+        status = 0
+
+        async def send_framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_framed)
+        except Exception:
+            log.exception("the request failed", method=scope["method"], path=scope["path"])
+            if status:
+                raise
+            await problems.INTERNAL.response()(scope, receive, send_framed)
+        log.debug(
+            "answered",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body, on every route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)

@@ -1,0 +1,206 @@
+"""The public keys that citizens' tokens are verified with, from a file or a URL.
+
+The source is a JWKS document or PEM blocks (public keys or certificates). Each key serves exactly
+one algorithm, so a token cannot choose how it is verified.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
+from jwt import PyJWK, PyJWTError
+
+from quadrupel.core.errors import SettingRefused
+
+MIN_RSA_BITS = 2048
+MAX_SOURCE_BYTES = 1024 * 1024
+FETCH_SECONDS = 5.0
+FRESH_SECONDS = 600.0
+"""After this long the keys are read again, in the background."""
+
+REFRESH_SECONDS = 30.0
+"""How often unknown keys may make us read the source again, at most."""
+
+log = structlog.get_logger()
+
+PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+_PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A public key and the one algorithm it serves. `kid` None: any token may mean it."""
+
+    kid: str | None
+    algorithm: str
+    public: PublicKey
+
+
+def read_keys(document: bytes) -> tuple[TokenKey, ...]:
+    """The usable keys of a JWKS or PEM document; those for other purposes are left out.
+
+    Raises SettingRefused when there is none, or a private key.
+    """
+    keys = _from_pem(document) if b"-----BEGIN" in document else _from_jwks(document)
+    if not keys:
+        raise SettingRefused(
+            "QUADRUPEL_JWT_KEYS holds no public key for RS256 (2048 bits or more), ES256 or EdDSA"
+        )
+    return tuple(keys)
+
+
+class TokenKeys:
+    """The keys of one source, read when they are first needed, and again as they change.
+
+    While the source cannot be read, the keys read last stay in use.
+    """
+
+    def __init__(
+        self, load: Callable[[], Awaitable[bytes]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._load = load
+        self._clock = clock
+        self._keys: tuple[TokenKey, ...] = ()
+        self._tried_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there are keys."""
+        return bool(self._keys)
+
+    async def find(self, kid: str | None, algorithm: str) -> Sequence[TokenKey]:
+        """The keys that a token with this header may be signed with; empty when there are none.
+
+        An unknown key makes the source be read again, every `REFRESH_SECONDS` at most.
+        """
+        age = self._clock() - self._tried_at
+        found = self._matching(kid, algorithm)
+        if not found and age >= REFRESH_SECONDS:
+            await self.refresh()
+            return self._matching(kid, algorithm)
+        if age >= FRESH_SECONDS:
+            self._start_reading()
+        return found
+
+    async def refresh(self) -> None:
+        """Read the source now, or wait for the reading that is under way. Raises nothing."""
+        await asyncio.shield(self._start_reading())
+
+    def _matching(self, kid: str | None, algorithm: str) -> list[TokenKey]:
+        return [
+            key
+            for key in self._keys
+            if key.algorithm == algorithm and (kid is None or key.kid in (None, kid))
+        ]
+
+    def _start_reading(self) -> asyncio.Task[None]:
+        if self._reading is None or self._reading.done():
+            self._tried_at = self._clock()
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+        return self._reading
+
+    async def _read(self) -> None:
+        try:
+            self._keys = read_keys(await self._load())
+        except (OSError, httpx.HTTPError, SettingRefused) as error:
+            log.warning("the keys of citizens' tokens cannot be read", error=str(error))
+
+
+def key_source(setting: str) -> Callable[[], Awaitable[bytes]]:
+    """How to read the keys that QUADRUPEL_JWT_KEYS names: a URL, or else a file.
+
+    A file is read once at this moment, so that a wrong one is a SettingRefused at start.
+    """
+    if setting.startswith(("https://", "http://")):
+        return lambda: _fetch(setting)
+    path = Path(setting)
+    try:
+        read_keys(path.read_bytes())
+    except OSError as error:
+        raise SettingRefused(f"QUADRUPEL_JWT_KEYS: {path} cannot be read: {error}") from error
+    return lambda: asyncio.to_thread(path.read_bytes)
+
+
+async def _fetch(url: str) -> bytes:
+    body = b""
+    async with (
+        httpx.AsyncClient(timeout=FETCH_SECONDS) as client,
+        client.stream("GET", url) as response,
+    ):
+        response.raise_for_status()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_SOURCE_BYTES:
+                raise SettingRefused(f"QUADRUPEL_JWT_KEYS: {url} has more than a megabyte")
+    return body
+
+
+def _from_jwks(document: bytes) -> list[TokenKey]:
+    try:
+        entries = json.loads(document)["keys"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingRefused("QUADRUPEL_JWT_KEYS is neither PEM nor a JWKS document") from error
+    keys = []
+    for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+            continue
+        if "d" in entry:
+            raise _private_key()
+        try:
+            jwk = PyJWK.from_dict(entry)
+        except (PyJWTError, UnsupportedAlgorithm, ValueError):
+            continue
+        key = _token_key(jwk.key_id, jwk.key)
+        if key and entry.get("alg", key.algorithm) == key.algorithm:
+            keys.append(key)
+    return keys
+
+
+def _from_pem(document: bytes) -> list[TokenKey]:
+    keys = []
+    for block in _PEM.finditer(document):
+        if b"PRIVATE" in block[1]:
+            raise _private_key()
+        try:
+            public: object
+            if block[1] == b"CERTIFICATE":
+                public = load_pem_x509_certificate(block[0]).public_key()
+            else:
+                public = load_pem_public_key(block[0])
+        except (UnsupportedAlgorithm, ValueError) as error:
+            raise SettingRefused(f"QUADRUPEL_JWT_KEYS has a broken PEM block: {error}") from error
+        if key := _token_key(None, public):
+            keys.append(key)
+    return keys
+
+
+def _token_key(kid: str | None, public: object) -> TokenKey | None:
+    match public:
+        case RSAPublicKey() if public.key_size >= MIN_RSA_BITS:
+            return TokenKey(kid, "RS256", public)
+        case EllipticCurvePublicKey() if isinstance(public.curve, SECP256R1):
+            return TokenKey(kid, "ES256", public)
+        case Ed25519PublicKey():
+            return TokenKey(kid, "EdDSA", public)
+        case _:
+            return None
+
+
+def _private_key() -> SettingRefused:
+    return SettingRefused(
+        "QUADRUPEL_JWT_KEYS has a private key: give the API the public ones only, "
+        "and replace the private key if anyone else could read it"
+    )
