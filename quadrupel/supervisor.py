@@ -5,6 +5,7 @@ the children: first those at the start of the flow. A child ends by itself when 
 gone (`end_with_parent`), so nothing is left behind, even by `kill -9`.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
@@ -42,10 +44,19 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children running, with one environment."""
+    """Keeps children running, with one environment.
 
-    def __init__(self, children: Sequence[Child], environment: Mapping[str, str]) -> None:
+    They write where the supervisor does, or to the end of `log_file`.
+    """
+
+    def __init__(
+        self,
+        children: Sequence[Child],
+        environment: Mapping[str, str],
+        log_file: Path | None = None,
+    ) -> None:
         self._children = list(children)
+        self._log_file = log_file
         self._environment = dict(environment) | {PARENT_VARIABLE: str(os.getpid())}
 
     def start(self) -> None:
@@ -79,7 +90,7 @@ class Supervisor:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.error("killed, it did not stop in time", pid=process.pid)
+                log.warning("killed, it did not stop in time", pid=process.pid)
                 process.kill()
                 process.wait()
 
@@ -92,12 +103,16 @@ class Supervisor:
         }
 
     def _start(self, child: Child) -> None:
-        child.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "quadrupel", *child.arguments],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(self._log_file.open("ab")) if self._log_file else None
+            child.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "quadrupel", *child.arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
         child.started_at = time.monotonic()
         log.info("started", process=child.name, pid=child.process.pid)
 

@@ -9,9 +9,10 @@ import structlog
 from quadrupel.bus import codec, message_codec
 from quadrupel.core.errors import InputRefused
 from quadrupel.core.ports import Message, Outgoing
-from quadrupel.core.publishing import Again, Catalogue, Publication, Stale, decide
+from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Stale, decide
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.rule import Rule
 from quadrupel.store import messages as message_store
 from quadrupel.store import published
 from quadrupel.store.database import transaction

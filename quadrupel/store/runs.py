@@ -121,7 +121,7 @@ def take_range(
             run_ranges.c.run == run,
             run_ranges.c.number == number,
             run_ranges.c.state != "done",
-            runs.c.run == run,
+            runs.c.run == run_ranges.c.run,
             runs.c.state == "running",
         )
         .values(state="running", attempts=run_ranges.c.attempts + 1, worker=worker, started_at=now)

@@ -1,0 +1,216 @@
+"""The stages one after the other on a real database, fed by hand."""
+
+import json
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from quadrupel.bus import codec, topics
+from quadrupel.bus.event_codec import encode_event
+from quadrupel.core.events import Event
+from quadrupel.core.ports import Outgoing
+from quadrupel.core.profiles import Profile
+from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges
+from quadrupel.stages.ingest import Ingest
+from quadrupel.stages.publish import Publish
+from quadrupel.stages.schedule import Schedule, fan_out, start_run
+from quadrupel.store import published, runs
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+from quadrupel.testing import MemoryBus
+
+from .conftest import CATALOGUE, NOW, SCHEMA, TODAY, evaluator
+
+STORE = ProfileStore(SCHEMA)
+
+
+def event(user, type_, number=1, **data):
+    return Event(str(number), "/registry", type_, user, NOW - timedelta(days=1), data)
+
+
+def arriving(*events):
+    return [Outgoing(topics.EVENTS, each.subject.encode(), encode_event(each)) for each in events]
+
+
+def by_topic(outgoing, topic):
+    return [each for each in outgoing if each.topic == topic]
+
+
+def profiles(engine, *users):
+    with transaction(engine) as connection:
+        return STORE.read_values(connection, users)
+
+
+class Flow:
+    def __init__(self, engine, delivered):
+        self.engine, self.delivered, self.today = engine, delivered, TODAY
+        self.ingest = Ingest(engine, SCHEMA, lambda: NOW)
+        self.evaluate = EvaluateProfiles(engine, STORE, evaluator, lambda: self.today, lambda: NOW)
+        self.publish = Publish(engine, CATALOGUE, lambda: NOW)
+
+    def events(self, *events):
+        changed = self.ingest.process(self.delivered(arriving(*events)))
+        verdicts = self.evaluate.process(self.delivered(by_topic(changed, topics.PROFILES)))
+        return self.publish.process(self.delivered(verdicts))
+
+    def rules(self, user):
+        with transaction(self.engine) as connection:
+            state = published.lock(connection, [user])[user]
+        return [rule for rule, _ in state.published.banners] if state.published else []
+
+
+@pytest.fixture
+def flow(applied, delivered):
+    return Flow(applied, delivered)
+
+
+def test_an_event_becomes_a_banner_and_a_message(flow):
+    outgoing = flow.events(event("c1", "child.registered"), event("c1", "moved", 2, region="77"))
+    assert flow.rules("c1") == ["parent", "moscow"]
+    [message] = by_topic(outgoing, topics.MESSAGES)
+    assert json.loads(message.value) == {
+        "user_id": "c1",
+        "origin": "rule:parent",
+        "episode": "once",
+        "channel": "email",
+    }
+
+
+def test_a_batch_redelivered_to_ingest_changes_nothing_and_hands_on_again(applied, delivered):
+    ingest = Ingest(applied, SCHEMA, lambda: NOW)
+    batch = delivered(arriving(event("c1", "child.registered")))
+    first, second = ingest.process(batch), ingest.process(batch)
+    assert first == second == [codec.changed_profile("c1")]
+    assert profiles(applied, "c1")["c1"] == Profile("c1", 1, {"children": 1})
+
+
+def test_a_batch_redelivered_to_publish_changes_nothing_and_gives_its_message_again(
+    flow, delivered
+):
+    changed = flow.ingest.process(delivered(arriving(event("c1", "child.registered"))))
+    verdicts = delivered(flow.evaluate.process(delivered(changed)))
+    first, second = flow.publish.process(verdicts), flow.publish.process(verdicts)
+    assert first == second
+    with transaction(flow.engine) as connection:
+        assert published.version(connection, "c1") == 1
+
+
+def test_poison_goes_to_the_dead_letters_with_reason_and_bytes_and_delays_nothing(flow, delivered):
+    poison = [b"\xff\xfe", b"{}", b"", b"[" * 100_000]
+    wrong = event("c2", "moved", region=77)
+    batch = delivered(
+        [
+            *(Outgoing(topics.EVENTS, b"x", value) for value in poison),
+            *arriving(wrong, event("c1", "child.registered")),
+        ]
+    )
+    outgoing = flow.ingest.process(batch)
+    dead = [
+        codec.read_dead_letter(each) for each in delivered(by_topic(outgoing, topics.DEAD_LETTERS))
+    ]
+    assert [letter.body for letter in dead] == [*poison, encode_event(wrong)]
+    assert [letter.offset for letter in dead] == [0, 1, 2, 3, 4]
+    assert all(letter.stage == "ingest" and letter.detail for letter in dead)
+    assert dead[-1].reason == "wrong-type"
+    assert by_topic(outgoing, topics.PROFILES) == [codec.changed_profile("c1")]
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"null", b'{"user_id": 5}', b"\xff", b"[" * 10_000])
+def test_poison_on_the_inner_topics_is_put_aside_too(flow, delivered, value):
+    [letter] = flow.evaluate.process(delivered([Outgoing(topics.PROFILES, b"x", value)]))
+    assert letter.topic == topics.DEAD_LETTERS
+    [letter] = flow.publish.process(delivered([Outgoing(topics.VERDICTS, b"x", value)]))
+    assert letter.topic == topics.DEAD_LETTERS
+
+
+def test_a_user_without_a_profile_is_not_evaluated(flow, delivered):
+    assert flow.evaluate.process(delivered([codec.changed_profile("nobody")])) == []
+
+
+def test_a_user_named_twice_is_evaluated_once_on_the_latest_day_asked_for(flow, delivered):
+    flow.events(event("c1", "child.registered"))
+    later = TODAY + timedelta(days=3)
+    batch = delivered([codec.changed_profile("c1", later), codec.changed_profile("c1")])
+    [verdict] = delivered(flow.evaluate.process(batch))
+    assert codec.read_verdicts(verdict).as_of == later
+
+
+def test_an_event_after_a_run_for_a_later_day_is_evaluated_again_for_that_day(flow, delivered):
+    flow.events(event("c1", "child.registered"))
+    later = TODAY + timedelta(days=3)
+    night = evaluator(profiles(flow.engine, "c1")["c1"], later, NOW)
+    flow.publish.process(delivered([codec.verdicts(night)]))
+    [again] = flow.events(event("c1", "moved", 2, region="77"))
+    assert again == codec.changed_profile("c1", later)
+    flow.publish.process(delivered(flow.evaluate.process(delivered([again]))))
+    assert flow.rules("c1") == ["parent", "moscow"]
+
+
+@pytest.fixture
+def night(flow, delivered):
+    """Twenty-five users, a bus with every topic, and a lane for ranges."""
+    flow.events(*(event(f"c{n:02}", "child.registered") for n in range(25)))
+    bus = MemoryBus()
+    bus.admin().create(topics.topics(2))
+    return bus
+
+
+def ranges(flow, bus):
+    consumer = bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
+    lane = EvaluateRanges(flow.engine, STORE, evaluator, bus.producer(), consumer, "w", lambda: NOW)
+    while messages := consumer.poll(1, 0.01):
+        assert lane.process(messages) == []
+        consumer.commit()
+
+
+def test_a_run_evaluates_every_user_once(flow, night):
+    start_run(flow.engine, "night", TODAY, "set", 10, NOW)
+    fan_out(flow.engine, night.producer(), NOW)
+    ranges(flow, night)
+    evaluated = [
+        codec.read_verdicts(each).user_id for each in night.admin().browse(topics.VERDICTS)
+    ]
+    assert sorted(evaluated) == [f"c{n:02}" for n in range(25)]
+    with transaction(flow.engine) as connection:
+        done = runs.progress(connection, "night")
+    assert (done.state, done.evaluated, done.matched) == ("finished", 25, 25)
+
+
+def test_a_range_delivered_twice_is_evaluated_once(flow, night):
+    start_run(flow.engine, "night", TODAY, "set", 10, NOW)
+    fan_out(flow.engine, night.producer(), NOW)
+    night.producer().publish([codec.range_task(codec.RangeTask("night", 0))])
+    ranges(flow, night)
+    assert len(list(night.admin().browse(topics.VERDICTS))) == 25
+
+
+def test_a_range_of_a_cancelled_or_unknown_run_is_skipped(flow, night):
+    night.producer().publish([codec.range_task(codec.RangeTask("nothing", 0))])
+    ranges(flow, night)
+    assert list(night.admin().browse(topics.VERDICTS)) == []
+
+
+def nightly(engine, bus, clock):
+    return Schedule(
+        engine, bus.producer(), "set", 10, time(2, 30), ZoneInfo("Europe/Moscow"), clock
+    )
+
+
+def test_a_night_starts_at_its_local_time_and_once(flow, night):
+    evening = NOW.replace(hour=23, minute=29)  # 02:29 of the next day in Moscow
+    nightly(flow.engine, night, lambda: evening).start_night()
+    with transaction(flow.engine) as connection:
+        assert runs.latest(connection, 5) == []
+    for _ in range(2):
+        nightly(flow.engine, night, lambda: evening + timedelta(minutes=1)).start_night()
+    with transaction(flow.engine) as connection:
+        [run] = runs.latest(connection, 5)
+    assert (run.run, run.as_of) == ("nightly-2026-11-24", TODAY + timedelta(days=1))
+
+
+def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(flow, night):
+    start_run(flow.engine, "night", TODAY, "set", 10, NOW)
+    nightly(flow.engine, night, lambda: NOW).step()
+    nightly(flow.engine, night, lambda: NOW).step()
+    assert len(list(night.admin().browse(topics.RANGES))) == 3
