@@ -1,6 +1,6 @@
 """`python -m quadrupel` is the command `quadrupel`."""
 
-from quadrupel.cli import main
+from quadrupel.cli.main import main
 
 if __name__ == "__main__":
     main()

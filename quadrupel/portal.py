@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,44 @@ def fact(user_id: str, event_type: str, time: datetime, **data: object) -> Event
         time=time,
         data=data,
     )
+
+
+def life_before(user_id: str, now: datetime, expires: date) -> list[Event]:
+    """A driver of 36 with a car: a licence that runs out on `expires`, an insurance certificate."""
+    long_ago, last_year = now - timedelta(days=3650), now - timedelta(days=200)
+    registered = fact(
+        user_id,
+        "citizen.registered",
+        long_ago - timedelta(days=1),
+        birth_date=f"{now.year - 36}-05-17",
+        sex="female",
+        region="77",
+    )
+    insurance = fact(
+        user_id,
+        "document.issued",
+        last_year,
+        kind="insurance_certificate",
+        issued=last_year.date().isoformat(),
+        expires=(last_year.date() + timedelta(days=365)).isoformat(),
+    )
+    return [registered, licence(user_id, long_ago, _years_later(expires, -10), expires), insurance]
+
+
+def licence(user_id: str, time: datetime, issued: date, expires: date | None = None) -> Event:
+    """A driving licence was issued; it is valid for ten years unless said otherwise."""
+    return fact(
+        user_id,
+        "document.issued",
+        time,
+        kind="driving_licence",
+        issued=issued.isoformat(),
+        expires=(expires or _years_later(issued, 10)).isoformat(),
+    )
+
+
+def _years_later(day: date, years: int) -> date:
+    return day.replace(year=day.year + years, day=min(day.day, 28))
 
 
 def free_port(preferred: int) -> int:

@@ -1,9 +1,14 @@
-"""Types of command-line arguments that several commands take."""
+"""Options of the command line that several commands take."""
 
 from datetime import date
-from typing import Annotated
+from typing import Any
 
 import typer
+
+
+def day_option(name: str, meaning: str) -> Any:
+    """An option that takes a day."""
+    return typer.Option(name, parser=_day, metavar="YYYY-MM-DD", help=meaning)
 
 
 def _day(text: str) -> date:
@@ -11,6 +16,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a day; write YYYY-MM-DD") from None
-
-
-Day = Annotated[date, typer.Option(parser=_day, metavar="YYYY-MM-DD")]

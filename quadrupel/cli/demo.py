@@ -4,9 +4,9 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +14,14 @@ import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from quadrupel import bootstrap, machine, portal, telemetry
+from quadrupel import bootstrap, machine, population, portal, telemetry
 from quadrupel.bus import topics
 from quadrupel.bus.event_codec import encode_event
-from quadrupel.channels.mail_catcher import CaughtMail, MailCatcher
+from quadrupel.channels.mail_catcher import MailCatcher
 from quadrupel.cli.output import console, errors
 from quadrupel.core.errors import Conflict, QuadrupelError
 from quadrupel.core.events import Event
 from quadrupel.core.ports import Outgoing
-from quadrupel.population import events as population_events
 from quadrupel.stages import schedule
 from quadrupel.store import keys, profiles, published, runs
 from quadrupel.store.database import transaction
@@ -61,7 +60,7 @@ def demo(
     """
     telemetry.configure_logs("auto", "warning")
     stop = stop_on_signals()
-    with tempfile.TemporaryDirectory(prefix="quadrupel-demo-") as name, _mail() as mail:
+    with tempfile.TemporaryDirectory(prefix="quadrupel-demo-") as name, MailCatcher() as mail:
         folder = Path(name)
         identity = portal.create_identity(folder)
         overrides: dict[str, object] = {
@@ -79,12 +78,6 @@ def demo(
             if not once:
                 console.print("\nIt all stays up; Ctrl-C ends it.")
                 running.supervisor.watch(stop)
-
-
-@contextlib.contextmanager
-def _mail() -> Iterator[MailCatcher]:
-    with MailCatcher() as catcher:
-        yield catcher
 
 
 @dataclass(slots=True)
@@ -133,7 +126,8 @@ class Demo:
             bootstrap.open_engine(self.running.settings) as engine,
             transaction(engine) as connection,
         ):
-            return keys.create(connection, "demo", scopes, bootstrap.now()).secret
+            _, key = keys.create(connection, "demo", scopes, bootstrap.now())
+        return key
 
     def _populate(self, users: int, seed: int, today: date) -> None:
         settings = self.running.settings
@@ -144,7 +138,7 @@ class Demo:
             _progress() as bar,
         ):
             sent = bar.add_task("events sent", total=None)
-            for chunk in _chunks(population_events(users, seed, today)):
+            for chunk in _chunks(population.events(users, seed, today)):
                 producer.publish(chunk)
                 count += len(chunk)
                 bar.update(sent, completed=count)
@@ -203,7 +197,7 @@ class Demo:
         now = bootstrap.now()
         self._title(f"Anna's driving licence runs out on {expires}", began)
         front.save_contact(CITIZEN, EMAIL)
-        front.report(_before(now, today, expires))
+        front.report(portal.life_before(CITIZEN, now, expires))
         self._see(front, {"driving_licence_expiring"}, mails=1)
 
         self._title(f"Time moves on: it is {expires + timedelta(days=1)}", began)
@@ -212,7 +206,7 @@ class Demo:
 
         self._title("Anna gets a new licence: document.issued arrives", began)
         issued = expires + timedelta(days=1)
-        front.report([_licence(bootstrap.now(), issued, issued.replace(year=issued.year + 10))])
+        front.report([portal.licence(CITIZEN, bootstrap.now(), issued)])
         self._see(front, {"insurance_certificate_update"}, mails=3)
 
     def _see(self, front: portal.Portal, rules: set[str], mails: int) -> None:
@@ -227,14 +221,11 @@ class Demo:
             return {str(banner["rule"]) for banner in front.banners(CITIZEN)} & story == rules
 
         self._wait(f"the banner {', '.join(rules)}", seen)
-        self._wait("the e-mail", lambda: len(self._mails()) >= mails)
+        self._wait("the e-mail", lambda: len(self.mail.caught(EMAIL)) >= mails)
         for banner in front.banners(CITIZEN):
             console.print(f"  [bold]banner[/]  {banner['title']}  →  {banner['link']}")
-        for mail in self._mails()[mails - 1 :]:
+        for mail in self.mail.caught(EMAIL)[mails - 1 :]:
             console.print(f"  [bold]e-mail[/]  {mail.subject}")
-
-    def _mails(self) -> Sequence[CaughtMail]:
-        return [mail for mail in self.mail.messages() if mail.to == EMAIL]
 
     def _where_to_look(self, front: portal.Portal, began: float) -> None:
         self._title("Where to look next", began)
@@ -248,9 +239,8 @@ class Demo:
         deadline = time.monotonic() + seconds
         while not done():
             if time.monotonic() > deadline:
-                raise DemoStalled(
-                    f"waited {seconds:.0f} s for {what}; the processes said:\n{_tail(self.log_file)}"
-                )
+                said = _tail(self.log_file)
+                raise DemoStalled(f"waited {seconds:.0f} s for {what}; the processes said:\n{said}")
             self._pause()
 
     def _pause(self) -> None:
@@ -261,44 +251,6 @@ class Demo:
     @staticmethod
     def _title(text: str, began: float) -> None:
         console.print(f"\n[bold]{text}[/]  [dim]({time.monotonic() - began:.1f} s)[/]")
-
-
-def _before(now: datetime, today: date, expires: date) -> list[Event]:
-    """Anna's life so far: 36 years old, a licence of ten years ago, a car with its insurance."""
-    ten_years_ago = expires.replace(year=expires.year - 10)
-    long_ago = now - timedelta(days=3650)
-    last_year = now - timedelta(days=200)
-    insured = today - timedelta(days=200)
-    return [
-        portal.fact(
-            CITIZEN,
-            "citizen.registered",
-            long_ago - timedelta(days=1),
-            birth_date=f"{today.year - 36}-05-17",
-            sex="female",
-            region="77",
-        ),
-        _licence(long_ago, ten_years_ago, expires),
-        portal.fact(
-            CITIZEN,
-            "document.issued",
-            last_year,
-            kind="insurance_certificate",
-            issued=insured.isoformat(),
-            expires=(insured + timedelta(days=365)).isoformat(),
-        ),
-    ]
-
-
-def _licence(time: datetime, issued: date, expires: date) -> Event:
-    return portal.fact(
-        CITIZEN,
-        "document.issued",
-        time,
-        kind="driving_licence",
-        issued=issued.isoformat(),
-        expires=expires.isoformat(),
-    )
 
 
 def _chunks(events: Iterator[Event]) -> Iterator[list[Outgoing]]:

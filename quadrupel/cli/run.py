@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 import typer
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bus import topics
-from quadrupel.cli.arguments import Day
+from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import Conflict, NotFound
@@ -25,7 +25,7 @@ app = typer.Typer(help="Evaluate all users for what time changes.")
 
 @app.command()
 def start(
-    as_of: Annotated[Day | None, typer.Option(help="The day to evaluate; else today.")] = None,
+    as_of: Annotated[date | None, day_option("--as-of", "The day to evaluate; else today.")] = None,
     future: Annotated[
         bool, typer.Option("--future", help="Allow a day after tomorrow (see below).")
     ] = False,

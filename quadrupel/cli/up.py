@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quadrupel import telemetry
-from quadrupel.channels.mail_catcher import MailCatcher
+from quadrupel.channels.mail_catcher import CaughtMail, MailCatcher
 from quadrupel.cli.output import errors
 from quadrupel.config import read_settings
 from quadrupel.machine import machine
@@ -21,9 +21,6 @@ DataDir = Annotated[
 def up(
     data_dir: DataDir = None,
     api_port: Annotated[int | None, typer.Option(help="Port of the API; else the setting.")] = None,
-    catch_mail: Annotated[
-        bool, typer.Option("--catch-mail", help="Print e-mails instead of sending them.")
-    ] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C: all stages, the API, and a database.
 
@@ -32,18 +29,23 @@ def up(
       QUADRUPEL_DATABASE_URL=postgresql://... quadrupel up --api-port 9000
 
     Without QUADRUPEL_DATABASE_URL it runs its own PostgreSQL server; without
-    QUADRUPEL_KAFKA_BOOTSTRAP the bus is in the database. A stage that dies is started again.
+    QUADRUPEL_KAFKA_BOOTSTRAP the bus is in the database; without QUADRUPEL_SMTP_URL e-mails are
+    shown here and not sent. A stage that dies is started again.
     """
     overrides: dict[str, object] = {"data_dir": data_dir, "api_port": api_port}
     settings = read_settings(**overrides)
     telemetry.configure_logs(settings.log_format, settings.log_level)
     stop = stop_on_signals()
     with contextlib.ExitStack() as stack:
-        if catch_mail:
-            catcher = stack.enter_context(MailCatcher(errors.print))
+        if "smtp_url" not in settings.model_fields_set:
+            catcher = stack.enter_context(MailCatcher(on_mail=_show))
             overrides["smtp_url"] = catcher.url
         running = stack.enter_context(machine(overrides))
         running.supervisor.start()
         errors.print(f"the API is at http://{settings.api_host}:{settings.api_port}; Ctrl-C stops")
         running.supervisor.watch(stop)
         errors.print("stopping ...")
+
+
+def _show(mail: CaughtMail) -> None:
+    errors.print(f"e-mail to {mail.recipient}: {mail.subject}", markup=False)

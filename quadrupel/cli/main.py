@@ -1,0 +1,64 @@
+"""The command `quadrupel`: every command in one tree, and what its errors look like."""
+
+import sys
+
+import typer
+
+from quadrupel.cli import database, dead_letters, run, stages
+from quadrupel.cli.demo import demo
+from quadrupel.cli.output import errors
+from quadrupel.cli.up import up
+from quadrupel.core.errors import (
+    DeclarationRefused,
+    QuadrupelError,
+    SettingRefused,
+    TopicRefused,
+    Unavailable,
+)
+from quadrupel.supervisor import REFUSED_EXIT
+
+app = typer.Typer(
+    name="quadrupel",
+    help="A rule-driven targeted notification service: events in, banners and messages out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+START = "One machine"
+STAGES = "Stages"
+OPERATE = "Operate"
+WRITE = "Write rules"
+
+app.command(rich_help_panel=START)(demo)
+app.command(rich_help_panel=START)(up)
+for command in stages.COMMANDS:
+    app.command(rich_help_panel=STAGES)(command)
+app.add_typer(run.app, name="run", rich_help_panel=OPERATE)
+app.add_typer(database.db, name="db", rich_help_panel=OPERATE)
+app.add_typer(database.bus, name="bus", rich_help_panel=OPERATE)
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=OPERATE)
+
+
+def main() -> None:
+    """Run the command line.
+
+    Exit codes: 0 done; 1 it failed, perhaps not the next time; 2 it cannot work until the
+    arguments, settings, rules or topics are mended; 130 interrupted.
+    """
+    try:
+        app()
+    except (SettingRefused, DeclarationRefused, TopicRefused) as error:
+        _fail(str(error), REFUSED_EXIT)
+    except Unavailable as error:
+        _fail(f"{error}\nnothing is lost; try again when it is back", 1)
+    except QuadrupelError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(text: str, code: int) -> None:
+    errors.print("[red]quadrupel:[/] ", end="")
+    errors.print(text, markup=False)
+    sys.exit(code)
