@@ -13,8 +13,9 @@ import typer
 from quadrupel import bootstrap
 from quadrupel import population as made
 from quadrupel.bus.event_codec import encode_event
-from quadrupel.cli.arguments import Day
+from quadrupel.cli.arguments import day_option
 from quadrupel.config import read_settings
+from quadrupel.core.contacts import EMAIL
 
 LINES_AT_ONCE = 1_000
 
@@ -23,7 +24,7 @@ def population(
     users: Annotated[int, typer.Option(help="How many citizens.", min=0)] = 1_000,
     seed: Annotated[int, typer.Option(help="Another seed, another population.")] = 1,
     today: Annotated[
-        Day | None, typer.Option(help="The day after the last event; else today.")
+        date | None, day_option("--today", "The day after the last event; else today.")
     ] = None,
     contacts: Annotated[
         Path | None, typer.Option(help="Write their contacts too, as CSV for `contacts import`.")
@@ -48,8 +49,8 @@ def _write_events(users: int, seed: int, today: date) -> None:
     out = sys.stdout.buffer
     lines = (encode_event(event) + b"\n" for event in made.events(users, seed, today))
     try:
-        for chunk in itertools.batched(lines, LINES_AT_ONCE):
-            out.write(b"".join(chunk))
+        while chunk := b"".join(itertools.islice(lines, LINES_AT_ONCE)):
+            out.write(chunk)
         out.flush()
     except BrokenPipeError:
         # Who read has enough. Python would flush once more at exit and complain.
@@ -59,3 +60,7 @@ def _write_events(users: int, seed: int, today: date) -> None:
 def _write_contacts(path: Path, users: int, seed: int) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
+        rows.writerow(("user_id", "email", "language", "consent_email"))
+        for contact in made.contacts(users, seed):
+            consent = "yes" if contact.consents[EMAIL] else "no"
+            rows.writerow((contact.user_id, contact.email, contact.language, consent))
