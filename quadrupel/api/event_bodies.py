@@ -15,9 +15,10 @@ import msgspec
 from starlette.datastructures import Headers
 
 from quadrupel.api.bodies import unsupported
-from quadrupel.bus.event_codec import decode_event, decode_json
+from quadrupel.bus.event_codec import decode_event, decode_json, event_message
 from quadrupel.core.errors import EventRefused, EventsRefused, InputRefused
 from quadrupel.core.events import Event, read_event
+from quadrupel.core.ports import Outgoing
 
 MAX_EVENTS = 1_000
 
@@ -34,15 +35,15 @@ Documents = list[tuple[int, bytes | memoryview]]
 """The bytes of each event, with its place in the request."""
 
 
-def read_events(media_type: str, headers: Headers, body: bytes) -> list[Event]:
-    """The events of a request, all of them good.
+def read_events(media_type: str, headers: Headers, body: bytes) -> list[Outgoing]:
+    """The events of a request as messages for the bus, all of them good.
 
     Raises EventsRefused with every bad event; InputRefused (`not-json`, `too-many-events`,
     `unsupported-media-type`) when there is no telling the events.
     """
     if _in_binary_mode(media_type, headers):
         try:
-            return [_binary(headers, body)]
+            return [event_message(_binary(headers, body))]
         except EventRefused as error:
             raise EventsRefused("index", [(0, error)]) from error
     if media_type == LINES:
@@ -54,21 +55,21 @@ def read_events(media_type: str, headers: Headers, body: bytes) -> list[Event]:
     raise unsupported(f"events come as {ONE}, {BATCH}, {LINES} or {JSON}")
 
 
-def _decode(unit: Literal["index", "line"], documents: Documents) -> list[Event]:
+def _decode(unit: Literal["index", "line"], documents: Documents) -> list[Outgoing]:
     if len(documents) > MAX_EVENTS:
         raise InputRefused(
             "too-many-events", f"{len(documents)} events in one request, {MAX_EVENTS} at most"
         )
-    events = []
+    messages = []
     refused = []
     for place, document in documents:
         try:
-            events.append(decode_event(document))
+            messages.append(event_message(decode_event(document)))
         except EventRefused as error:
             refused.append((place, error))
     if refused:
         raise EventsRefused(unit, refused)
-    return events
+    return messages
 
 
 def _elements(body: bytes) -> Documents:

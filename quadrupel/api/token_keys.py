@@ -76,9 +76,10 @@ class TokenKeys:
         self._tried_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
-    @property
-    def loaded(self) -> bool:
-        """Whether there are keys."""
+    async def loaded(self) -> bool:
+        """Whether there are keys; while there are none, the source is read again by and by."""
+        if not self._keys and self._clock() - self._tried_at >= REFRESH_SECONDS:
+            await self.refresh()
         return bool(self._keys)
 
     async def find(self, kid: str | None, algorithm: str) -> Sequence[TokenKey]:

@@ -1,0 +1,86 @@
+"""The API, wired: every part is handed in, nothing is global."""
+
+import contextlib
+import zoneinfo
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.responses import JSONResponse, Response
+
+from quadrupel.api import access, banners, contacts, documents, events, health
+from quadrupel.api.access import Scope
+from quadrupel.api.banner_texts import BannerTexts
+from quadrupel.api.inbox import Inbox
+from quadrupel.api.middleware import HeadAsGet, RequestFrame
+from quadrupel.api.problems import handle_errors
+from quadrupel.api.service_keys import ServiceKeys
+from quadrupel.api.token_keys import TokenKeys
+from quadrupel.api.tokens import Tokens
+from quadrupel.core.contacts import Contact
+from quadrupel.core.ports import Producer
+from quadrupel.store import keys
+from quadrupel.store.read_pool import Pool
+
+
+def create_app(
+    *,
+    reads: Pool,
+    open_producer: Callable[[], Producer],
+    token_keys: TokenKeys,
+    issuer: str,
+    audience: str,
+    texts: Callable[[], BannerTexts],
+    save_contact: Callable[[Contact], None],
+    languages: Sequence[str],
+    zone: zoneinfo.ZoneInfo,
+    now: Callable[[], datetime],
+) -> FastAPI:
+    """The application. It opens `reads` and the producer when it starts, and closes them.
+
+    `save_contact` and what `open_producer` returns may block: they are used in threads.
+    """
+    inbox = Inbox(open_producer)
+    service_keys = ServiceKeys(partial(keys.find, reads), now)
+    citizen = access.citizen(Tokens(token_keys, issuer, audience))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await token_keys.loaded()
+        # The pool connects by itself, now or later: the API starts without the database too.
+        await reads.open(wait=False)
+        try:
+            async with inbox.running():
+                yield
+        finally:
+            await reads.close()
+
+    app = FastAPI(
+        title="Quadrupel",
+        version=version("quadrupel"),
+        description=documents.DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    reader = access.service(service_keys, Scope.BANNERS_READ)
+    app.include_router(banners.routes(reads, texts, citizen, reader, languages, zone))
+    app.include_router(events.routes(inbox, access.service(service_keys, Scope.EVENTS_WRITE)))
+    writer = access.service(service_keys, Scope.CONTACTS_WRITE)
+    app.include_router(contacts.routes(save_contact, writer, languages))
+    app.include_router(health.routes(reads, token_keys))
+    _serve_openapi(app)
+    handle_errors(app)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RequestFrame)
+    return app
+
+
+def _serve_openapi(app: FastAPI) -> None:
+    document = documents.openapi(app)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return JSONResponse(document)

@@ -1,0 +1,246 @@
+"""What /openapi.json says of the routes: OpenAPI 3.1, with examples, and a problem per error."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from quadrupel.api import problems
+from quadrupel.api.event_bodies import BATCH, JSON, LINES, MAX_EVENTS, ONE
+from quadrupel.core.events import MAX_ID, MAX_SOURCE
+
+Fields = dict[str, Any]
+
+DESCRIPTION = """\
+What a citizen is shown now, and the facts it follows from.
+
+Citizens' front ends read banners with the citizen's own token. Source systems report events, and
+back ends read banners of any user, with a service key that has the scope of the route.
+Every error is a problem document (RFC 9457).
+"""
+
+_EVENT = {
+    "specversion": "1.0",
+    "id": "9f1c2a77-1",
+    "source": "/registry/transport",
+    "type": "gov.document.issued",
+    "subject": "u0000123456",
+    "time": "2026-11-23T10:00:00Z",
+    "data": {"document": "driving_licence", "expires": "2036-11-23"},
+}
+
+_BANNERS = {
+    "version": 7,
+    "as_of": "2026-11-23",
+    "banners": [
+        {
+            "rule": "driving_licence_expiring",
+            "placement": "main",
+            "priority": 80,
+            "title": "Renew your driving licence by 20 December 2026",
+            "text": "",
+            "link": "/services/driving-licence/renew",
+        }
+    ],
+}
+
+_CONTACT = {"email": "citizen@example.org", "language": "en", "consents": {"email": True}}
+
+
+def _text(description: str, **more: object) -> Fields:
+    return {"type": "string", "description": description, **more}
+
+
+def _object(required: Sequence[str], properties: Fields, **more: object) -> Fields:
+    return {"type": "object", "required": list(required), "properties": properties, **more}
+
+
+def _reference(schema: str) -> Fields:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+SCHEMAS: Fields = {
+    "Event": _object(
+        ["specversion", "id", "source", "type", "subject", "time"],
+        {
+            "specversion": {"const": "1.0"},
+            "id": _text("with source, what makes the event itself", maxLength=MAX_ID, minLength=1),
+            "source": _text("who reports it", maxLength=MAX_SOURCE, minLength=1),
+            "type": _text("what happened", pattern="^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"),
+            "subject": _text("the user id", pattern="^[A-Za-z0-9._:@-]{1,64}$"),
+            "time": _text("when it became true, with an offset", format="date-time"),
+            "datacontenttype": {"type": ["string", "null"]},
+            "data": {"type": ["object", "null"], "description": "the facts; 8 levels at most"},
+        },
+        description="One fact about one user: a CloudEvents 1.0 JSON event of at most 64 KiB.",
+        examples=[_EVENT],
+    ),
+    "Accepted": _object(["accepted"], {"accepted": {"type": "integer", "minimum": 0}}),
+    "Banner": _object(
+        ["rule", "placement", "priority", "title", "text", "link"],
+        {
+            "rule": _text("the rule that matches"),
+            "placement": _text("where it is shown"),
+            "priority": {"type": "integer"},
+            "title": _text("plain text, in the language of Content-Language"),
+            "text": _text("plain text, may be empty"),
+            "link": _text("where it leads"),
+        },
+    ),
+    "BannerSet": _object(
+        ["version", "as_of", "banners"],
+        {
+            "version": {"type": "integer", "minimum": 0, "description": "grows with every change"},
+            "as_of": {
+                "type": ["string", "null"],
+                "format": "date",
+                "description": "the day it was evaluated for; null when nothing is shown",
+            },
+            "banners": {"type": "array", "items": _reference("Banner")},
+        },
+        examples=[_BANNERS],
+    ),
+    "Contact": _object(
+        [],
+        {
+            "email": {"type": ["string", "null"], "format": "email"},
+            "language": {"type": ["string", "null"]},
+            "consents": {
+                "type": "object",
+                "additionalProperties": {"type": "boolean"},
+                "description": "by channel, whether the user agreed to be written to",
+            },
+        },
+        additionalProperties=False,
+        examples=[_CONTACT],
+    ),
+    "Status": _object(["status"], {"status": {"enum": ["alive", "ready"]}}),
+    "Problem": _object(
+        ["type", "title", "status", "detail"],
+        {
+            "type": _text("urn:quadrupel:problem:REASON", format="uri"),
+            "title": _text("the reason in words"),
+            "status": {"type": "integer"},
+            "detail": _text("what happened, to what, and what to do"),
+            "errors": {
+                "type": "array",
+                "description": "every part that is wrong, with its place, reason and detail",
+                "items": {"type": "object"},
+            },
+        },
+        description="A problem document, RFC 9457.",
+    ),
+}
+
+
+def _answer(description: str, schema: str, example: object, **more: object) -> Fields:
+    content = {JSON: {"schema": _reference(schema), "examples": {"usual": {"value": example}}}}
+    return {"description": description, "content": content, **more}
+
+
+def _problems(*statuses: int) -> dict[int | str, Fields]:
+    content = {problems.MEDIA_TYPE: {"schema": _reference("Problem")}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
+
+
+_MEANINGS = {
+    400: "The body cannot be read as what it says it is; for events, `errors` has every bad one.",
+    401: "No token or key, or none that holds.",
+    403: "The key lacks the scope.",
+    413: f"The body has more than its limit, or more than {MAX_EVENTS} events.",
+    415: "A media type that is not taken here.",
+    422: "Readable, and refused; `errors` has every wrong part.",
+    500: "Something is broken here.",
+    503: "A part that this needs does not answer; Retry-After says when to ask again.",
+}
+
+_HEADERS = {
+    "ETag": {"schema": {"type": "string"}, "description": "for If-None-Match"},
+    "Content-Language": {"schema": {"type": "string"}},
+}
+
+_READ_RESPONSES: dict[int | str, Fields] = {
+    200: _answer("What the user is shown, in order.", "BannerSet", _BANNERS, headers=_HEADERS),
+    304: {"description": "Nothing changed since the answer with this ETag."},
+    **_problems(401, 422, 500, 503),
+}
+
+MY_BANNERS: Fields = {
+    "summary": "The banners of the citizen who asks",
+    "responses": _READ_RESPONSES,
+}
+
+USERS_BANNERS: Fields = {
+    "summary": "The banners of any user",
+    "description": "Needs the scope `banners:read`. An unknown user has no banners.",
+    "responses": {**_READ_RESPONSES, **_problems(403)},
+}
+
+EVENTS: Fields = {
+    "summary": "Report events",
+    "description": (
+        "Needs the scope `events:write`. Answered when every event is durable; if one is bad, none "
+        "is taken. Sending an event again changes nothing. CloudEvents' HTTP binary mode (`ce-` "
+        "headers) is understood too."
+    ),
+    "status_code": HTTPStatus.ACCEPTED,
+    "responses": {
+        202: _answer("All of them are durable.", "Accepted", {"accepted": 1}),
+        **_problems(400, 401, 403, 413, 415, 422, 500, 503),
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                ONE: {"schema": _reference("Event")},
+                BATCH: {"schema": {"type": "array", "items": _reference("Event")}},
+                LINES: {"schema": {"type": "string", "description": "one Event in a line"}},
+                JSON: {
+                    "schema": {
+                        "anyOf": [
+                            _reference("Event"),
+                            {"type": "array", "items": _reference("Event")},
+                        ]
+                    }
+                },
+            },
+        }
+    },
+}
+
+CONTACTS: Fields = {
+    "summary": "Say where a user is reached",
+    "description": "Needs the scope `contacts:write`. Replaces what was known before.",
+    "status_code": HTTPStatus.NO_CONTENT,
+    "responses": {
+        204: {"description": "Saved."},
+        **_problems(400, 401, 403, 413, 415, 422, 500, 503),
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": _reference("Contact")}},
+        }
+    },
+}
+
+LIVEZ: Fields = {
+    "summary": "Whether the process serves",
+    "responses": {200: _answer("It does.", "Status", {"status": "alive"})},
+}
+
+READYZ: Fields = {
+    "summary": "Whether it can answer what it is asked",
+    "responses": {200: _answer("It can.", "Status", {"status": "ready"}), **_problems(503)},
+}
+
+
+def openapi(app: FastAPI) -> Fields:
+    """The document of all routes of the application."""
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    document["components"]["schemas"] = SCHEMAS
+    return document
