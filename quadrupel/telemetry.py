@@ -22,6 +22,17 @@ BANNER_SETS_CHANGED = Counter("quadrupel_banner_sets_changed", "Banner sets give
 MATCHES_OPENED = Counter("quadrupel_matches_opened", "Matches opened, by rule", ["rule"])
 MATCHES_CLOSED = Counter("quadrupel_matches_closed", "Matches closed, by rule", ["rule"])
 RULE_ERRORS = Counter("quadrupel_rule_errors", "Evaluations in which a rule erred", ["rule"])
+MESSAGES_SETTLED = Counter(
+    "quadrupel_messages_settled",
+    "Messages by what became of an attempt to hand them over",
+    ["channel", "state"],
+)
+MESSAGES_LAPSED = Counter(
+    "quadrupel_messages_lapsed", "Messages made unknown because their worker disappeared"
+)
+CHANNEL_FAILURES = Counter(
+    "quadrupel_channel_failures", "Attempts a channel did not answer", ["channel"]
+)
 RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")
 LAST_BATCH = Gauge(
     "quadrupel_last_batch_timestamp_seconds", "End of a stage's last batch", ["stage"]

@@ -1,0 +1,100 @@
+"""The e-mail channel: renders a message in the user's language and hands it to the mail server."""
+
+from dataclasses import replace
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime, parseaddr
+
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+
+from quadrupel.channels.smtp import Mail, SmtpConnections, SmtpServer
+from quadrupel.channels.templates import Rendered, Templates
+from quadrupel.core.channels import Delivered, Envelope, Outcome, RefusedForGood
+from quadrupel.core.errors import InputRefused, SettingRefused
+from quadrupel.core.messages import MessageKey
+
+_ASCII = SMTP.clone(cte_type="7bit")
+_UTF8 = SMTPUTF8.clone(cte_type="7bit")
+
+
+class EmailChannel:
+    """Sends e-mail. `sender` is a mailbox: `Portal <no-reply@portal.example>`."""
+
+    def __init__(
+        self, server: SmtpServer, sender: str, templates: Templates, *, connections: int = 20
+    ) -> None:
+        self.concurrency = connections
+        self._connections = SmtpConnections(server)
+        self._sender = read_sender(sender)
+        self._templates = templates
+
+    async def deliver(self, envelope: Envelope) -> Outcome:
+        """See Channel. A message that cannot be rendered, or has no real address, is refused."""
+        contact = envelope.contact
+        if contact is None or not contact.email:
+            return RefusedForGood("no address")
+        message = envelope.message
+        try:
+            to = read_address(contact.email)
+            rendered = self._templates.render(message.template, contact.language, message.values)
+        except EmailNotValidError:
+            return RefusedForGood("it is not an e-mail address", about_address=True)
+        except InputRefused as error:
+            return RefusedForGood(str(error))
+        mail = Mail(
+            sender=self._sender.addr_spec,
+            recipient=to.ascii_email or to.normalized,
+            contents=compose(self._sender, to, rendered, message.key, envelope.handed_over_at),
+            utf8=to.smtputf8,
+        )
+        return _without_address(await self._connections.hand_over(mail), mail.recipient)
+
+    async def close(self) -> None:
+        """Close the connections to the mail server."""
+        await self._connections.close()
+
+
+def compose(
+    sender: Address, to: ValidatedEmail, rendered: Rendered, key: MessageKey, at: datetime
+) -> bytes:
+    """The mail with its headers (RFC 5322), CRLF at the line ends, ASCII unless an address is not.
+
+    The Message-ID is the same whenever the same message is composed, so that a mail that does
+    arrive twice can be recognized.
+    """
+    mail = EmailMessage(policy=_UTF8 if to.smtputf8 else _ASCII)
+    mail["From"] = sender
+    mail["To"] = to.ascii_email or to.normalized
+    mail["Subject"] = rendered.subject
+    mail["Date"] = format_datetime(at)
+    mail["Message-ID"] = f"<{key.digest}@{sender.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(rendered.text)
+    mail.add_alternative(rendered.html, subtype="html")
+    return mail.as_bytes()
+
+
+def read_address(text: str) -> ValidatedEmail:
+    """An e-mail address by its syntax; raises EmailNotValidError. Asks no name server."""
+    return validate_email(text, check_deliverability=False)
+
+
+def read_sender(text: str) -> Address:
+    """The mailbox mail comes from; SettingRefused names the setting."""
+    name, address = parseaddr(text)
+    try:
+        read = validate_email(address, check_deliverability=False, globally_deliverable=False)
+        return Address(name, addr_spec=read.ascii_email or "")
+    except (EmailNotValidError, ValueError) as error:
+        raise SettingRefused(
+            f"QUADRUPEL_MAIL_FROM is wrong: {error}; it is written Portal <no-reply@portal.example>"
+        ) from error
+
+
+def _without_address(outcome: Outcome, address: str) -> Outcome:
+    """The outcome without the address, which servers like to repeat, and which is personal."""
+    if isinstance(outcome, Delivered):
+        return outcome
+    return replace(outcome, reason=outcome.reason.replace(address, "(the address)"))

@@ -1,0 +1,295 @@
+"""Send: hands recorded messages to their channels, each once, and records what came of it.
+
+A message is claimed in one transaction, committed before it is handed over, and settled in
+another. Between the two lies the one window that cannot be closed: a message whose worker
+disappeared in it becomes `unknown` when its claim lapses, and an operator decides. That is why
+few messages are claimed at a time. A redelivered message that is claimed, or settled, is left
+alone.
+
+What a channel refuses for now comes again by its time, from the table, not from the bus. A
+channel that is away is waited for without using up the attempts of its messages, and holds up
+neither the topic nor the other channels.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+
+from quadrupel.bus import codec, message_codec
+from quadrupel.core.channels import (
+    Channel,
+    Envelope,
+    Outcome,
+    RefusedForGood,
+    RefusedForNow,
+    Settlement,
+    Uncertain,
+    settle,
+)
+from quadrupel.core.contacts import Contact, Suppression, address_hash, obstacle
+from quadrupel.core.errors import ChannelUnavailable, InputRefused, Unavailable
+from quadrupel.core.messages import MessageKey, MessageState
+from quadrupel.core.outages import Outages
+from quadrupel.core.ports import Message, Outgoing
+from quadrupel.store import contacts, messages
+from quadrupel.store.database import transaction
+from quadrupel.store.messages import Claim, Settled
+from quadrupel.telemetry import CHANNEL_FAILURES, MESSAGES_LAPSED, MESSAGES_SETTLED
+
+NAME = "send"
+CHUNK = 200
+"""Messages claimed at a time: as many at most are unknown after a crash."""
+CLAIM = timedelta(minutes=5)
+"""Longer than HAND_OVER and one delivery together."""
+HAND_OVER = timedelta(seconds=20)
+"""How long deliveries are begun in one go; what is left then waits in the table."""
+LOOK_EVERY = timedelta(seconds=1)
+BUSY = "the channel is busy or away"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """Messages to hand over, and what is known of where they go, by user."""
+
+    claims: Sequence[Claim]
+    contacts: Mapping[str, Contact]
+    suppressions: Mapping[tuple[str, str], Suppression]
+
+
+@dataclass(frozen=True, slots=True)
+class _NotTaken:
+    """A message that was certainly not handed over; `tried`: because its channel is away."""
+
+    claim: Claim
+    reason: str
+    tried: bool
+
+
+class Send:
+    """Hands messages over through the given channels. Used by one thread; close it at the end."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        channels: Mapping[str, Channel],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._channels = channels
+        self._clock = clock
+        self._outages = Outages()
+        self._slots = {name: asyncio.Semaphore(each.concurrency) for name, each in channels.items()}
+        self._runner = asyncio.Runner()
+        self._unrecorded: list[Settled] = []
+        self._suppressed: list[Suppression] = []
+        self._next_look = clock()
+
+    def process(self, batch: Sequence[Message]) -> list[Outgoing]:
+        """Hand over the pending messages of the batch; returns dead letters.
+
+        Blocks for HAND_OVER and one delivery at most. Raises DatabaseUnavailable; what was handed
+        over by then is recorded by the next call.
+        """
+        keys, dead = _decode(batch)
+        until = self._clock() + HAND_OVER
+        for chunk in _chunks(keys):
+            self._record()
+            self._hand_over(self._claim(chunk, until), until)
+        return dead
+
+    def idle(self) -> None:
+        """Hand over what is due again, and find what a worker left behind; once a second."""
+        now = self._clock()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_EVERY
+        self._record()
+        self._look_for_lapsed(now)
+        for channel in self._channels:
+            self._hand_over_due(channel, now + HAND_OVER)
+
+    def close(self) -> None:
+        """Record what can be recorded, and close the channels."""
+        with suppress(Unavailable):
+            self._record()
+        for channel in self._channels.values():
+            self._runner.run(channel.close())
+        self._runner.close()
+
+    def _claim(self, keys: Sequence[MessageKey], until: datetime) -> _Claimed:
+        """Claim what can be handed over now; what cannot is left to `idle`."""
+        now = self._clock()
+        open_keys: list[MessageKey] = []
+        with transaction(self._engine) as connection:
+            for channel, group in _by_channel(keys):
+                if now < until and self._outages.allowance(channel, now, CHUNK) == CHUNK:
+                    open_keys += group
+                else:
+                    later = self._outages.back_at(channel, now)
+                    messages.park(connection, group, BUSY, later, now)
+            claims = messages.claim(connection, open_keys, now, now + CLAIM)
+            return _with_contacts(connection, claims)
+
+    def _hand_over_due(self, channel: str, until: datetime) -> None:
+        while (now := self._clock()) < until:
+            allowance = self._outages.allowance(channel, now, CHUNK)
+            if not allowance:
+                return
+            with transaction(self._engine) as connection:
+                claims = messages.claim_due(connection, channel, allowance, now, now + CLAIM)
+                claimed = _with_contacts(connection, claims)
+            self._hand_over(claimed, until)
+            if len(claims) < allowance:
+                return
+
+    def _look_for_lapsed(self, now: datetime) -> None:
+        with transaction(self._engine) as connection:
+            lapsed = messages.lapse(connection, now)
+        MESSAGES_LAPSED.inc(len(lapsed))
+        for key in lapsed:
+            log.error(
+                "message unknown, its worker disappeared while sending it: an operator decides",
+                user=key.user_id,
+                origin=key.origin,
+                episode=key.episode,
+                channel=key.channel,
+            )
+
+    def _hand_over(self, claimed: _Claimed, until: datetime) -> None:
+        if claimed.claims:
+            self._runner.run(self._deliver_all(claimed, until))
+            self._record()
+
+    async def _deliver_all(self, claimed: _Claimed, until: datetime) -> None:
+        deliveries = []
+        for claim in claimed.claims:
+            user_id, channel = claim.message.key.user_id, claim.message.key.channel
+            contact = claimed.contacts.get(user_id)
+            reason = obstacle(channel, contact, claimed.suppressions.get((user_id, channel)))
+            if reason is None:
+                deliveries.append(self._deliver(claim, contact, until))
+            else:
+                self._settle(claim, Settlement(MessageState.SUPPRESSED, reason))
+        self._put_back(each for each in await asyncio.gather(*deliveries) if each is not None)
+
+    async def _deliver(
+        self, claim: Claim, contact: Contact | None, until: datetime
+    ) -> _NotTaken | None:
+        name = claim.message.key.channel
+        channel = self._channels.get(name)
+        if channel is None:
+            self._came_out(claim, contact, RefusedForGood(f"there is no channel {name} here"))
+            return None
+        async with self._slots[name]:
+            now = self._clock()
+            if now >= until or self._outages.is_out(name, now):
+                return _NotTaken(claim, BUSY, tried=False)
+            envelope = Envelope(claim.message, contact, claim.recorded_at, now)
+            try:
+                outcome = await channel.deliver(envelope)
+            except ChannelUnavailable as error:
+                self._failed(name, str(error))
+                return _NotTaken(claim, str(error), tried=True)
+            except Exception as error:
+                log.exception("channel erred", channel=name, user=claim.message.key.user_id)
+                outcome = Uncertain(f"the channel erred: {type(error).__name__}")
+        self._outages.answered(name)
+        self._came_out(claim, contact, outcome)
+        return None
+
+    def _came_out(self, claim: Claim, contact: Contact | None, outcome: Outcome) -> None:
+        now = self._clock()
+        self._settle(claim, settle(outcome, claim.attempts, now))
+        if isinstance(outcome, RefusedForGood) and outcome.about_address and contact is not None:
+            self._suppressed.append(
+                Suppression(
+                    contact.user_id,
+                    claim.message.key.channel,
+                    address_hash(contact.email or ""),
+                    outcome.reason,
+                )
+            )
+
+    def _put_back(self, not_taken: Iterable[_NotTaken]) -> None:
+        """Let messages wait. An attempt counts unless the channel is away for all of them."""
+        now = self._clock()
+        for each in not_taken:
+            channel = each.claim.message.key.channel
+            if each.tried and not self._outages.is_out(channel, now):
+                refused = RefusedForNow(each.reason)
+                self._settle(each.claim, settle(refused, each.claim.attempts, now))
+            else:
+                later = self._outages.back_at(channel, now)
+                settlement = Settlement(MessageState.RETRY, each.reason, later)
+                self._settle(each.claim, settlement, counts=False)
+
+    def _failed(self, channel: str, reason: str) -> None:
+        CHANNEL_FAILURES.labels(channel).inc()
+        now = self._clock()
+        if self._outages.failed(channel, now):
+            seconds = (self._outages.back_at(channel, now) - now).total_seconds()
+            log.warning(
+                "channel away, its messages wait", channel=channel, reason=reason, seconds=seconds
+            )
+
+    def _settle(self, claim: Claim, settlement: Settlement, *, counts: bool = True) -> None:
+        self._unrecorded.append(Settled(claim, settlement, counts))
+
+    def _record(self) -> None:
+        """Write what became of the messages handed over, in one transaction."""
+        if not self._unrecorded:
+            return
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            written = messages.settle(connection, self._unrecorded, now)
+            contacts.suppress(connection, self._suppressed, now)
+        if written < len(self._unrecorded):
+            log.warning("claims lost meanwhile", count=len(self._unrecorded) - written)
+        for each in self._unrecorded:
+            state = each.settlement.state.value
+            MESSAGES_SETTLED.labels(each.claim.message.key.channel, state).inc()
+        self._unrecorded.clear()
+        self._suppressed.clear()
+
+
+def _decode(batch: Sequence[Message]) -> tuple[list[MessageKey], list[Outgoing]]:
+    keys: list[MessageKey] = []
+    dead: list[Outgoing] = []
+    for message in batch:
+        try:
+            keys.append(message_codec.read_message(message))
+        except InputRefused as error:
+            log.warning("message refused", reason=error.reason, offset=message.offset)
+            dead.append(codec.dead_letter(NAME, message, error))
+    return keys, dead
+
+
+def _chunks(keys: Sequence[MessageKey]) -> Iterator[Sequence[MessageKey]]:
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
+
+
+def _by_channel(keys: Iterable[MessageKey]) -> list[tuple[str, list[MessageKey]]]:
+    groups: dict[str, list[MessageKey]] = {}
+    for key in keys:
+        groups.setdefault(key.channel, []).append(key)
+    return sorted(groups.items())
+
+
+def _with_contacts(connection: sa.Connection, claims: Sequence[Claim]) -> _Claimed:
+    users = sorted({claim.message.key.user_id for claim in claims})
+    if not users:
+        return _Claimed((), {}, {})
+    suppressions = contacts.suppressed(connection, users)
+    return _Claimed(
+        claims,
+        contacts.find(connection, users),
+        {(each.user_id, each.channel): each for each in suppressions},
+    )

@@ -1,0 +1,90 @@
+"""Contacts and suppressed addresses in Postgres."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from psycopg.types.json import Jsonb
+from sqlalchemy.dialects.postgresql import insert
+
+from quadrupel.core.contacts import Contact, Suppression
+from quadrupel.store.database import driver
+from quadrupel.store.tables import contacts, suppressions
+
+
+def save(connection: sa.Connection, given: Iterable[Contact], now: datetime) -> int:
+    """Write contacts, each instead of the user's former one; returns how many users were written.
+
+    Streams: memory does not grow with the number of contacts. Of several of one user the last
+    one counts.
+    """
+    raw = driver(connection)
+    raw.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS contacts_batch (LIKE contacts, place bigint)"
+        " ON COMMIT DELETE ROWS"
+    )
+    raw.execute("TRUNCATE contacts_batch")
+    with (
+        raw.cursor() as cursor,
+        cursor.copy(
+            "COPY contacts_batch (user_id, email, language, consents, updated_at, place) FROM STDIN"
+        ) as rows,
+    ):
+        for place, contact in enumerate(given):
+            consents = Jsonb(dict(contact.consents))
+            rows.write_row((contact.user_id, contact.email, contact.language, consents, now, place))
+    return raw.execute(
+        "INSERT INTO contacts (user_id, email, language, consents, updated_at)"
+        " SELECT DISTINCT ON (user_id) user_id, email, language, consents, updated_at"
+        " FROM contacts_batch ORDER BY user_id, place DESC"
+        " ON CONFLICT (user_id) DO UPDATE SET email = excluded.email,"
+        " language = excluded.language, consents = excluded.consents,"
+        " updated_at = excluded.updated_at"
+    ).rowcount
+
+
+def find(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Contact]:
+    """The contacts of those users that have one."""
+    query = sa.select(
+        contacts.c.user_id, contacts.c.email, contacts.c.language, contacts.c.consents
+    ).where(contacts.c.user_id == sa.func.any(list(user_ids)))
+    return {row.user_id: Contact(*row) for row in connection.execute(query)}
+
+
+def suppressed(connection: sa.Connection, user_ids: Sequence[str]) -> list[Suppression]:
+    """Every suppression of those users."""
+    query = sa.select(
+        suppressions.c.user_id,
+        suppressions.c.channel,
+        suppressions.c.address_hash,
+        suppressions.c.reason,
+    ).where(suppressions.c.user_id == sa.func.any(list(user_ids)))
+    return [Suppression(*row) for row in connection.execute(query)]
+
+
+def suppress(connection: sa.Connection, given: Sequence[Suppression], now: datetime) -> None:
+    """Remember addresses that were refused for good, each instead of the user's former one."""
+    if not given:
+        return
+    rows = {
+        (each.user_id, each.channel): {
+            "user_id": each.user_id,
+            "channel": each.channel,
+            "address_hash": each.address_hash,
+            "reason": each.reason,
+            "created_at": now,
+        }
+        for each in given
+    }
+    statement = insert(suppressions).values([rows[key] for key in sorted(rows)])
+    changed = {name: statement.excluded[name] for name in ("address_hash", "reason", "created_at")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["user_id", "channel"], set_=changed)
+    )
+
+
+def allow(connection: sa.Connection, user_id: str) -> int:
+    """Forget what was refused for the user, so that its address is tried again."""
+    return connection.execute(
+        sa.delete(suppressions).where(suppressions.c.user_id == user_id)
+    ).rowcount
