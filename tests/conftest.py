@@ -91,6 +91,13 @@ def database_url(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def second_database_url(postgres_url: str) -> Iterator[str]:
+    """Another new, empty database."""
+    with _database(postgres_url) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def migrated_template(postgres_url: str) -> Iterator[str]:
     """The name of a database with all tables and nothing in them, to copy."""

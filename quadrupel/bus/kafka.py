@@ -26,14 +26,14 @@ BATCH_OVERHEAD = 1024
 class KafkaProducer:
     """Publishes through one librdkafka producer, replaced by a new one after any failure."""
 
-    def __init__(self, cluster: Cluster, delivery_timeout: float) -> None:
+    def __init__(self, cluster: Cluster, timeout: float) -> None:
         self._cluster = cluster
-        self._delivery_timeout = delivery_timeout
+        self._timeout = timeout
         self._client: confluent_kafka.Producer | None = None
         self._failures: list[tuple[str, KafkaError]] = []
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Producer.publish`. Blocks for the delivery timeout at most."""
+        """See `Producer.publish`. Blocks for the timeout at most."""
         check_sizes(messages)
         client = self._client = self._client or self._open()
         self._failures.clear()
@@ -41,7 +41,7 @@ class KafkaProducer:
             self._enqueue(client, message)
             if self._failures:
                 break
-        unsent = client.flush(self._delivery_timeout + 5)
+        unsent = client.flush(self._timeout + 5)
         if unsent and not self._failures:
             late = KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - its public name
             self._failures.append((messages[-1].topic, late))
@@ -62,7 +62,7 @@ class KafkaProducer:
             partitioner="murmur2_random",
             message_max_bytes=MESSAGE_LIMIT + BATCH_OVERHEAD,
             queue_buffering_max_kbytes=QUEUE_KILOBYTES,
-            message_timeout_ms=int(self._delivery_timeout * 1000),
+            message_timeout_ms=int(self._timeout * 1000),
             topic_metadata_propagation_max_ms=2_000,
             delivery_report_only_error=True,
         )
@@ -97,9 +97,9 @@ class KafkaBus:
     """The bus on a Kafka cluster.
 
     `client` are further librdkafka settings (TLS, SASL); `replication` is that of topics created
-    here. Times are in seconds: `delivery_timeout` bounds a publish, `session_timeout` is how long a
-    member may be silent (killed, frozen) and `poll_timeout` how long it may work between two calls
-    of its consumer, before its partitions go to others; `poll_timeout` is the longer one.
+    here. Times are in seconds: `timeout` is how long a publish or a question to the cluster waits,
+    `session_timeout` how long a member may be silent (killed, frozen) before its partitions go to
+    others, and `poll_timeout`, not the shorter one, how long it may work between two calls.
     """
 
     def __init__(
@@ -108,19 +108,19 @@ class KafkaBus:
         *,
         client: Mapping[str, str] | None = None,
         replication: int = 1,
-        delivery_timeout: float = 30.0,
+        timeout: float = 30.0,
         session_timeout: float = 30.0,
         poll_timeout: float = 120.0,
     ) -> None:
         self._cluster = Cluster(bootstrap, client or {})
         self._replication = replication
-        self._delivery_timeout = delivery_timeout
+        self._timeout = timeout
         self._session_timeout = session_timeout
         self._poll_timeout = poll_timeout
 
     def producer(self) -> KafkaProducer:
         """See `Bus.producer`."""
-        return KafkaProducer(self._cluster, self._delivery_timeout)
+        return KafkaProducer(self._cluster, self._timeout)
 
     def consumer(self, topic: str, group: str) -> KafkaConsumer:
         """See `Bus.consumer`."""
@@ -128,7 +128,7 @@ class KafkaBus:
 
     def admin(self) -> KafkaAdmin:
         """See `Bus.admin`."""
-        return KafkaAdmin(self._cluster, self._replication)
+        return KafkaAdmin(self._cluster, self._replication, self._timeout)
 
     def close(self) -> None:
         """See `Bus.close`; the bus itself holds nothing."""

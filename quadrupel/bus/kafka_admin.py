@@ -12,21 +12,29 @@ from confluent_kafka.cimpl import NewTopic
 
 from quadrupel.core.ports import Message, Topic
 
-from .kafka_client import FETCH_AHEAD_KILOBYTES, Cluster, LibraryLog, from_kafka, reason
+from .kafka_client import (
+    FETCH_AHEAD_KILOBYTES,
+    FETCH_BYTES,
+    Cluster,
+    LibraryLog,
+    from_kafka,
+    reason,
+)
 from .topics import DEAD_LETTERS, MESSAGE_LIMIT, check_partitions, missing_topic
-
-TIMEOUT = 15.0
-"""Seconds to wait for one answer of the cluster."""
 
 BATCH_OVERHEAD = 4 * 1024
 BROWSE_CHUNK = 1_000
 
 
 class KafkaAdmin:
-    """Looks after topics, see `Admin`. `replication` is that of the topics it creates."""
+    """Looks after topics, see `Admin`.
 
-    def __init__(self, cluster: Cluster, replication: int) -> None:
+    `replication` is that of the topics it creates; it waits `timeout` seconds for an answer.
+    """
+
+    def __init__(self, cluster: Cluster, replication: int, timeout: float) -> None:
         self._cluster = cluster
+        self._timeout = timeout
         self._replication = replication
         settings = cluster.settings()
         self._client = AdminClient(settings, logger=LibraryLog())
@@ -37,7 +45,7 @@ class KafkaAdmin:
         missing = [self._new(topic) for topic in topics if topic.name not in found]
         if not missing:
             return []
-        futures = self._client.create_topics(missing, operation_timeout=TIMEOUT)
+        futures = self._client.create_topics(missing, operation_timeout=self._timeout)
         return [name for name, future in futures.items() if self._created(name, future)]
 
     def verify(self, topics: Sequence[Topic]) -> None:
@@ -49,8 +57,8 @@ class KafkaAdmin:
         parts = self._parts(topic)
         with closing(self._reader(group)) as reader:
             try:
-                ends = _ends(reader, parts)
-                committed = reader.committed(parts, timeout=TIMEOUT)
+                ends = self._ends(reader, parts)
+                committed = reader.committed(parts, timeout=self._timeout)
             except KafkaException as failure:
                 doing = f"measuring the lag of {group} in {topic}"
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
@@ -62,7 +70,7 @@ class KafkaAdmin:
         parts = self._parts(topic)
         with closing(self._reader(f"quadrupel.browse.{uuid.uuid4()}")) as reader:
             try:
-                ends = _ends(reader, parts)
+                ends = self._ends(reader, parts)
                 starts = [TopicPartition(topic, part, start) for part, (start, _) in ends.items()]
                 reader.assign(starts)
                 yield from self._read(reader, topic, {part: end for part, (_, end) in ends.items()})
@@ -77,6 +85,7 @@ class KafkaAdmin:
             enable_auto_commit=False,
             enable_partition_eof=True,
             queued_max_messages_kbytes=FETCH_AHEAD_KILOBYTES,
+            fetch_max_bytes=FETCH_BYTES,
         )
         return confluent_kafka.Consumer(settings, logger=LibraryLog())
 
@@ -111,7 +120,7 @@ class KafkaAdmin:
     def _created(self, name: str, future: Any) -> bool:
         """Whether this call created the topic: someone else may have been quicker."""
         try:
-            future.result(2 * TIMEOUT)
+            future.result(2 * self._timeout)
         except KafkaException as failure:
             error = reason(failure)
             if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
@@ -122,7 +131,7 @@ class KafkaAdmin:
     def _partitions(self) -> dict[str, int]:
         """The number of partitions of every topic."""
         try:
-            found = self._client.list_topics(timeout=TIMEOUT).topics
+            found = self._client.list_topics(timeout=self._timeout).topics
         except KafkaException as failure:
             raise self._cluster.unavailable("listing topics", reason(failure)) from failure
         return {name: len(topic.partitions) for name, topic in found.items()}
@@ -133,9 +142,11 @@ class KafkaAdmin:
             raise missing_topic(topic)
         return [TopicPartition(topic, partition) for partition in range(count)]
 
-
-def _ends(
-    reader: confluent_kafka.Consumer, parts: list[TopicPartition]
-) -> dict[int, tuple[int, int]]:
-    """Per partition the first offset there is, and the one that comes next."""
-    return {part.partition: reader.get_watermark_offsets(part, timeout=TIMEOUT) for part in parts}
+    def _ends(
+        self, reader: confluent_kafka.Consumer, parts: list[TopicPartition]
+    ) -> dict[int, tuple[int, int]]:
+        """Per partition the first offset there is, and the one that comes next."""
+        return {
+            part.partition: reader.get_watermark_offsets(part, timeout=self._timeout)
+            for part in parts
+        }

@@ -26,7 +26,8 @@ MISSING_TOPIC = {
 }
 
 FETCH_AHEAD_KILOBYTES = 16 * 1024
-"""The most that one reader holds in memory before it is asked for."""
+FETCH_BYTES = 4 * 1024 * 1024
+"""What one reader holds in memory before it is asked for, and how much it fetches at a time."""
 
 CONNECTION_FACILITIES = {"FAIL", "ERROR", "CONNECT", "REQTMOUT", "TIMEOUT"}
 

@@ -16,10 +16,17 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quadrupel.core.errors import BusUnavailable
 from quadrupel.core.ports import Message
 
-from .kafka_client import FETCH_AHEAD_KILOBYTES, Cluster, LibraryLog, from_kafka, reason
+from .kafka_client import (
+    FETCH_AHEAD_KILOBYTES,
+    FETCH_BYTES,
+    Cluster,
+    LibraryLog,
+    from_kafka,
+    reason,
+)
 from .outstanding import Outstanding
 
-POLL_BYTES = 16 * 1024 * 1024
+POLL_BYTES = 8 * 1024 * 1024
 """A poll returns when it has this many bytes, however many messages it may return."""
 
 CHUNK = 1_000
@@ -60,7 +67,7 @@ class KafkaConsumer:
                 heartbeat_interval_ms=int(session_timeout * 1000 / 10),
                 max_poll_interval_ms=int(poll_timeout * 1000),
                 fetch_queue_backoff_ms=50,
-                fetch_max_bytes=POLL_BYTES,
+                fetch_max_bytes=FETCH_BYTES,
                 queued_max_messages_kbytes=FETCH_AHEAD_KILOBYTES,
                 topic_metadata_refresh_interval_ms=30_000,
                 on_error=self._on_error,
@@ -113,7 +120,7 @@ class KafkaConsumer:
         try:
             self._client.pause(owned)
             surprise = self._client.poll(0)
-            self._client.resume([part for part in owned if part in self._client.assignment()])
+            self._client.resume(owned)  # also what was lost: being paused outlives that
         except KafkaException as failure:
             raise self._cluster.unavailable("keeping alive", reason(failure)) from failure
         if surprise is not None and surprise.error() is None:

@@ -18,7 +18,7 @@ from .postgres_group import REBALANCE, Membership
 from .postgres_log import read, trim
 from .share import allot
 
-POLL_BYTES = 16 * 1024 * 1024
+POLL_BYTES = 8 * 1024 * 1024
 """A poll returns when it has about this many bytes, however many messages it may return."""
 
 LOOK_AROUND = 1.0
