@@ -13,19 +13,31 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
+from fastapi import FastAPI
 
 from quadrupel import telemetry
+from quadrupel.api.app import create_app
+from quadrupel.api.banner_texts import banner_texts
+from quadrupel.api.token_keys import TokenKeys, key_source
 from quadrupel.bus import topics
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.bus.postgres import PostgresBus
-from quadrupel.config import Settings, migrations_folder, rules_folder
+from quadrupel.channels import smtp, templates, webhook
+from quadrupel.channels.email import EmailChannel
+from quadrupel.channels.smtp import read_smtp_url
+from quadrupel.channels.templates import Templates, load_templates
+from quadrupel.channels.webhook import Endpoint, WebhookChannel, read_secret
+from quadrupel.config import Settings, migrations_folder, read_settings, rules_folder
+from quadrupel.core.channels import Channel
+from quadrupel.core.contacts import EMAIL, Contact
 from quadrupel.core.ports import Bus, Producer
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.row import RowReading
-from quadrupel.stages import evaluate, ingest, loop, publish, schedule
+from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.store import database, schema
 from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.read_pool import new_pool
 
 Run = Callable[[Settings, threading.Event], None]
 
@@ -155,6 +167,65 @@ def run_publish(settings: Settings, stop: threading.Event) -> None:
         _run(parts, publish.NAME, topics.VERDICTS, topics.PUBLISH_GROUP, work.process, stop)
 
 
+def load_templates(settings: Settings) -> Templates:
+    """Read all templates of e-mails. Raises DeclarationRefused with every problem in them."""
+    folder = rules_folder(settings) / "templates"
+    return templates.load_templates(folder, settings.languages, settings.portal_url)
+
+
+def open_channels(settings: Settings) -> dict[str, Channel]:
+    """Every channel by its name; none is connected yet. SettingRefused names a wrong setting."""
+    server = smtp.read_smtp_url(settings.smtp_url)
+    channels: dict[str, Channel] = {
+        EMAIL: EmailChannel(server, settings.mail_from, load_templates(settings))
+    }
+    for name, endpoint in settings.webhooks.items():
+        key = webhook.read_secret(name, endpoint.secret.get_secret_value())
+        channels[f"webhook:{name}"] = webhook.WebhookChannel(
+            webhook.Endpoint(name, endpoint.url, key)
+        )
+    return channels
+
+
+def run_send(settings: Settings, stop: threading.Event) -> None:
+    """Run send until `stop` is set."""
+    channels = open_channels(settings)
+    with (
+        open_parts(settings) as parts,
+        contextlib.closing(send.Send(parts.engine, channels, now)) as work,
+    ):
+        _run(parts, send.NAME, topics.MESSAGES, topics.SEND_GROUP, work.process, stop, work.idle)
+
+
+def run_send(settings: Settings, stop: threading.Event) -> None:
+    """Run send until `stop` is set."""
+    channels = open_channels(settings)
+    with (
+        open_parts(settings) as parts,
+        contextlib.closing(send.Send(parts.engine, channels, now)) as work,
+    ):
+        _run(parts, send.NAME, topics.MESSAGES, topics.SEND_GROUP, work.process, stop, work.idle)
+
+
+def open_channels(settings: Settings) -> dict[str, Channel]:
+    """E-mail and every webhook of the settings, by the names messages know them by."""
+    channels: dict[str, Channel] = {
+        "email": EmailChannel(
+            read_smtp_url(settings.smtp_url), settings.mail_from, read_templates(settings)
+        )
+    }
+    for name, endpoint in settings.webhooks.items():
+        key = read_secret(endpoint.secret.get_secret_value())
+        channels[f"webhook:{name}"] = WebhookChannel(Endpoint(name, endpoint.url, key))
+    return channels
+
+
+def read_templates(settings: Settings) -> Templates:
+    """Read and check the e-mail templates. Raises DeclarationRefused with every problem."""
+    folder = rules_folder(settings) / "templates"
+    return load_templates(folder, settings.languages, settings.portal_url)
+
+
 def run_schedule(settings: Settings, stop: threading.Event) -> None:
     """Run schedule until `stop` is set."""
     with open_parts(settings) as parts:
@@ -173,6 +244,7 @@ STAGES: Mapping[str, Run] = {
     "ingest": run_ingest,
     "evaluate": run_evaluate,
     "publish": run_publish,
+    "send": run_send,
     "schedule": run_schedule,
 }
 """The stages by the name of their command, in the order of the flow."""
@@ -185,8 +257,39 @@ def _run(
     group: str,
     process: loop.Process,
     stop: threading.Event,
+    idle: Callable[[], None] = lambda: None,
 ) -> None:
     telemetry.serve_metrics(parts.settings.metrics_port)
     with contextlib.closing(parts.bus.consumer(topic, group)) as consumer:
-        stage = loop.Stage(name, consumer, parts.producer, process, parts.settings.batch_size)
+        size = parts.settings.batch_size
+        stage = loop.Stage(name, consumer, parts.producer, process, size, idle)
         loop.run(stage, stop)
+
+
+def api() -> FastAPI:
+    """The REST service, with the settings of the environment; what an ASGI server is given."""
+    settings = read_settings()
+    telemetry.configure_logs(settings.log_format, settings.log_level)
+    rules = load_rules(settings)
+    texts = banner_texts(rules)
+    bus = open_bus(settings)
+    bus.admin().verify(topics.topics(settings.partitions))
+    database_url = settings.required("database_url")
+    engine = database.open_engine(database_url)
+
+    def save_contact(contact: Contact) -> None:
+        with database.transaction(engine) as connection:
+            contacts.save(connection, [contact], now())
+
+    return create_app(
+        reads=new_pool(settings.replica_url or database_url),
+        open_producer=bus.producer,
+        token_keys=TokenKeys(key_source(settings.required("jwt_keys"))),
+        issuer=settings.required("jwt_issuer"),
+        audience=settings.jwt_audience,
+        texts=lambda: texts,
+        save_contact=save_contact,
+        languages=settings.languages,
+        zone=settings.zone,
+        now=now,
+    )

@@ -1,7 +1,8 @@
 """A mail server on this machine that delivers nothing: it keeps what it is given, to be looked at.
 
 `quadrupel up` and the demo send to it where no mail server is configured, and tests do. It can
-play a server that refuses. It keeps the last mails only, in memory.
+play a server that refuses. It keeps the last mails only, in memory. `on_mail` is told of each, in
+the server's thread.
 """
 
 import asyncio

@@ -11,7 +11,6 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-import babel
 import babel.dates
 import babel.numbers
 from jinja2 import DictLoader, StrictUndefined, Template, TemplateError, pass_context
@@ -20,6 +19,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from quadrupel.channels.template_check import RESERVED, names_in, problems_of
 from quadrupel.core.errors import DeclarationRefused, InputRefused, SettingRefused
+from quadrupel.wording import locale_of
 
 MAX_FILE = 64 * 1024
 MAX_FILES = 2_000
@@ -197,7 +197,7 @@ def _environment(sources: Mapping[str, str]) -> SandboxedEnvironment:
 def _day(context: Context, value: str) -> str:
     """A day in words: 20 December 2026. Takes the text form of a date or a time."""
     moment: date = datetime.fromisoformat(value).date()
-    return babel.dates.format_date(moment, "long", locale=context["language"])
+    return babel.dates.format_date(moment, "long", locale_of(context["language"]))
 
 
 @pass_context
@@ -207,7 +207,7 @@ def _money(context: Context, value: str, currency: str) -> str:
         amount = Decimal(value)
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is no amount") from error
-    return babel.numbers.format_currency(amount, currency, locale=context["language"])
+    return babel.numbers.format_currency(amount, currency, locale=locale_of(context["language"]))
 
 
 def _one_line(subject: str) -> str:
@@ -221,6 +221,6 @@ def _one_line(subject: str) -> str:
 
 def _check_language(language: str) -> None:
     try:
-        babel.Locale.parse(language)
-    except (ValueError, babel.UnknownLocaleError) as error:
+        locale_of(language)
+    except ValueError as error:
         raise SettingRefused(f"QUADRUPEL_LANGUAGES: there is no language {language!r}") from error
