@@ -79,16 +79,6 @@ class Settings(BaseSettings):
         description="the mail server: smtp[s]://[user:password@]host:port[?starttls=true]",
     )
     mail_from: str = Field("Portal <no-reply@portal.example>", description="the sender of e-mail")
-    portal_url: str = Field(
-        "https://portal.example",
-        pattern=r"^https?://",
-        description="the portal that links in e-mails lead to",
-    )
-    portal_url: str = Field(
-        "https://portal.example",
-        pattern=r"^https?://[^/]+$",
-        description="the address that links in e-mails begin with",
-    )
     webhooks: dict[str, WebhookEndpoint] = Field(
         {}, description='JSON: {"crm": {"url": "https://...", "secret": "..."}}'
     )
