@@ -24,18 +24,18 @@ from quadrupel.bus.kafka import KafkaBus
 from quadrupel.bus.postgres import PostgresBus
 from quadrupel.channels import smtp, templates, webhook
 from quadrupel.channels.email import EmailChannel
-from quadrupel.channels.smtp import read_smtp_url
-from quadrupel.channels.templates import Templates, load_templates
-from quadrupel.channels.webhook import Endpoint, WebhookChannel, read_secret
+from quadrupel.channels.templates import Templates
 from quadrupel.config import Settings, migrations_folder, read_settings, rules_folder
 from quadrupel.core.channels import Channel
 from quadrupel.core.contacts import EMAIL, Contact
 from quadrupel.core.ports import Bus, Producer
+from quadrupel.core.profiles import Profile
+from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
-from quadrupel.store import database, schema
+from quadrupel.store import contacts, database, schema
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.read_pool import new_pool
 
@@ -117,11 +117,23 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         _run(parts, ingest.NAME, topics.EVENTS, topics.INGEST_GROUP, work.process, stop)
 
 
+def evaluator_of(rules: RuleSet) -> evaluate.Evaluator:
+    """The row reading of a rule set, for profiles."""
+    reading = RowReading(rules)
+
+    def evaluation(profile: Profile, as_of: date, evaluated_at: datetime) -> Evaluation:
+        return reading.evaluation(
+            profile.user_id, profile.version, profile.values, as_of, evaluated_at
+        )
+
+    return evaluation
+
+
 def run_evaluate(settings: Settings, stop: threading.Event) -> None:
     """Run both lanes of evaluate until `stop` is set, or one of them fails."""
     with open_parts(settings) as parts:
         store = ProfileStore(parts.rules.schema)
-        evaluator = RowReading(parts.rules).evaluation
+        evaluator = evaluator_of(parts.rules)
         profiles = evaluate.EvaluateProfiles(
             parts.engine, store, evaluator, lambda: today(settings), now
         )
@@ -195,35 +207,6 @@ def run_send(settings: Settings, stop: threading.Event) -> None:
         contextlib.closing(send.Send(parts.engine, channels, now)) as work,
     ):
         _run(parts, send.NAME, topics.MESSAGES, topics.SEND_GROUP, work.process, stop, work.idle)
-
-
-def run_send(settings: Settings, stop: threading.Event) -> None:
-    """Run send until `stop` is set."""
-    channels = open_channels(settings)
-    with (
-        open_parts(settings) as parts,
-        contextlib.closing(send.Send(parts.engine, channels, now)) as work,
-    ):
-        _run(parts, send.NAME, topics.MESSAGES, topics.SEND_GROUP, work.process, stop, work.idle)
-
-
-def open_channels(settings: Settings) -> dict[str, Channel]:
-    """E-mail and every webhook of the settings, by the names messages know them by."""
-    channels: dict[str, Channel] = {
-        "email": EmailChannel(
-            read_smtp_url(settings.smtp_url), settings.mail_from, read_templates(settings)
-        )
-    }
-    for name, endpoint in settings.webhooks.items():
-        key = read_secret(endpoint.secret.get_secret_value())
-        channels[f"webhook:{name}"] = WebhookChannel(Endpoint(name, endpoint.url, key))
-    return channels
-
-
-def read_templates(settings: Settings) -> Templates:
-    """Read and check the e-mail templates. Raises DeclarationRefused with every problem."""
-    folder = rules_folder(settings) / "templates"
-    return load_templates(folder, settings.languages, settings.portal_url)
 
 
 def run_schedule(settings: Settings, stop: threading.Event) -> None:

@@ -79,6 +79,11 @@ class Settings(BaseSettings):
         description="the mail server: smtp[s]://[user:password@]host:port[?starttls=true]",
     )
     mail_from: str = Field("Portal <no-reply@portal.example>", description="the sender of e-mail")
+    portal_url: str = Field(
+        "https://portal.example",
+        pattern=r"^https?://[^/]+$",
+        description="the portal that links in e-mails lead to",
+    )
     webhooks: dict[str, WebhookEndpoint] = Field(
         {}, description='JSON: {"crm": {"url": "https://...", "secret": "..."}}'
     )

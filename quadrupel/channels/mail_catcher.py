@@ -62,9 +62,9 @@ class MailCatcher:
         port: int = 0,
         *,
         keep: int = 1_000,
+        on_mail: Callable[[CaughtMail], None] = lambda _: None,
         answer_recipient: Answer = _accept,
         answer_contents: Answer = _accept,
-        on_mail: Callable[[CaughtMail], None] = lambda _mail: None,
     ) -> None:
         self.host = host
         self.port = port
