@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from quadrupel.api.bodies import unsupported
 from quadrupel.bus.event_codec import decode_event, decode_json, event_message
 from quadrupel.core.errors import EventRefused, EventsRefused, InputRefused
-from quadrupel.core.events import Event, read_event
+from quadrupel.core.events import Event, is_json, read_event
 from quadrupel.core.ports import Outgoing
 
 MAX_EVENTS = 1_000
@@ -42,6 +42,8 @@ def read_events(media_type: str, headers: Headers, body: bytes) -> list[Outgoing
     `unsupported-media-type`) when there is no telling the events.
     """
     if _in_binary_mode(media_type, headers):
+        if media_type and not is_json(media_type):
+            raise unsupported("the data of an event must be JSON")
         try:
             return [event_message(_binary(headers, body))]
         except EventRefused as error:

@@ -98,6 +98,11 @@ def check_user_id(text: object) -> str:
     return text
 
 
+def is_json(media_type: str) -> bool:
+    """Whether data of this media type is JSON; parameters do not matter."""
+    return _JSON_MEDIA_TYPE.fullmatch(media_type) is not None
+
+
 def _attribute(fields: Mapping[str, object], name: str) -> object:
     value = fields.get(name)
     if value is None:
@@ -200,7 +205,7 @@ def _check_extension(name: str, value: object) -> None:
 def _check_content_type(value: object) -> None:
     if value is None or value == "application/json":
         return
-    if not isinstance(value, str) or not _JSON_MEDIA_TYPE.fullmatch(value):
+    if not isinstance(value, str) or not is_json(value):
         raise EventRefused("wrong-attribute", "datacontenttype must be a JSON media type")
 
 

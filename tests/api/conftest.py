@@ -1,0 +1,248 @@
+"""The API as it runs: a real server on a real database, with the bus in memory."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+import uuid
+import zoneinfo
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+import psycopg
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from fastapi import FastAPI
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from quadrupel.api.app import create_app
+from quadrupel.api.banner_texts import BannerTexts
+from quadrupel.api.token_keys import TokenKeys, key_source
+from quadrupel.bus import topics
+from quadrupel.config import migrations_folder
+from quadrupel.core.attributes import Type
+from quadrupel.core.contacts import Contact
+from quadrupel.core.ports import Message, Topic
+from quadrupel.portal import free_port
+from quadrupel.rules.rule import Banner
+from quadrupel.store import contacts, database, keys
+from quadrupel.store.read_pool import new_pool
+from quadrupel.testing import MemoryBus
+
+ISSUER = "https://login.portal.example"
+AUDIENCE = "quadrupel"
+SCOPES = ("banners:read", "events:write", "contacts:write")
+
+TEXTS = BannerTexts(
+    {
+        "licence_expiring": Banner(
+            "main",
+            80,
+            "/services/licence",
+            {
+                "en": "Renew your licence by {licence_expires}",
+                "ru": "Обновите права до {licence_expires}",
+            },
+            {"en": "It costs {fee}.", "ru": "Это стоит {fee}."},
+        ),
+        "birthday": Banner("side", 10, "/", {"en": "Happy birthday!", "ru": "С днём!"}, {}),
+    },
+    {"licence_expires": Type.DATE, "fee": Type.DECIMAL},
+    ("main", "side"),
+    "texts-1",
+)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The portal's login: one private key per algorithm."""
+
+    private: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "ES256": ec.generate_private_key(ec.SECP256R1()),
+            "RS256": rsa.generate_private_key(65537, 2048),
+            "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+        }
+    )
+
+    def jwks(self) -> dict[str, Any]:
+        documents = []
+        for name, key in self.private.items():
+            algorithm = jwt.get_algorithm_by_name(name)
+            entry = algorithm.to_jwk(key.public_key(), as_dict=True)
+            documents.append(entry | {"kid": name, "alg": name, "use": "sig"})
+        return {"keys": documents}
+
+    def public_pem(self, algorithm: str) -> bytes:
+        pem: bytes = (
+            self.private[algorithm]
+            .public_key()
+            .public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        return pem
+
+    def token(
+        self,
+        user_id: str = "u1",
+        algorithm: str = "ES256",
+        kid: str | None = None,
+        without: Sequence[str] = (),
+        **claims: object,
+    ) -> str:
+        expires = datetime.now(UTC) + timedelta(minutes=5)
+        usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": user_id, "exp": expires}
+        chosen = {name: each for name, each in (usual | claims).items() if name not in without}
+        return jwt.encode(
+            chosen, self.private[algorithm], algorithm, headers={"kid": kid or algorithm}
+        )
+
+
+@dataclass
+class Api:
+    """A running API, and the world around it."""
+
+    client: httpx.Client
+    database_url: str
+    bus: MemoryBus
+    signer: Signer
+    full_key: str = ""
+
+    def bearer(self, credentials: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {credentials}"}
+
+    @property
+    def service(self) -> dict[str, str]:
+        """The header of a key with every scope."""
+        return self.bearer(self.full_key)
+
+    def create_key(
+        self, *scopes: str, expires_at: datetime | None = None, revoked: bool = False
+    ) -> str:
+        now = datetime.now(UTC)
+        engine = database.open_engine(self.database_url)
+        with database.transaction(engine) as connection:
+            key, text = keys.create(connection, "test", scopes, now, expires_at)
+            if revoked:
+                keys.revoke(connection, key.key_id, now)
+        engine.dispose()
+        return text
+
+    def publish(self, user_id: str, version: int, *banners: tuple[str, Mapping[str, str]]) -> None:
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(
+                "INSERT INTO published VALUES (%s, %s, 1, '2026-11-23', now(), 'r', %s, now())"
+                " ON CONFLICT (user_id) DO UPDATE"
+                " SET version = excluded.version, banners = excluded.banners",
+                (user_id, version, Jsonb([list(banner) for banner in banners])),
+            )
+
+    def messages(self, user_id: str) -> list[Message]:
+        """The events of the user that are on the bus."""
+        partitions = self.bus.topics[topics.EVENTS]
+        key = user_id.encode()
+        return [message for each in partitions for message in each if message.key == key]
+
+
+@contextlib.contextmanager
+def running(api_database: str, signer: Signer, folder: Path) -> Iterator[Api]:
+    """A server on a free port, for as long as the block."""
+    bus = MemoryBus()
+    bus.admin().create([Topic(topics.EVENTS, 3)])
+    key_file = folder / "jwks.json"
+    key_file.write_text(json.dumps(signer.jwks()))
+    engine = database.open_engine(api_database)
+
+    def save_contact(contact: Contact) -> None:
+        with database.transaction(engine) as connection:
+            contacts.save(connection, [contact], datetime.now(UTC))
+
+    app = create_app(
+        reads=new_pool(api_database, 4),
+        open_producer=bus.producer,
+        token_keys=TokenKeys(key_source(str(key_file))),
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        texts=lambda: TEXTS,
+        save_contact=save_contact,
+        languages=("en", "ru"),
+        zone=zoneinfo.ZoneInfo("UTC"),
+        now=lambda: datetime.now(UTC),
+    )
+    port = free_port(0)
+    stop = threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(serve(app, port, stop),))
+    thread.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            wait_until_ready(client)
+            api = Api(client, api_database, bus, signer)
+            api.full_key = api.create_key(*SCOPES)
+            yield api
+    finally:
+        stop.set()
+        thread.join()
+        engine.dispose()
+
+
+async def serve(app: FastAPI, port: int, stop: threading.Event) -> None:
+    server = Server(app, port=port, interface=Interfaces.ASGI, log_enabled=False)
+    serving = asyncio.create_task(server.serve())
+    while not stop.is_set():
+        await asyncio.sleep(0.05)
+    server.stop()
+    await serving
+
+
+def wait_until_ready(client: httpx.Client) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if client.get("/readyz").is_success:
+                return
+        time.sleep(0.05)
+    raise TimeoutError("the API did not get ready")
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    return Signer()
+
+
+@pytest.fixture(scope="session")
+def api_database(postgres_url: str) -> Iterator[str]:
+    name = f"api_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+        database.migrate(url, migrations_folder())
+        yield url
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def api(
+    api_database: str, signer: Signer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """One server for all tests: tell users and keys apart."""
+    with running(api_database, signer, tmp_path_factory.mktemp("api")) as api:
+        yield api
+
+
+@pytest.fixture
+def own_api(api_database: str, signer: Signer, tmp_path: Path) -> Iterator[Api]:
+    """A server for one test, which may break its world."""
+    with running(api_database, signer, tmp_path) as api:
+        yield api
