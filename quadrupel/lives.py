@@ -14,7 +14,7 @@ from typing import Any
 YEAR = 365.2425
 
 AGES = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 100)
-AGE_SHARES = (30, 52, 58, 64, 84, 101, 94, 86, 78, 76, 82, 70, 54, 26, 24, 21)
+AGE_SHARES = (40, 54, 58, 64, 82, 99, 92, 84, 78, 76, 80, 68, 54, 26, 24, 21)
 """How many of 1,000 citizens are between each two ages."""
 
 REGIONS = ("77", "50", "78", "47", "23", "66", "16", "61", "74", "02", "54", "24", "52", "38", "25")
@@ -28,7 +28,7 @@ SERVICES: Mapping[str, tuple[int, int]] = {
     "passport": (10, 300),
     "foreign_passport": (8, 3500),
     "driving_licence": (6, 2000),
-    "kindergarten": (6, 0),
+    "vehicle_inspection": (6, 1000),
     "vehicle_registration": (5, 850),
 }
 """The portal's services: how many of 100 orders are for it, and its price."""
@@ -37,7 +37,7 @@ _AGE_BANDS = tuple(itertools.accumulate(AGE_SHARES))
 _REGION_BANDS = tuple(itertools.accumulate(REGION_SHARES))
 _SERVICE_NAMES = tuple(SERVICES)
 _SERVICE_BANDS = tuple(itertools.accumulate(share for share, _ in SERVICES.values()))
-_FINES = (500, 500, 800, 1000, 1500, 2000, 5000)
+_FINES = (500, 500, 500, 800, 800, 1000, 1000, 1500, 2000, 5000, 30000)
 
 Fact = tuple[int, str, Mapping[str, Any]]
 """What happened: the day, the type of the event, its data."""
@@ -107,15 +107,19 @@ def _registration(citizen: Citizen) -> Iterator[Fact]:
         region = new_region if moved < joined else region
         since = {"region": new_region, "since": _text(moved)}
         yield moved, "residence.registered", since
+        if citizen.chance(0.3):
+            yield _order(citizen.after(moved, 30), "parking_permit", 0)
     person = {"birth_date": str(citizen.born), "sex": citizen.sex, "region": region}
     yield joined, "citizen.registered", person
+    if citizen.now - joined < YEAR and citizen.chance(0.6):
+        yield citizen.after(joined, 3), "service.completed", {"service": "profile"}
 
 
 def _passports(citizen: Citizen) -> Iterator[Fact]:
     """Issued at 14 and replaced at 20 and 45, mostly within weeks; a few are late by years."""
     for age, next_age in ((14, 20), (20, 45), (45, None)):
         late = citizen.chance(0.04)
-        issued = citizen.after(citizen.birthday(age) + 5, 500 if late else 25)
+        issued = citizen.after(citizen.birthday(age) + 7, 500 if late else 45)
         is_recent = citizen.now - issued < 5 * YEAR
         is_present = next_age is None or citizen.birthday(next_age) >= citizen.now - 1000
         if issued < citizen.now and (is_recent or is_present):
@@ -139,7 +143,7 @@ def _driving(citizen: Citizen) -> Iterator[Fact]:
     """Licences of ten years, renewed around their end; a car, its insurance, fines."""
     if citizen.age < 18 or not citizen.chance(0.62 if citizen.sex == "male" else 0.36):
         return
-    issued = citizen.after(citizen.birthday(18), 5 * YEAR)
+    first = issued = citizen.after(citizen.birthday(18), 5 * YEAR)
     previous = None
     while (renewed := _renewal(citizen, _years_after(issued, 10))) < citizen.now:
         previous, issued = issued, renewed
@@ -149,7 +153,7 @@ def _driving(citizen: Citizen) -> Iterator[Fact]:
         yield _document("driving_licence", previous, _years_after(previous, 10))
     yield _document("driving_licence", issued, _years_after(issued, 10))
     if citizen.chance(0.75):
-        yield from _car(citizen, issued)
+        yield from _car(citizen, first)
 
 
 def _renewal(citizen: Citizen, expires: int) -> int:
@@ -172,7 +176,7 @@ def _car(citizen: Citizen, since: int) -> Iterator[Fact]:
     insured = citizen.now - citizen.rng.randrange(1, 390)
     if insured > bought:
         yield _document("insurance_certificate", insured, _years_after(insured, 1))
-    if citizen.chance(0.45):
+    if citizen.chance(0.5):
         yield from _fine(citizen)
     if citizen.chance(0.04):
         yield citizen.after(max(bought, insured), YEAR), "vehicle.sold", {}
@@ -180,11 +184,11 @@ def _car(citizen: Citizen, since: int) -> Iterator[Fact]:
 
 def _fine(citizen: Citizen) -> Iterator[Fact]:
     """Settled with a discount within 30 days, mostly; to be paid within 70."""
-    issued = citizen.now - citizen.rng.randrange(1, 2 * 365)
+    issued = citizen.now - citizen.rng.randrange(1, 365)
     amount = citizen.rng.choice(_FINES)
     days = {"discount_until": _text(issued + 30), "due": _text(issued + 70)}
     yield issued, "fine.issued", {"amount": amount, **days}
-    paid = citizen.after(issued, 14 if citizen.chance(0.8) else 200)
+    paid = citizen.after(issued, 18 if citizen.chance(0.8) else 200)
     yield paid, "fine.paid", {"amount": amount}
 
 
@@ -195,6 +199,10 @@ def _family(citizen: Citizen) -> Iterator[Fact]:
         if citizen.now - 16 * YEAR < birth < citizen.birthday(42) and citizen.chance(0.7):
             registered = birth + citizen.rng.randrange(3, 21)
             yield registered, "child.registered", {"birth_date": _text(birth)}
+            if citizen.now - birth < 3 * YEAR:
+                yield _order(citizen.after(birth, 40), "child_benefit", 0)
+                if citizen.chance(0.7):
+                    yield _order(citizen.after(birth, 150), "kindergarten", 0)
     if citizen.chance(0.7 if citizen.sex == "female" else 0.02):
         wedding = citizen.after(citizen.birthday(18), 8 * YEAR)
         if wedding > citizen.now - 5 * YEAR:
@@ -211,18 +219,20 @@ def _work(citizen: Citizen) -> Iterator[Fact]:
     elif citizen.age > 22 and citizen.chance(0.45):
         started = citizen.now - citizen.rng.randrange(1, int(min(8, citizen.age - 18) * YEAR))
         yield started, "employment.started", {}
-        if citizen.chance(0.12):
+        if citizen.chance(0.2):
             ended = citizen.after(started + 90, 2 * YEAR)
             yield ended, "employment.ended", {"ended": _text(ended)}
+            if citizen.chance(0.5):
+                yield _order(citizen.after(ended, 15), "job_seeker", 0)
 
 
 def _orders(citizen: Citizen) -> Iterator[Fact]:
     """Services ordered in the last two years, mostly completed within weeks; appointments."""
     rng = citizen.rng
-    count = min(int(rng.expovariate(1.1)), 6) if citizen.age > 14 else 0
+    count = min(int(rng.expovariate(1.3)), 6) if citizen.age > 14 else 0
     for name in rng.choices(_SERVICE_NAMES, cum_weights=_SERVICE_BANDS, k=count):
         day = citizen.now - rng.randrange(1, 2 * 365)
-        yield day, "service.ordered", {"service": name, "price": SERVICES[name][1]}
+        yield _order(day, name, SERVICES[name][1])
         yield citizen.after(day, 15), "service.completed", {"service": name}
     if citizen.chance(0.05):
         booked = citizen.now - rng.randrange(1, 30)
@@ -232,23 +242,28 @@ def _orders(citizen: Citizen) -> Iterator[Fact]:
 
 
 def _payments(citizen: Citizen) -> Iterator[Fact]:
-    """The yearly tax on property, due on 1 December, and the last month's utilities."""
+    """Of owners of property: the yearly tax, and the last month's utilities."""
     rng = citizen.rng
     if citizen.age < 25 or not citizen.chance(0.3):
         return
-    year = date.fromordinal(citizen.now).year
-    assessed = date(year, 9, 10).toordinal() + rng.randrange(20)
-    if assessed >= citizen.now:
-        year -= 1
+    if citizen.chance(0.12):  # the tax was reckoned again, and is due in a month
+        assessed = citizen.now - rng.randrange(1, 200)
+        due = _text(assessed + 30)
+    else:
+        year = date.fromordinal(citizen.now - 280).year
         assessed = date(year, 9, 10).toordinal() + rng.randrange(20)
+        due = f"{year}-12-01"
     amount = rng.randrange(4, 120) * 100
-    yield assessed, "tax.assessed", {"amount": amount, "due": f"{year}-12-01"}
+    yield assessed, "tax.assessed", {"amount": amount, "due": due}
     yield citizen.after(assessed, 40), "tax.paid", {"amount": amount}
-    charged = citizen.now - rng.randrange(1, 31)
+    charged = citizen.now - rng.randrange(1, 45)
     amount = rng.randrange(20, 90) * 100
-    charge = {"amount": amount, "due": _text(charged + 20)}
-    yield charged, "utilities.charged", charge
+    yield charged, "utilities.charged", {"amount": amount, "due": _text(charged + 20)}
     yield citizen.after(charged, 10), "utilities.paid", {"amount": amount}
+
+
+def _order(day: int, service: str, price: int) -> Fact:
+    return day, "service.ordered", {"service": service, "price": price}
 
 
 def _document(kind: str, issued: int, expires: int | None) -> Fact:
