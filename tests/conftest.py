@@ -6,8 +6,9 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
@@ -91,11 +92,10 @@ def database_url(postgres_url: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def second_database_url(postgres_url: str) -> Iterator[str]:
-    """Another new, empty database."""
-    with _database(postgres_url) as url:
-        yield url
+@pytest.fixture(scope="session")
+def new_database(postgres_url: str) -> Callable[[], AbstractContextManager[str]]:
+    """Gives new, empty databases for as long as a block."""
+    return partial(_database, postgres_url)
 
 
 @pytest.fixture(scope="session")

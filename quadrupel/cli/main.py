@@ -5,6 +5,7 @@ import sys
 import typer
 
 from quadrupel.cli import database, dead_letters, run, stages
+from quadrupel.cli.api import api
 from quadrupel.cli.demo import demo
 from quadrupel.cli.output import errors
 from quadrupel.cli.up import up
@@ -34,6 +35,7 @@ app.command(rich_help_panel=START)(demo)
 app.command(rich_help_panel=START)(up)
 for command in stages.COMMANDS:
     app.command(rich_help_panel=STAGES)(command)
+app.command(rich_help_panel=STAGES)(api)
 app.add_typer(run.app, name="run", rich_help_panel=OPERATE)
 app.add_typer(database.db, name="db", rich_help_panel=OPERATE)
 app.add_typer(database.bus, name="bus", rich_help_panel=OPERATE)
