@@ -1,0 +1,80 @@
+"""A rule: what a rule script says, read, checked and typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from quadrupel.core.values import Value
+from quadrupel.core.verdicts import Verdict
+from quadrupel.rules.predicate import Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What a match shows. `title` and `text` are by language; `text` may be empty."""
+
+    placement: str
+    priority: int
+    link: str
+    title: Mapping[str, str]
+    text: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """The e-mail that a match sends: its template, and further attributes the template shows."""
+
+    template: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """The webhook that a match calls: its endpoint in the settings, and attributes it is told."""
+
+    endpoint: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A user and a day, and the verdict that the author expects; `line` of the script."""
+
+    verdict: Verdict
+    today: date
+    values: Mapping[str, Value]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule script.
+
+    `id` is its file's name and `situation` its folder's. `inputs` are the attributes that its
+    predicate reads, `shown` those whose values its banner and messages show, `once_per` the one
+    that names its episodes; all of them are known whenever the rule matches. `identity` is a hash
+    of what its verdicts and the values of its matches come from, so not of texts or comments.
+    """
+
+    id: str
+    situation: str
+    path: str
+    description: str
+    owner: str
+    tags: tuple[str, ...]
+    banner: Banner | None
+    email: Email | None
+    webhook: Webhook | None
+    once_per: str | None
+    shadow: bool
+    share: float
+    max_match_ratio: float | None
+    predicate: Predicate
+    examples: tuple[Example, ...]
+    shown: tuple[str, ...]
+    identity: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the attributes that the predicate reads, sorted."""
+        return self.predicate.inputs

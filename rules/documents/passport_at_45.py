@@ -1,0 +1,28 @@
+"""At 45 the passport is replaced for the last time; the reminder stays until it is."""
+
+owner = "documents"
+tags = ["passport"]
+banner = Banner(
+    placement="main",
+    priority=84,
+    link="/services/passport/replace",
+    title={
+        "en": "Your passport is no longer valid after 45: order the last replacement",
+        "ru": "После 45 лет паспорт недействителен: закажите последнюю замену",
+    },
+)
+email = Email(template="passport_renewal")
+once_per = "birth_date"
+
+
+def matches(user, today):
+    return age(user.birth_date) >= 45 and user.passport_issued < user.birth_date + years(45)
+
+
+examples = [
+    match(today="2026-11-23", birth_date="1981-11-23", passport_issued="2001-12-10"),
+    match(today="2026-11-23", birth_date="1961-02-02", passport_issued="2006-02-01"),
+    no_match(today="2026-11-22", birth_date="1981-11-23", passport_issued="2001-12-10"),
+    no_match(today="2026-11-23", birth_date="1981-11-01", passport_issued="2026-11-01"),
+    unknown(today="2026-11-23", birth_date="1981-11-01"),
+]

@@ -1,0 +1,47 @@
+"""A driver moved to a region where residents park with a permit, and has not ordered one there."""
+
+owner = "housing"
+tags = ["move", "vehicle"]
+banner = Banner(
+    placement="sidebar",
+    priority=35,
+    link="/services/parking-permit",
+    title={
+        "en": "Park by your new home with a resident's permit",
+        "ru": "Оформите резидентное разрешение на парковку у нового дома",
+    },
+)
+once_per = "residence_since"
+
+
+def matches(user, today):
+    has_permits = user.residence_region in ["77", "78", "16", "66"]
+    drives = is_known(user.driving_licence_expires) and today <= user.driving_licence_expires
+    permit = user.orders["parking_permit"]
+    ordered = is_known(permit.last) and day_of(permit.last) >= user.residence_since
+    return has_permits and drives and days_since(user.residence_since) <= 90 and not ordered
+
+
+examples = [
+    match(
+        today="2026-11-23",
+        residence_region="77",
+        residence_since="2026-10-01",
+        driving_licence_expires="2031-05-05",
+    ),
+    match(
+        today="2026-11-23",
+        residence_region="16",
+        residence_since="2026-10-01",
+        driving_licence_expires="2031-05-05",
+        orders={"parking_permit": {"last": "2024-10-01T07:00:00Z"}},
+    ),
+    no_match(today="2026-11-23", residence_region="77", residence_since="2026-10-01"),
+    no_match(
+        today="2026-11-23",
+        residence_region="50",
+        residence_since="2026-10-01",
+        driving_licence_expires="2031-05-05",
+    ),
+    unknown(today="2026-11-23", residence_region="77", driving_licence_expires="2031-05-05"),
+]

@@ -1,0 +1,28 @@
+"""An assessed tax is to be paid within a month."""
+
+owner = "taxes"
+tags = ["taxes", "money"]
+banner = Banner(
+    placement="main",
+    priority=72,
+    link="/services/taxes/pay",
+    title={
+        "en": "Pay {taxes_owed} roubles of tax by {tax_due}",
+        "ru": "Оплатите налоги до {tax_due}: {taxes_owed} руб.",
+    },
+)
+email = Email(template="tax_due")
+once_per = "tax_due"
+
+
+def matches(user, today):
+    return user.taxes_owed >= 1 and between(user.tax_due, today, today + months(1))
+
+
+examples = [
+    match(today="2026-11-23", taxes_owed=4200.10, tax_due="2026-12-01"),
+    match(today="2027-01-31", taxes_owed=1, tax_due="2027-02-28"),
+    no_match(today="2027-01-31", taxes_owed=900, tax_due="2027-03-01"),
+    no_match(today="2026-11-23", taxes_owed=0.99, tax_due="2026-12-01"),
+    unknown(today="2026-11-23", taxes_owed=4200),
+]

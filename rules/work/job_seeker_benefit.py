@@ -1,0 +1,59 @@
+"""A citizen of working age lost the job in the last quarter and has not asked for the benefit."""
+
+owner = "employment"
+tags = ["benefits"]
+banner = Banner(
+    placement="main",
+    priority=76,
+    link="/services/job-seeker",
+    title={
+        "en": "Between jobs? Register and order the benefit",
+        "ru": "Остались без работы? Встаньте на учёт и оформите пособие",
+    },
+    text={
+        "en": "Your last job ended on {employment_ended}. The benefit is paid from registration.",
+        "ru": "Последняя работа закончилась {employment_ended}. Пособие платят со дня учёта.",
+    },
+)
+once_per = "employment_ended"
+
+
+def matches(user, today):
+    if user.employed or not between(age(user.birth_date), 16, 64):
+        return False
+    registered = user.orders["job_seeker"]
+    if is_known(registered.last) and day_of(registered.last) >= user.employment_ended:
+        return False
+    return user.employment_ended < today <= user.employment_ended + months(3)
+
+
+examples = [
+    match(
+        today="2026-11-23",
+        birth_date="1990-04-04",
+        employed=False,
+        employment_ended="2026-10-30",
+    ),
+    match(
+        today="2026-11-30",
+        birth_date="1962-11-30",
+        employed=False,
+        employment_ended="2026-08-31",
+        orders={"job_seeker": {"last": "2019-09-01T09:00:00Z"}},
+    ),
+    no_match(today="2026-11-23", employed=True),
+    no_match(
+        today="2026-11-23",
+        birth_date="1990-04-04",
+        employed=False,
+        employment_ended="2026-10-30",
+        orders={"job_seeker": {"last": "2026-11-02T09:00:00Z"}},
+    ),
+    no_match(
+        today="2026-12-01",
+        birth_date="1990-04-04",
+        employed=False,
+        employment_ended="2026-08-31",
+    ),
+    unknown(today="2026-11-23", birth_date="1990-04-04", employed=False),
+]
