@@ -1,0 +1,101 @@
+"""`quadrupel api`: the REST service in worker processes of its own."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from typing import Annotated
+
+import typer
+from fastapi import FastAPI
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from quadrupel import bootstrap
+from quadrupel.config import read_settings
+from quadrupel.core.errors import SettingRefused
+from quadrupel.supervisor import stop_on_signals
+
+HEADER_BYTES = 64 * 1024
+"""The most that the headers of a request may have together; more is answered 431."""
+
+HEADER_MILLISECONDS = 10_000
+DRAIN_SECONDS = 15
+
+
+def api(
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen on; else the setting.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port to listen on; else the setting.", min=1)
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=64)] = 1,
+) -> None:
+    """Run the API: banners to citizens and systems, events and contacts from systems.
+
+    Examples:
+      quadrupel api
+      quadrupel api --host 0.0.0.0 --port 8000 --workers 4
+
+    Needs QUADRUPEL_JWT_KEYS and QUADRUPEL_JWT_ISSUER. When stopped, it answers what it has begun.
+    Several may listen on one port: start the new one, then stop the old one, and no request fails.
+    """
+    settings = read_settings(api_host=host, api_port=port)
+    # What is wrong is said once and here, not by every worker.
+    bootstrap.api()
+    _check_address(settings.api_host, settings.api_port)
+    # A forked worker would inherit locks in the middle of being held.
+    multiprocessing.set_start_method("spawn", force=True)
+    server = Granian(
+        f"{__name__}:worker",
+        address=settings.api_host,
+        port=settings.api_port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=workers,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(HEADER_MILLISECONDS, max_buffer_size=HEADER_BYTES),
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=DRAIN_SECONDS,
+    )
+    threading.Thread(target=_pass_on, args=(stop_on_signals(),), daemon=True).start()
+    server.serve()
+
+
+def worker() -> FastAPI:
+    """The application, in a worker process that ends when the process that started it does."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    return bootstrap.api()
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise SettingRefused if the server could not listen there."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SettingRefused(
+            f"QUADRUPEL_API_HOST, QUADRUPEL_API_PORT: cannot listen on {host}:{port}: {error}"
+        ) from error
+
+
+def _pass_on(stop: threading.Event) -> None:
+    """Stop the server when our supervisor is gone; signals themselves reach it without us."""
+    stop.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
