@@ -212,6 +212,7 @@ def run_send(settings: Settings, stop: threading.Event) -> None:
 def run_schedule(settings: Settings, stop: threading.Event) -> None:
     """Run schedule until `stop` is set."""
     with open_parts(settings) as parts:
+        telemetry.serve_metrics(settings.metrics_port)
         schedule.Schedule(
             parts.engine,
             parts.producer,
