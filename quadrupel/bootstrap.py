@@ -56,7 +56,7 @@ def open_bus(settings: Settings) -> Bus:
     """Kafka where its bootstrap servers are set, else tables in the database."""
     if settings.kafka_bootstrap is not None:
         return KafkaBus(settings.kafka_bootstrap, replication=settings.kafka_replication)
-    return PostgresBus(settings.required("database_url"))
+    return PostgresBus(settings.database)
 
 
 def load_rules(settings: Settings) -> RuleSet:
@@ -67,7 +67,7 @@ def load_rules(settings: Settings) -> RuleSet:
 @contextlib.contextmanager
 def open_engine(settings: Settings) -> Iterator[sa.Engine]:
     """The database, for as long as the block."""
-    engine = database.open_engine(settings.required("database_url"))
+    engine = database.open_engine(settings.database)
     try:
         yield engine
     finally:
@@ -103,7 +103,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
 def set_up(settings: Settings) -> None:
     """Migrate the database, apply the profile declaration, create the topics. Safe to repeat."""
     rules = load_rules(settings)
-    database.migrate(settings.required("database_url"), migrations_folder())
+    database.migrate(settings.database, migrations_folder())
     with open_engine(settings) as engine, database.transaction(engine) as connection:
         schema.apply(connection, rules.schema, now())
     with contextlib.closing(open_bus(settings)) as bus:
@@ -258,7 +258,7 @@ def api() -> FastAPI:
     texts = banner_texts(rules)
     bus = open_bus(settings)
     bus.admin().verify(topics.topics(settings.partitions))
-    database_url = settings.required("database_url")
+    database_url = settings.database
     engine = database.open_engine(database_url)
 
     def save_contact(contact: Contact) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from quadrupel import embedded
 from quadrupel.core.errors import SettingRefused
 
 
@@ -116,6 +117,15 @@ class Settings(BaseSettings):
             meaning = type(self).model_fields[name].description
             raise SettingRefused(f"QUADRUPEL_{name.upper()} is not set: {meaning}")
         return value
+
+    @property
+    def database(self) -> str:
+        """The URL of the database: the setting, else that of the `quadrupel up` running here.
+
+        Raises SettingRefused where there is neither.
+        """
+        running = embedded.running_url(self.data_dir or embedded.default_data_dir())
+        return self.database_url or running or str(self.required("database_url"))
 
 
 def read_settings(**overrides: Any) -> Settings:

@@ -15,6 +15,8 @@ import platformdirs
 
 from quadrupel.core.errors import DatabaseUnavailable
 
+_URL_FILE = "database-url"
+
 
 def default_data_dir() -> Path:
     """Where the server keeps its data when no setting says so."""
@@ -42,5 +44,19 @@ def server(data_dir: Path) -> Iterator[str]:
             f"the embedded PostgreSQL server in {folder} did not start: {error}; its log is"
             f" {folder / 'log'}; QUADRUPEL_DATABASE_URL names another server"
         ) from error
+    url = running.get_uri()
+    note = data_dir / _URL_FILE
     with running:
-        yield running.get_uri()
+        note.write_text(url)
+        try:
+            yield url
+        finally:
+            note.unlink(missing_ok=True)
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The URL of the server that someone (`quadrupel up`) runs there now; None: nobody does."""
+    try:
+        return (data_dir / _URL_FILE).read_text()
+    except OSError:
+        return None

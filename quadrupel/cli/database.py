@@ -30,7 +30,7 @@ def migrate() -> None:
     Example:
       QUADRUPEL_DATABASE_URL=postgresql://... quadrupel db migrate
     """
-    database.migrate(read_settings().required("database_url"), migrations_folder())
+    database.migrate(read_settings().database, migrations_folder())
     console.print("the tables are up to date")
 
 

@@ -74,7 +74,8 @@ def demo(
             "jwt_audience": portal.AUDIENCE,
         }
         with machine.machine(overrides, folder / "processes.log") as running:
-            Demo(running, identity, mail, stop, folder / "processes.log").play(users, seed)
+            showing = Demo(running, identity, mail, stop, folder / "processes.log")
+            showing.play(users, seed, stays=not once)
             if not once:
                 console.print("\nIt all stays up; Ctrl-C ends it.")
                 running.supervisor.watch(stop)
@@ -90,7 +91,7 @@ class Demo:
     stop: threading.Event
     log_file: Path
 
-    def play(self, users: int, seed: int) -> None:
+    def play(self, users: int, seed: int, *, stays: bool) -> None:
         """Populate, run a night, tell the story."""
         began = time.monotonic()
         settings = self.running.settings
@@ -107,7 +108,7 @@ class Demo:
             self._night(today)
             self._show_matches()
             self._story(front, today, began)
-            self._where_to_look(front, began)
+            self._where_to_look(front, began, stays=stays)
 
     def _refuse_foreign_data(self) -> None:
         with (
@@ -223,17 +224,26 @@ class Demo:
         self._wait(f"the banner {', '.join(rules)}", seen)
         self._wait("the e-mail", lambda: len(self.mail.caught(EMAIL)) >= mails)
         for banner in front.banners(CITIZEN):
-            console.print(f"  [bold]banner[/]  {banner['title']}  →  {banner['link']}")
+            seen_banner = f"{banner['title']}  →  {banner['link']}"
+            console.print(f"  [bold]banner[/]  {seen_banner}", soft_wrap=True)
         for mail in self.mail.caught(EMAIL)[mails - 1 :]:
-            console.print(f"  [bold]e-mail[/]  {mail.subject}")
+            console.print(f"  [bold]e-mail[/]  {mail.subject}", soft_wrap=True)
 
-    def _where_to_look(self, front: portal.Portal, began: float) -> None:
+    def _where_to_look(self, front: portal.Portal, began: float, *, stays: bool) -> None:
         self._title("Where to look next", began)
+        console.print("  a rule                   rules/transport/driving_licence_expiring.py")
+        console.print("  a first rule of your own README.md, a few minutes")
+        if not stays:
+            return
         base = str(front.client.base_url).rstrip("/")
-        console.print(f"  the API and its description   {base}/openapi.json")
-        console.print("  a rule                        rules/transport/driving_licence_expiring.py")
-        console.print("  the first rule of your own    README.md")
-        console.print(f"  what the processes said       {self.log_file}")
+        token = self.identity.token(CITIZEN, bootstrap.now())
+        console.print(f"  the API, described       {base}/openapi.json")
+        console.print(f"  what the processes say   {self.log_file}")
+        console.print("  what Anna sees           (her token holds for an hour)")
+        console.print(
+            f"    curl -H 'Authorization: Bearer {token}' '{base}/v1/me/banners?locale=en'",
+            soft_wrap=True,
+        )
 
     def _wait(self, what: str, done: Callable[[], bool], seconds: float = STEP_SECONDS) -> None:
         deadline = time.monotonic() + seconds
@@ -266,7 +276,7 @@ def _chunks(events: Iterator[Event]) -> Iterator[list[Outgoing]]:
 
 def _progress() -> Progress:
     columns = (TextColumn("  {task.description:10}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=errors, transient=True)
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
 def _tail(log_file: Path, lines: int = 20) -> str:

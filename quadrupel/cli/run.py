@@ -109,7 +109,13 @@ def wait_for(settings: Settings, run: str) -> None:
     )
     with (
         contextlib.closing(bootstrap.open_bus(settings)) as bus,
-        Progress(*columns, TimeRemainingColumn(), console=errors, transient=True) as bar,
+        Progress(
+            *columns,
+            TimeRemainingColumn(),
+            console=errors,
+            transient=True,
+            disable=not errors.is_terminal,
+        ) as bar,
     ):
         task = bar.add_task(f"run {run}", total=None)
         while True:

@@ -9,8 +9,10 @@ import typer
 from quadrupel import telemetry
 from quadrupel.channels.mail_catcher import CaughtMail, MailCatcher
 from quadrupel.cli.output import errors
-from quadrupel.config import read_settings
+from quadrupel.config import Settings, read_settings
+from quadrupel.embedded import default_data_dir
 from quadrupel.machine import machine
+from quadrupel.portal import ISSUER, create_identity
 from quadrupel.supervisor import stop_on_signals
 
 DataDir = Annotated[
@@ -30,7 +32,8 @@ def up(
 
     Without QUADRUPEL_DATABASE_URL it runs its own PostgreSQL server; without
     QUADRUPEL_KAFKA_BOOTSTRAP the bus is in the database; without QUADRUPEL_SMTP_URL e-mails are
-    shown here and not sent. A stage that dies is started again.
+    shown here and not sent; without QUADRUPEL_JWT_KEYS only service keys (`quadrupel keys`) open
+    the API. A stage that dies is started again.
     """
     overrides: dict[str, object] = {"data_dir": data_dir, "api_port": api_port}
     settings = read_settings(**overrides)
@@ -40,6 +43,8 @@ def up(
         if "smtp_url" not in settings.model_fields_set:
             catcher = stack.enter_context(MailCatcher(on_mail=_show))
             overrides["smtp_url"] = catcher.url
+        if settings.jwt_keys is None:
+            overrides |= _own_portal(settings)
         running = stack.enter_context(machine(overrides))
         running.supervisor.start()
         errors.print(f"the API is at http://{settings.api_host}:{settings.api_port}; Ctrl-C stops")
@@ -49,3 +54,10 @@ def up(
 
 def _show(mail: CaughtMail) -> None:
     errors.print(f"e-mail to {mail.recipient}: {mail.subject}", markup=False)
+
+
+def _own_portal(settings: Settings) -> dict[str, object]:
+    """Settings of a portal whose citizens' tokens nobody can sign."""
+    folder = settings.data_dir or default_data_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"jwt_keys": str(create_identity(folder).public_file), "jwt_issuer": ISSUER}
