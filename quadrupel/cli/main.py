@@ -4,10 +4,11 @@ import sys
 
 import typer
 
-from quadrupel.cli import database, dead_letters, run, stages
+from quadrupel.cli import database, dead_letters, keys, profile, rules, run, stages
 from quadrupel.cli.api import api
 from quadrupel.cli.demo import demo
 from quadrupel.cli.output import errors
+from quadrupel.cli.population import population
 from quadrupel.cli.up import up
 from quadrupel.core.errors import (
     DeclarationRefused,
@@ -39,7 +40,11 @@ app.command(rich_help_panel=STAGES)(api)
 app.add_typer(run.app, name="run", rich_help_panel=OPERATE)
 app.add_typer(database.db, name="db", rich_help_panel=OPERATE)
 app.add_typer(database.bus, name="bus", rich_help_panel=OPERATE)
+app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=OPERATE)
+app.add_typer(rules.app, name="rules", rich_help_panel=WRITE)
+app.add_typer(profile.app, name="profile", rich_help_panel=WRITE)
+app.command(rich_help_panel=WRITE)(population)
 
 
 def main() -> None:

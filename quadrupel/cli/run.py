@@ -143,18 +143,35 @@ def _latest(settings: Settings) -> str:
 
 
 def _show(found: list[RunProgress], *, as_json: bool) -> None:
+    """Print runs: one with everything that is known of it, several as a table."""
     if as_json:
         print_json([_fields(progress) for progress in found])
-        return
-    table = Table(
-        "run", "day", "state", "ranges", "users", "evaluated", "matches", "errors", "took"
-    )
-    for each in found:
-        ranges = f"{each.ranges_done}/{each.ranges}"
-        took = str(each.finished_at - each.created_at).split(".")[0] if each.finished_at else ""
-        counts = (f"{each.users:,}", f"{each.evaluated:,}", f"{each.matched:,}", f"{each.errors:,}")
-        table.add_row(each.run, str(each.as_of), each.state, ranges, *counts, took)
-    console.print(table)
+    elif len(found) == 1:
+        for name, value in _in_words(found[0]).items():
+            console.print(f"{name:<11}{value}", markup=False)
+    else:
+        table = Table("run", "state", "users", "matches", "took")
+        table.columns[0].no_wrap = True
+        for each in found:
+            words = _in_words(each)
+            table.add_row(each.run, each.state, words["evaluated"], words["matches"], words["took"])
+        console.print(table)
+
+
+def _in_words(run: RunProgress) -> dict[str, str]:
+    took = str(run.finished_at - run.created_at).split(".")[0] if run.finished_at else ""
+    return {
+        "run": run.run,
+        "day": str(run.as_of),
+        "state": run.state,
+        "ranges": f"{run.ranges_done} of {run.ranges}",
+        "evaluated": f"{run.evaluated:,} of {run.users:,} users",
+        "matches": f"{run.matched:,}",
+        "errors": f"{run.errors:,}",
+        "rules": run.rule_set,
+        "started": run.created_at.isoformat(timespec="seconds"),
+        "took": took,
+    }
 
 
 def _fields(progress: RunProgress) -> dict[str, object]:
