@@ -5,7 +5,7 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
@@ -83,14 +83,21 @@ def read_address(text: str) -> ValidatedEmail:
 
 def read_sender(text: str) -> Address:
     """The mailbox mail comes from; SettingRefused names the setting."""
-    name, address = parseaddr(text)
     try:
+        name, address = _mailbox(text)
         read = validate_email(address, check_deliverability=False, globally_deliverable=False)
         return Address(name, addr_spec=read.ascii_email or "")
     except (EmailNotValidError, ValueError) as error:
         raise SettingRefused(
             f"QUADRUPEL_MAIL_FROM is wrong: {error}; it is written Portal <no-reply@portal.example>"
         ) from error
+
+
+def _mailbox(text: str) -> tuple[str, str]:
+    mailboxes = getaddresses([text])
+    if len(mailboxes) != 1:
+        raise ValueError("it must be one mailbox")
+    return mailboxes[0]
 
 
 def _without_address(outcome: Outcome, address: str) -> Outcome:

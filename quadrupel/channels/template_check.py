@@ -86,7 +86,9 @@ def _problem(
         return _filter_problem(node)
     if isinstance(node, nodes.Test) and node.name not in environment.tests:
         return f"there is no test {node.name}; there is `is defined`"
-    if isinstance(node, nodes.Operand) and node.op not in _COMPARISONS:
+    if isinstance(node, nodes.Compare) and not _COMPARISONS.issuperset(
+        operand.op for operand in node.ops
+    ):
         return "texts are compared by ==, != and in only"
     return None
 

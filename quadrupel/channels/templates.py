@@ -7,7 +7,7 @@ a template may contain is said, and held, by `quadrupel.channels.template_check`
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -196,15 +196,15 @@ def _environment(sources: Mapping[str, str]) -> SandboxedEnvironment:
 @pass_context
 def _day(context: Context, value: str) -> str:
     """A day in words: 20 December 2026. Takes the text form of a date or a time."""
-    moment: date = datetime.fromisoformat(value).date()
-    return babel.dates.format_date(moment, "long", locale_of(context["language"]))
+    day = datetime.fromisoformat(str(value)).date()
+    return babel.dates.format_date(day, "long", locale_of(context["language"]))
 
 
 @pass_context
 def _money(context: Context, value: str, currency: str) -> str:
     """An amount with its currency, an ISO 4217 code."""
     try:
-        amount = Decimal(value)
+        amount = Decimal(str(value))
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is no amount") from error
     return babel.numbers.format_currency(amount, currency, locale=locale_of(context["language"]))

@@ -1,0 +1,37 @@
+import pytest
+
+from quadrupel.core.contacts import Contact, Suppression, address_hash, obstacle
+
+ANNA = Contact("anna", "anna@example.org", "en", {"email": True})
+
+
+def suppression(address):
+    return Suppression("anna", "email", address_hash(address), "550 no such user")
+
+
+@pytest.mark.parametrize(
+    ("contact", "suppressed", "reason"),
+    [
+        (ANNA, None, None),
+        (None, None, "no address"),
+        (Contact("anna", None, "en", {"email": True}), None, "no address"),
+        (Contact("anna", "", "en", {"email": True}), None, "no address"),
+        (Contact("anna", "anna@example.org"), None, "no consent"),
+        (Contact("anna", "anna@example.org", "en", {"email": False}), None, "no consent"),
+        (Contact("anna", "anna@example.org", "en", {"push": True}), None, "no consent"),
+        (
+            ANNA,
+            suppression("anna@example.org"),
+            "the address was refused before: 550 no such user",
+        ),
+        (ANNA, suppression("anna@former.example.org"), None),
+    ],
+)
+def test_an_email_needs_an_address_a_consent_and_no_refusal_of_that_address(
+    contact, suppressed, reason
+):
+    assert obstacle("email", contact, suppressed) == reason
+
+
+def test_a_webhook_needs_no_contact():
+    assert obstacle("webhook:crm", None, None) is None
