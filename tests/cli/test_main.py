@@ -1,0 +1,111 @@
+import json
+
+import pytest
+
+CLOSED = "postgresql://postgres@127.0.0.1:9/x"
+
+WRONG = [
+    (("nonsense",), {}, 2, "No such command"),
+    (("ingest", "--metrics-port", "many"), {}, 2, "should be a valid integer"),
+    (("ingest",), {}, 2, "QUADRUPEL_DATABASE_URL is not set"),
+    (("ingest",), {"partitions": "0"}, 2, "QUADRUPEL_PARTITIONS is wrong"),
+    (("ingest",), {"database_url": CLOSED}, 1, "nothing is lost"),
+    (("ingest",), {"database_url": CLOSED, "rules": "/nowhere"}, 2, "QUADRUPEL_RULES"),
+    (("db", "migrate"), {"database_url": CLOSED}, 1, "the database did not answer"),
+    (("bus", "create", "--partitions", "0"), {}, 2, "greater than or equal to"),
+    (("run", "start", "--as-of", "yesterday"), {}, 2, "not a day"),
+    (("run", "start", "--as-of", "2026-02-30"), {}, 2, "not a day"),
+    (("run", "start", "--as-of", "2999-01-01"), {"database_url": CLOSED}, 1, "--future"),
+    (("run", "list", "--limit", "0"), {}, 2, "greater than or equal to"),
+    (("profile", "apply"), {"database_url": CLOSED}, 1, "the database did not answer"),
+    (("demo", "--users", "-1"), {}, 2, "greater than or equal to"),
+    (("send",), {"smtp_url": "smtp://nowhere", "database_url": CLOSED}, 2, "QUADRUPEL_SMTP_URL"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "settings", "code", "says"), WRONG)
+def test_what_is_wrong_is_said_and_named(quadrupel, arguments, settings, code, says):
+    called = quadrupel(*arguments, **settings)
+    assert says in called.err
+    assert called.code == code
+    assert "Traceback" not in called.err
+
+
+COMMANDS = """
+    api bus contacts db dead-letters demo evaluate events ingest keys mailing messages population
+    profile publish rules run schedule send up
+"""
+
+
+def test_help_names_every_command(quadrupel):
+    called = quadrupel("--help")
+    assert called.code == 0
+    assert all(f" {name} " in called.out for name in COMMANDS.split())
+
+
+@pytest.fixture
+def created(quadrupel, database_url):
+    """A database set up command by command, as an operator does it."""
+    assert quadrupel("db", "migrate", database_url=database_url).code == 0
+    assert quadrupel("profile", "apply").code == 0
+    assert quadrupel("bus", "create", "--partitions", "3", partitions=3).code == 0
+    return database_url
+
+
+def test_a_stage_names_what_was_not_created_yet(quadrupel, database_url):
+    missing = quadrupel("ingest", database_url=database_url)
+    assert missing.code == 2
+    assert "run `quadrupel bus create`" in missing.err
+    quadrupel("db", "migrate")
+    quadrupel("bus", "create")
+    unapplied = quadrupel("ingest")
+    assert unapplied.code == 2
+    assert "run `quadrupel profile apply`" in unapplied.err
+
+
+def test_another_number_of_partitions_than_the_settings_say_is_refused(quadrupel, created):
+    called = quadrupel("ingest", partitions=4)
+    assert called.code == 2
+    assert "quadrupel.events has 3 partitions, not 4" in called.err
+
+
+def test_setting_up_again_changes_nothing(quadrupel, created):
+    assert "exists already" in quadrupel("bus", "create").out
+    assert "as declared" in quadrupel("profile", "apply").out
+    assert json.loads(quadrupel("profile", "apply", "--dry-run", "--json").out)["statements"] == []
+    assert set(json.loads(quadrupel("bus", "lag", "--json").out).values()) == {0}
+
+
+def test_a_run_is_started_listed_shown_and_not_cancelled_after_its_end(quadrupel, created):
+    [started] = json.loads(quadrupel("run", "start", "--as-of", "2026-11-23", "--json").out)
+    assert (started["state"], started["as_of"]) == ("finished", "2026-11-23")
+    [listed] = json.loads(quadrupel("run", "list", "--json").out)
+    assert listed == started
+    assert started["run"] in quadrupel("run", "status").out
+    late = quadrupel("run", "cancel", started["run"])
+    assert late.code == 1
+    assert "is finished already" in late.err
+    assert quadrupel("run", "status", "nothing").code == 1
+
+
+def test_dead_letters_are_listed_and_shown_with_their_bytes(quadrupel, created):
+    from quadrupel.bus import codec, topics
+    from quadrupel.bus.postgres import PostgresBus
+    from quadrupel.core.errors import EventRefused
+    from quadrupel.core.ports import Outgoing
+
+    bus = PostgresBus(created)
+    producer = bus.producer()
+    producer.publish([Outgoing(topics.EVENTS, b"c1", b"[bold]not an event\xff")])
+    [poison] = bus.admin().browse(topics.EVENTS)
+    letter = codec.dead_letter("ingest", poison, EventRefused("not-json", "it is no JSON"))
+    producer.publish([letter, letter])
+    producer.close()
+    bus.close()
+    [listed] = json.loads(quadrupel("dead-letters", "list", "--json").out)
+    assert (listed["reason"], listed["stage"]) == ("not-json", "ingest")
+    shown = quadrupel("dead-letters", "show", listed["position"]).out
+    assert "it is no JSON" in shown
+    assert "[bold]not an event\\xff" in shown
+    assert json.loads(quadrupel("dead-letters", "list", "--reason", "x", "--json").out) == []
+    assert quadrupel("dead-letters", "show", "x/0/0").code == 1
