@@ -112,7 +112,8 @@ def send(
                     advance(len(chunk))
     _print(report, sent, as_json=as_json)
     if report.refused and not skip_bad:
-        errors.print("nothing was sent; --skip-bad sends the good ones")
+        if not sent:
+            errors.print("nothing was sent; --skip-bad sends the good ones")
         raise typer.Exit(1)
 
 
@@ -146,6 +147,7 @@ def _way(url: str | None, key: str) -> Iterator[Deliver]:
         return
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter(f"{url} is not a URL; it starts with https://")
+    stamina.instrumentation.set_on_retry_hooks([_say_that_it_waits])
     headers = {"authorization": f"Bearer {key}", "content-type": "application/x-ndjson"}
     with httpx.Client(base_url=url, headers=headers, timeout=REQUEST_SECONDS) as client:
         yield lambda chunk: _deliver(client, chunk)
@@ -163,6 +165,10 @@ def _deliver(client: httpx.Client, chunk: list[Outgoing]) -> None:
     if not response.is_success:
         detail = response.text[:1000]
         raise InputRefused("refused", f"{client.base_url} answers {response.status_code}: {detail}")
+
+
+def _say_that_it_waits(details: stamina.instrumentation.RetryDetails) -> None:
+    errors.print(f"{details.caused_by}; tries again in {details.wait_for:.1f} s", markup=False)
 
 
 @contextlib.contextmanager
