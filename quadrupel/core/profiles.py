@@ -8,6 +8,7 @@ arrival, so that a repetition changes nothing. `first_time` and `last_time` are 
 maximum.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,10 +25,10 @@ MAX_STATISTIC_KEYS = 1000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NEVER: "Mark" = (-(2**63), 0)
+_NEVER: "Mark" = (-(2**63), 0, 0)
 
-Mark = tuple[int, int]
-"""What decided a register: event time in microseconds since 1970, identity of the event."""
+Mark = tuple[int, int, int]
+"""What decided a register: event time in microseconds since 1970, identity and tag of the event."""
 
 
 @dataclass(slots=True)
@@ -64,6 +65,16 @@ class FoldResult:
     applied: int
     unchanged: int
     refused: tuple[tuple[Event, EventRefused], ...]
+
+
+def event_tag(event_type: str) -> int:
+    """A stable 32-bit number for a type of events: it tells later which brought a value."""
+    return zlib.crc32(event_type.encode())
+
+
+def mark_time(mark: Mark) -> datetime:
+    """When the deciding event happened (UTC)."""
+    return _EPOCH + mark[0] * _MICROSECOND
 
 
 class Feeds:
@@ -133,7 +144,7 @@ def _changes(
     if event.identity in profile.state.seen:
         return None
     changes = _Changes({}, {}, adds_up=False)
-    mark = ((event.time - _EPOCH) // _MICROSECOND, event.identity)
+    mark = ((event.time - _EPOCH) // _MICROSECOND, event.identity, event_tag(event.type))
     for attribute, feed in interested:
         match feed.operation:
             case Operation.LATEST | Operation.SET | Operation.CLEAR:

@@ -1,8 +1,9 @@
 """The packed form of a profile's fold state, the column `profiles.fold_state`.
 
 Little-endian: a format byte (1), the number of marks (uint16), per mark the attribute's tag
-(uint32), event time in microseconds (int64) and identity (uint64); then per seen event its
-identity (uint64) and the day it arrived, counted from 1970 (uint16). 20 and 10 bytes each.
+(uint32), event time in microseconds (int64), identity (uint64) and tag of the event's type
+(uint32); then per seen event its identity (uint64) and the day it arrived, counted from 1970
+(uint16). 24 and 10 bytes each.
 """
 
 import struct
@@ -11,7 +12,7 @@ from datetime import date
 from quadrupel.core.profiles import FoldState
 
 _HEADER = struct.Struct("<BH")
-_MARK = struct.Struct("<IqQ")
+_MARK = struct.Struct("<IqQI")
 _SEEN = struct.Struct("<QH")
 _FORMAT = 1
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -33,6 +34,9 @@ def unpack(packed: bytes) -> FoldState:
     middle = _HEADER.size + marks * _MARK.size
     view = memoryview(packed)
     return FoldState(
-        {tag: (time, key) for tag, time, key in _MARK.iter_unpack(view[_HEADER.size : middle])},
+        {
+            tag: (time, key, kind)
+            for tag, time, key, kind in _MARK.iter_unpack(view[_HEADER.size : middle])
+        },
         {identity: day + _EPOCH for identity, day in _SEEN.iter_unpack(view[middle:])},
     )
