@@ -1,0 +1,471 @@
+"""Send on a real database, with a channel that does as it is told, and with a real mail server."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from quadrupel.bus import message_codec, topics
+from quadrupel.channels.email import EmailChannel
+from quadrupel.channels.mail_catcher import MailCatcher
+from quadrupel.channels.smtp import read_smtp_url
+from quadrupel.channels.templates import load_templates
+from quadrupel.core.channels import Delivered, RefusedForGood, RefusedForNow, Uncertain
+from quadrupel.core.contacts import Contact
+from quadrupel.core.errors import ChannelUnavailable, DatabaseUnavailable
+from quadrupel.core.messages import Message, MessageKey, MessageState
+from quadrupel.core.outages import FAILURES, PROBES, SHORTEST_PAUSE
+from quadrupel.core.ports import Outgoing
+from quadrupel.stages import send
+from quadrupel.stages.send import CLAIM, HAND_OVER, Send
+from quadrupel.store import contacts, message_desk, messages
+from quadrupel.store.database import transaction
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TEMPLATES = Path(__file__).parents[2] / "rules" / "templates"
+AWAY = ChannelUnavailable("the mail server is away")
+
+
+class Clock:
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+    def forward(self, duration):
+        self.now += duration
+
+
+class FakeChannel:
+    """Remembers what it is given; answers by user, or as `answer` says."""
+
+    def __init__(self, answer=None, concurrency=10, seconds=0.0, clock=None):
+        self.concurrency = concurrency
+        self.answer = answer or Delivered()
+        self.answers = {}
+        self.given = []
+        self.at_once = self.most_at_once = 0
+        self.seconds, self.clock = seconds, clock
+        self.closed = False
+
+    async def deliver(self, envelope):
+        self.given.append(envelope)
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        await asyncio.sleep(0)
+        if self.clock:
+            self.clock.forward(timedelta(seconds=self.seconds))
+        self.at_once -= 1
+        answer = self.answers.get(envelope.message.key.user_id, self.answer)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def close(self):
+        self.closed = True
+
+    @property
+    def users(self):
+        return [each.message.key.user_id for each in self.given]
+
+
+class World:
+    """A database with recorded messages, a clock, a channel, and send."""
+
+    def __init__(self, engine, delivered):
+        self.engine, self.delivered = engine, delivered
+        self.clock, self.channel, self.hook = Clock(), FakeChannel(), FakeChannel()
+        self.send = self.another_send()
+
+    def another_send(self):
+        return Send(self.engine, {"email": self.channel, "webhook:crm": self.hook}, self.clock)
+
+    def record(self, count=1, channel="email", consent=True):
+        users = [f"user{number:04}" for number in range(count)]
+        given = [
+            Message(MessageKey(user, "rule:birthday", "once", channel), "birthday", {})
+            for user in users
+        ]
+        with transaction(self.engine) as connection:
+            contacts.save(
+                connection,
+                [Contact(user, f"{user}@example.org", "en", {"email": consent}) for user in users],
+                NOW,
+            )
+            keys = messages.record(connection, given, NOW)
+        return self.delivered([message_codec.outgoing(key) for key in keys])
+
+    def states(self):
+        with transaction(self.engine) as connection:
+            return message_desk.count_by_state(connection, message_desk.Filter())
+
+    def entry(self, user="user0000", channel="email"):
+        with transaction(self.engine) as connection:
+            key = MessageKey(user, "rule:birthday", "once", channel)
+            return message_desk.get(connection, key)
+
+    def look(self, after):
+        self.clock.forward(after)
+        self.send.idle()
+
+
+@pytest.fixture
+def world(engine, delivered):
+    world = World(engine, delivered)
+    yield world
+    world.send.close()
+    assert world.channel.closed
+
+
+def test_a_message_is_handed_over_and_recorded_as_sent(world):
+    assert world.send.process(world.record()) == []
+    [envelope] = world.channel.given
+    assert envelope.message == Message(
+        MessageKey("user0000", "rule:birthday", "once", "email"), "birthday", {}
+    )
+    assert envelope.contact.email == "user0000@example.org"
+    assert (envelope.recorded_at, envelope.handed_over_at) == (NOW, NOW)
+    assert world.states() == {MessageState.SENT: 1}
+
+
+def test_a_redelivered_batch_is_not_sent_again(world):
+    batch = world.record(3)
+    world.send.process(batch + batch)
+    world.send.process(batch)
+    assert sorted(world.channel.users) == ["user0000", "user0001", "user0002"]
+
+
+def test_many_messages_are_handed_over_at_once_but_no_more_than_the_channel_likes(world):
+    world.send.process(world.record(450))
+    assert world.states() == {MessageState.SENT: 450}
+    assert world.channel.most_at_once == world.channel.concurrency
+
+
+def test_what_is_no_message_is_a_dead_letter_and_delays_nothing(world):
+    batch = world.record(2)
+    poison = world.delivered([Outgoing(topics.MESSAGES, b"k", b"poison")])
+    [dead] = world.send.process([batch[0], *poison, batch[1]])
+    assert dead.topic == topics.DEAD_LETTERS
+    assert world.states() == {MessageState.SENT: 2}
+
+
+def test_a_message_nobody_recorded_is_left_alone(world):
+    key = MessageKey("ghost", "rule:birthday", "once", "email")
+    assert world.send.process(world.delivered([message_codec.outgoing(key)])) == []
+    assert world.channel.given == []
+
+
+def test_no_consent_no_address_and_no_contact_suppress_with_their_reason(world):
+    batch = world.record(3, consent=False)
+    with transaction(world.engine) as connection:
+        contacts.save(connection, [Contact("user0001", None, "en", {"email": True})], NOW)
+        connection.exec_driver_sql("DELETE FROM contacts WHERE user_id = 'user0002'")
+    world.send.process(batch)
+    reasons = [world.entry(f"user{number:04}").error for number in range(3)]
+    assert reasons == ["no consent", "no address", "no address"]
+    assert world.states() == {MessageState.SUPPRESSED: 3}
+    assert world.channel.given == []
+
+
+def test_an_address_refused_for_good_is_not_written_to_again_until_it_is_another(world):
+    world.channel.answer = RefusedForGood("550 no such user", about_address=True)
+    world.send.process(world.record())
+    assert world.entry().state is MessageState.FAILED
+
+    def another(origin):
+        key = MessageKey("user0000", origin, "once", "email")
+        with transaction(world.engine) as connection:
+            keys = messages.record(connection, [Message(key, "birthday", {})], NOW)
+        world.send.process(world.delivered([message_codec.outgoing(each) for each in keys]))
+        with transaction(world.engine) as connection:
+            return message_desk.get(connection, key)
+
+    world.channel.answer = Delivered()
+    assert another("rule:moved").error == "the address was refused before: 550 no such user"
+    with transaction(world.engine) as connection:
+        moved = Contact("user0000", "new@example.org", "en", {"email": True})
+        contacts.save(connection, [moved], NOW)
+    assert another("rule:tax").state is MessageState.SENT
+
+
+def test_a_refusal_of_the_contents_says_nothing_of_the_address(world):
+    world.channel.answer = RefusedForGood("554 spam")
+    world.send.process(world.record())
+    with transaction(world.engine) as connection:
+        assert contacts.suppressed(connection, ["user0000"]) == []
+    assert world.entry().error == "554 spam"
+
+
+def test_a_message_refused_for_now_is_tried_again_when_it_is_time(world):
+    world.channel.answer = RefusedForNow("451 later")
+    world.send.process(world.record())
+    assert world.entry().next_attempt_at == NOW + timedelta(seconds=30)
+    world.look(after=timedelta(seconds=29))
+    assert len(world.channel.given) == 1
+    world.channel.answer = Delivered()
+    world.look(after=timedelta(seconds=2))
+    assert (world.entry().state, world.entry().attempts) == (MessageState.SENT, 2)
+
+
+def test_a_message_refused_again_and_again_fails_at_last(world):
+    world.channel.answer = RefusedForNow("451 later")
+    world.send.process(world.record())
+    for _ in range(20):
+        world.look(after=timedelta(days=1))
+    assert len(world.channel.given) == 8
+    assert world.entry().error == "given up after 8 attempts: 451 later"
+    assert world.entry().state is MessageState.FAILED
+
+
+def test_idle_looks_once_a_second(world):
+    world.channel.answer = RefusedForNow("no", timedelta())
+    world.send.process(world.record())
+    for _ in range(100):
+        world.look(after=timedelta(milliseconds=310))
+    assert world.entry().attempts == 2
+    with transaction(world.engine) as connection:
+        connection.exec_driver_sql("UPDATE messages SET next_attempt_at = '2000-01-01'")
+    world.look(after=timedelta(milliseconds=400))
+    world.look(after=timedelta(milliseconds=400))
+    world.look(after=timedelta(milliseconds=400))
+    assert world.entry().attempts == 3
+
+
+def test_one_message_the_channel_cannot_take_does_not_hold_up_the_others(world):
+    world.channel.answers["user0003"] = AWAY
+    world.channel.answers["user0005"] = ValueError("a bug")
+    world.send.process(world.record(10))
+    assert world.states() == {
+        MessageState.SENT: 8,
+        MessageState.RETRY: 1,
+        MessageState.UNKNOWN: 1,
+    }
+    assert world.entry("user0003").attempts == 1
+    assert "ValueError" in world.entry("user0005").error
+
+
+def test_a_message_the_channel_never_answers_for_fails_although_the_channel_is_well(world):
+    world.channel.answers["user0000"] = AWAY
+    world.send.process(world.record(2))
+    for _ in range(20):
+        world.look(after=timedelta(days=1))
+        world.channel.answers["user0001"] = Delivered()
+        world.send._outages.answered("email")
+    assert world.entry("user0000").state is MessageState.FAILED
+
+
+def test_while_a_channel_is_away_its_messages_wait_unharmed_and_it_is_left_in_peace(world):
+    world.channel.answer = AWAY
+    world.send.process(world.record(500))
+    tried = len(world.channel.given)
+    assert FAILURES <= tried <= FAILURES + world.channel.concurrency
+    assert world.states() == {MessageState.RETRY: 500}
+    for _ in range(3600):
+        world.look(after=timedelta(seconds=1))
+    assert len(world.channel.given) - tried < 20 * PROBES, "an hour of outage"
+    with transaction(world.engine) as connection:
+        entries = message_desk.find(connection, message_desk.Filter(), 1000)
+    assert {each.attempts for each in entries} == {0}
+    world.channel.answer = Delivered()
+    world.look(after=timedelta(minutes=6))
+    assert world.states() == {MessageState.SENT: 500}
+
+
+def test_a_channel_that_is_away_holds_up_no_other(world):
+    world.channel.answer = AWAY
+    world.send.process(world.record(50))
+    mixed = world.record(60) + world.record(60, channel="webhook:crm")
+    world.send.process(mixed)
+    assert len(world.hook.given) == 60
+    assert world.states() == {MessageState.RETRY: 60, MessageState.SENT: 60}
+    assert world.hook.given[0].contact.user_id == world.hook.given[0].message.key.user_id
+
+
+def test_a_channel_that_comes_back_gets_new_messages_at_once(world):
+    world.channel.answer = AWAY
+    world.send.process(world.record(10))
+    world.channel.answer = Delivered()
+    world.look(after=SHORTEST_PAUSE + timedelta(seconds=1))
+    assert world.states() == {MessageState.SENT: 10}
+    world.send.process(world.record(20))
+    assert world.states() == {MessageState.SENT: 20}
+
+
+def test_a_slow_channel_never_makes_a_batch_last_for_ever(world):
+    world.channel.seconds, world.channel.clock = 1.0, world.clock
+    world.send.process(world.record(500))
+    assert world.clock.now - NOW <= HAND_OVER + timedelta(seconds=world.channel.concurrency)
+    states = world.states()
+    assert states[MessageState.SENT] == len(world.channel.given) < 40
+    assert states[MessageState.RETRY] == 500 - len(world.channel.given)
+    world.channel.clock = None
+    world.look(after=timedelta(seconds=1))
+    assert world.states() == {MessageState.SENT: 500}
+    assert len(world.channel.users) == len(set(world.channel.users))
+
+
+def test_a_message_for_a_channel_that_is_not_set_up_fails_with_its_name(world):
+    world.send.process(world.record(channel="webhook:gone"))
+    assert world.entry(channel="webhook:gone").error == "there is no channel webhook:gone here"
+
+
+def test_an_answer_lost_on_the_way_makes_the_message_unknown_and_never_sends_it_again(world):
+    world.channel.answer = Uncertain("the connection was lost")
+    batch = world.record()
+    world.send.process(batch)
+    world.send.process(batch)
+    world.look(after=timedelta(days=30))
+    assert len(world.channel.given) == 1
+    assert world.entry().state is MessageState.UNKNOWN
+
+
+def test_what_was_handed_over_while_the_database_went_away_is_recorded_when_it_is_back(
+    world, monkeypatch
+):
+    batch = world.record(3)
+    settle, broken = messages.settle, [DatabaseUnavailable("away")] * 2
+
+    def settle_or_not(*arguments):
+        if broken:
+            raise broken.pop()
+        return settle(*arguments)
+
+    monkeypatch.setattr(messages, "settle", settle_or_not)
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable):
+            world.send.process(batch)
+    assert world.send.process(batch) == []
+    assert world.states() == {MessageState.SENT: 3}
+    assert len(world.channel.given) == 3
+
+
+class Killed(BaseException):
+    """The process ends here, without a chance to clean up."""
+
+
+def test_a_worker_that_dies_between_handing_over_and_recording_leaves_an_unknown_message(
+    world, monkeypatch
+):
+    batch = world.record(3)
+
+    def die(*_):
+        raise Killed
+
+    monkeypatch.setattr(messages, "settle", die)
+    with pytest.raises(Killed):
+        world.send.process(batch)
+    monkeypatch.undo()
+    world.send._unrecorded.clear()
+    successor = world.another_send()
+    successor.process(batch)
+    world.clock.forward(CLAIM - timedelta(seconds=1))
+    successor.idle()
+    assert world.states() == {MessageState.SENDING: 3}, "perhaps it still works on them"
+    world.clock.forward(timedelta(seconds=1))
+    successor.idle()
+    assert world.states() == {MessageState.UNKNOWN: 3}
+    successor.process(batch)
+    assert len(world.channel.given) == 3
+    with transaction(world.engine) as connection:
+        unknown = message_desk.Filter(state=MessageState.UNKNOWN)
+        keys = message_desk.send_again(connection, unknown, 1, world.clock.now)
+    successor.process(world.delivered([message_codec.outgoing(key) for key in keys]))
+    assert world.states() == {MessageState.SENT: 1, MessageState.UNKNOWN: 2}
+    successor.close()
+
+
+def test_a_message_another_worker_hands_over_right_now_is_left_to_it(world):
+    batch = world.record()
+    with transaction(world.engine) as connection:
+        key = MessageKey("user0000", "rule:birthday", "once", "email")
+        messages.claim(connection, [key], NOW, NOW + CLAIM)
+    world.send.process(batch)
+    world.look(after=CLAIM - timedelta(seconds=1))
+    assert world.channel.given == []
+    assert world.states() == {MessageState.SENDING: 1}
+
+
+WORKER = """
+import os, signal, sys
+from datetime import UTC, datetime
+from quadrupel.bus import message_codec
+from quadrupel.channels.email import EmailChannel
+from quadrupel.channels.smtp import read_smtp_url
+from quadrupel.channels.templates import load_templates
+from quadrupel.core.messages import MessageKey
+from quadrupel.core.ports import Message
+from quadrupel.stages.send import Send
+from quadrupel.store import messages
+from quadrupel.store.database import open_engine
+from pathlib import Path
+
+database_url, smtp_url, templates = sys.argv[1:]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+messages.settle = die
+channel = EmailChannel(
+    read_smtp_url(smtp_url), "no-reply@portal.example",
+    load_templates(Path(templates), ("en",), "https://portal.example"),
+)
+key = MessageKey("user0000", "rule:birthday", "once", "email")
+out = message_codec.outgoing(key)
+message = Message(out.topic, 0, 0, out.key, out.value, datetime.now(UTC))
+Send(open_engine(database_url), {"email": channel}).process([message])
+"""
+
+
+def test_a_process_killed_after_the_mail_server_took_the_mail_sends_no_second_one(
+    world, migrated_url
+):
+    batch = world.record()
+    with MailCatcher() as catcher:
+        worker = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(WORKER), migrated_url, catcher.url, TEMPLATES],
+            check=False,
+            env=os.environ,
+        )
+        assert worker.returncode == -signal.SIGKILL
+        assert catcher.wait_for(1)
+        templates = load_templates(TEMPLATES, ("en",), "https://portal.example")
+        channel = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
+        later = datetime.now(UTC) + CLAIM
+        successor = send.Send(world.engine, {"email": channel}, lambda: later)
+        successor.process(batch)
+        successor.idle()
+        successor.process(batch)
+        successor.close()
+        assert len(catcher.caught()) == 1
+    assert world.entry().state is MessageState.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("answers", "state", "suppressed"),
+    [
+        ({}, MessageState.SENT, False),
+        ({"answer_recipient": lambda _: "451 4.2.0 later"}, MessageState.RETRY, False),
+        ({"answer_recipient": lambda _: "550 5.1.1 none"}, MessageState.FAILED, True),
+        ({"answer_contents": lambda _: "554 5.6.0 spam"}, MessageState.FAILED, False),
+    ],
+)
+def test_a_real_mail_servers_answer_decides(world, answers, state, suppressed):
+    with MailCatcher(**answers) as catcher:
+        templates = load_templates(TEMPLATES, ("en", "ru"), "https://portal.example")
+        channel = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
+        worker = Send(world.engine, {"email": channel}, world.clock)
+        worker.process(world.record())
+        worker.close()
+    assert world.entry().state is state
+    with transaction(world.engine) as connection:
+        assert bool(contacts.suppressed(connection, ["user0000"])) == suppressed
+    assert [mail.subject for mail in catcher.caught()] == (
+        ["Happy birthday!"] if state is MessageState.SENT else []
+    )
