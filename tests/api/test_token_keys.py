@@ -1,0 +1,163 @@
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from quadrupel.api.token_keys import (
+    FRESH_SECONDS,
+    REFRESH_SECONDS,
+    TokenKeys,
+    key_source,
+    read_keys,
+)
+from quadrupel.core.errors import SettingRefused
+
+
+def pem(key) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def certificate(key) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "portal")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(1))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_pem_blocks_and_certificates_serve_one_algorithm_each(signer) -> None:
+    blocks = [signer.public_pem(name) for name in ("RS256", "ES256", "EdDSA")]
+    keys = read_keys(
+        b"# the portal's\n" + b"\n".join([*blocks, certificate(signer.private["ES256"])])
+    )
+    assert [key.algorithm for key in keys] == ["RS256", "ES256", "EdDSA", "ES256"]
+    assert all(key.kid is None for key in keys)
+
+
+def test_a_jwks_keeps_its_kids_and_leaves_out_what_is_for_something_else(signer) -> None:
+    entries = signer.jwks()["keys"]
+    others = [
+        {**entries[0], "use": "enc", "kid": "encryption"},
+        {**entries[1], "alg": "PS256", "kid": "pss"},
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "symmetric"},
+        {"kty": "EC", "crv": "P-256", "x": "?", "y": "?", "kid": "broken"},
+        {"kty": "quantum", "kid": "unknown"},
+        "not an object",
+    ]
+    keys = read_keys(json.dumps({"keys": [*others, *entries]}).encode())
+    assert [(key.kid, key.algorithm) for key in keys] == [
+        ("ES256", "ES256"),
+        ("RS256", "RS256"),
+        ("EdDSA", "EdDSA"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        (b"", "neither PEM nor a JWKS"),
+        (b"\xff", "neither PEM nor a JWKS"),
+        (b"[]", "neither PEM nor a JWKS"),
+        (b'{"keys": 1}', "no public key"),
+        (b'{"keys": []}', "no public key"),
+        (b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', "no public key"),
+        (b'{"keys": [{"kty": "RSA", "d": "x"}]}', "private key"),
+        (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "broken PEM"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "private key"),
+        (pem(rsa.generate_private_key(65537, 1024)), "no public key"),
+        (pem(ec.generate_private_key(ec.SECP384R1())), "no public key"),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_a_document_without_usable_keys_names_the_setting(document: bytes, says: str) -> None:
+    with pytest.raises(SettingRefused, match=f"QUADRUPEL_JWT_KEYS.*{says}"):
+        read_keys(document)
+
+
+def test_a_file_that_is_wrong_is_an_error_at_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingRefused, match=r"QUADRUPEL_JWT_KEYS.*cannot be read"):
+        key_source(str(tmp_path / "none.json"))
+
+
+class Source:
+    """A source of keys that counts its readings, and the time that passes."""
+
+    def __init__(self, document: Callable[[], bytes]) -> None:
+        self.document = document
+        self.readings = 0
+        self.time = 0.0
+
+    async def load(self) -> bytes:
+        self.readings += 1
+        await asyncio.sleep(0)
+        return self.document()
+
+
+def test_unknown_keys_make_the_source_be_read_again_but_not_often(signer) -> None:
+    async def story() -> None:
+        source = Source(lambda: json.dumps(signer.jwks()).encode())
+        keys = TokenKeys(source.load, lambda: source.time)
+        assert await keys.loaded()
+        for _ in range(100):
+            assert await keys.find("unknown", "ES256") == []
+        assert source.readings == 1
+        source.time += REFRESH_SECONDS
+        asked = [keys.find("unknown", "ES256") for _ in range(100)]
+        assert await asyncio.gather(*asked) == [[]] * 100
+        assert source.readings == 2
+
+    asyncio.run(story())
+
+
+def test_a_rotated_key_is_found_at_once_and_the_old_one_is_forgotten(signer) -> None:
+    async def story() -> None:
+        new = type(signer)()
+        documents = [signer.jwks(), {"keys": [{**new.jwks()["keys"][0], "kid": "new"}]}]
+        source = Source(lambda: json.dumps(documents[source.readings - 1]).encode())
+        keys = TokenKeys(source.load, lambda: source.time)
+        assert len(await keys.find("ES256", "ES256")) == 1
+        source.time += REFRESH_SECONDS
+        assert len(await keys.find("new", "ES256")) == 1
+        assert await keys.find("ES256", "ES256") == []
+
+    asyncio.run(story())
+
+
+def test_keys_stay_in_use_while_the_source_is_away(signer) -> None:
+    async def story() -> None:
+        def document() -> bytes:
+            if source.readings > 1:
+                raise OSError("away")
+            return json.dumps(signer.jwks()).encode()
+
+        source = Source(document)
+        keys = TokenKeys(source.load, lambda: source.time)
+        assert len(await keys.find("ES256", "ES256")) == 1
+        source.time += FRESH_SECONDS
+        assert len(await keys.find("ES256", "ES256")) == 1
+        await asyncio.sleep(0.01)
+        assert source.readings == 2
+        assert len(await keys.find("ES256", "ES256")) == 1
+
+    asyncio.run(story())
+
+
+def test_a_key_without_a_kid_serves_any_token_of_its_algorithm(signer) -> None:
+    async def story() -> None:
+        async def load() -> bytes:
+            return signer.public_pem("ES256")
+
+        keys = TokenKeys(load)
+        assert len(await keys.find("any", "ES256")) == 1
+        assert len(await keys.find(None, "ES256")) == 1
+        assert await keys.find(None, "RS256") == []
+
+    asyncio.run(story())
