@@ -1,0 +1,85 @@
+"""What the documentation names exists: files, commands, options, settings, metrics."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from prometheus_client import REGISTRY
+
+from quadrupel.cli.main import app
+from quadrupel.config import Settings
+
+CHECKOUT = Path(__file__).parent.parent
+PAGES = sorted(
+    page for pattern in ("*.md", "docs/**/*.md", "rules/*.md") for page in CHECKOUT.glob(pattern)
+)
+
+LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"\bquadrupel((?: [a-z][a-z|-]*)+)((?: (?:--[a-z-]+|[A-Za-z0-9_.$-]+))*)")
+SETTING = re.compile(r"\bQUADRUPEL_[A-Z_]+\b")
+METRIC = re.compile(r"\bquadrupel_[a-z_]+\b")
+
+NOT_SETTINGS = {"QUADRUPEL_REQUIRE_ALL", "QUADRUPEL_SERVICE_KEY"}
+
+
+@pytest.fixture(params=PAGES, ids=[str(page.relative_to(CHECKOUT)) for page in PAGES])
+def page(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def code(page: Path) -> str:
+    """Everything that is written as code, a line per piece."""
+    text = page.read_text()
+    fenced = re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return "\n".join([*fenced, *inline])
+
+
+def commands(words: str) -> Iterator[tuple[str, Any]]:
+    """Each command that `words` (`run start|status`) names, and what it is; None: there is none."""
+    for path in alternatives(words.split()):
+        found: Any = typer.main.get_command(app)
+        for word in path:
+            if hasattr(found, "commands"):
+                found = found.commands.get(word)
+        yield " ".join(path), found
+
+
+def alternatives(words: list[str]) -> Iterator[list[str]]:
+    if not words:
+        yield []
+        return
+    for word in words[0].split("|"):
+        for rest in alternatives(words[1:]):
+            yield [word, *rest]
+
+
+def test_links_lead_to_files_that_exist(page):
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_commands_and_their_options_exist(page):
+    for words, rest in COMMAND.findall(code(page)):
+        for name, command in commands(words):
+            assert command is not None, f"quadrupel {name}"
+            known = {option for each in command.params for option in each.opts} | {"--help"}
+            assert set(re.findall(r"--[a-z-]+", rest)) <= known, f"quadrupel {name} {rest}"
+
+
+def test_settings_exist(page):
+    known = {f"QUADRUPEL_{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+    assert set(SETTING.findall(page.read_text())) - known - {"QUADRUPEL_"} == set()
+
+
+def test_metrics_exist(page):
+    known = {
+        sample
+        for each in REGISTRY.collect()
+        for sample in (each.name, f"{each.name}_total")
+        if each.name.startswith("quadrupel_")
+    }
+    assert set(METRIC.findall(page.read_text())) <= known
