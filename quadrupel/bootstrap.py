@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -33,6 +34,7 @@ from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.store import contacts, database, schema
@@ -82,7 +84,12 @@ class Parts:
     engine: sa.Engine
     bus: Bus
     producer: Producer
-    rules: RuleSet
+    live: LiveRules
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rule set in force."""
+        return self.live.current
 
 
 @contextlib.contextmanager
@@ -91,13 +98,20 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
 
     Raises TopicRefused, SettingRefused or DeclarationRefused, each naming what to do.
     """
-    rules = load_rules(settings)
+    load_rules(settings)  # what is wrong with them is said before anything else
     with open_engine(settings) as engine, contextlib.closing(open_bus(settings)) as bus:
         bus.admin().verify(topics.topics(settings.partitions))
-        with database.transaction(engine) as connection:
-            schema.verify(connection, rules.schema)
+        live = LiveRules(rules_folder(settings), lambda: _load_applied(settings, engine))
         with contextlib.closing(bus.producer()) as producer:
-            yield Parts(settings, engine, bus, producer, rules)
+            yield Parts(settings, engine, bus, producer, live)
+
+
+def _load_applied(settings: Settings, engine: sa.Engine) -> RuleSet:
+    """Read all rules; SettingRefused if one of their attributes has no column yet."""
+    rules = load_rules(settings)
+    with database.transaction(engine) as connection:
+        schema.verify(connection, rules.schema)
+    return rules
 
 
 def set_up(settings: Settings) -> None:
@@ -113,12 +127,13 @@ def set_up(settings: Settings) -> None:
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """Run ingest until `stop` is set."""
     with open_parts(settings) as parts:
-        work = ingest.Ingest(parts.engine, parts.rules.schema, now)
+        declared = following(parts.live.look, lambda rules: ingest.declared(rules.schema))
+        work = ingest.Ingest(parts.engine, lambda: declared(()), now)
         _run(parts, ingest.NAME, topics.EVENTS, topics.INGEST_GROUP, work.process, stop)
 
 
-def evaluator_of(rules: RuleSet) -> evaluate.Evaluator:
-    """The row reading of a rule set, for profiles."""
+def asked(rules: RuleSet) -> evaluate.Rules:
+    """A rule set as evaluate asks it: by the row reading."""
     reading = RowReading(rules)
 
     def evaluation(profile: Profile, as_of: date, evaluated_at: datetime) -> Evaluation:
@@ -126,47 +141,36 @@ def evaluator_of(rules: RuleSet) -> evaluate.Evaluator:
             profile.user_id, profile.version, profile.values, as_of, evaluated_at
         )
 
-    return evaluation
+    return evaluate.Rules(rules.hash, ProfileStore(rules.schema), evaluation)
 
 
 def run_evaluate(settings: Settings, stop: threading.Event) -> None:
     """Run both lanes of evaluate until `stop` is set, or one of them fails."""
     with open_parts(settings) as parts:
-        store = ProfileStore(parts.rules.schema)
-        evaluator = evaluator_of(parts.rules)
-        profiles = evaluate.EvaluateProfiles(
-            parts.engine, store, evaluator, lambda: today(settings), now
+        rules = following(parts.live.look, asked)
+        work = evaluate.EvaluateProfiles(
+            parts.engine, lambda: rules(()), lambda: today(settings), now
         )
-        lane = threading.Thread(target=_run_ranges, args=(parts, store, evaluator, stop))
+        lane = threading.Thread(target=_run_ranges, args=(parts, stop))
         lane.start()
         try:
-            _run(
-                parts,
-                evaluate.NAME,
-                topics.PROFILES,
-                topics.EVALUATE_PROFILES_GROUP,
-                profiles.process,
-                stop,
-            )
+            group = topics.EVALUATE_PROFILES_GROUP
+            _run(parts, evaluate.NAME, topics.PROFILES, group, work.process, stop)
         finally:
             stop.set()
             lane.join()
 
 
-def _run_ranges(
-    parts: Parts, store: ProfileStore, evaluator: evaluate.Evaluator, stop: threading.Event
-) -> None:
+def _run_ranges(parts: Parts, stop: threading.Event) -> None:
+    group = topics.EVALUATE_RANGES_GROUP
     try:
         with (
-            contextlib.closing(
-                parts.bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
-            ) as consumer,
+            contextlib.closing(parts.bus.consumer(topics.RANGES, group)) as consumer,
             contextlib.closing(parts.bus.producer()) as producer,
         ):
             worker = f"{socket.gethostname()}:{os.getpid()}"
-            work = evaluate.EvaluateRanges(
-                parts.engine, store, evaluator, producer, consumer, worker, now
-            )
+            rules = following(parts.live.look, asked)
+            work = evaluate.EvaluateRanges(parts.engine, rules, producer, consumer, worker, now)
             loop.run(loop.Stage("evaluate ranges", consumer, producer, work.process, 1), stop)
     finally:
         stop.set()
@@ -175,7 +179,7 @@ def _run_ranges(
 def run_publish(settings: Settings, stop: threading.Event) -> None:
     """Run publish until `stop` is set."""
     with open_parts(settings) as parts:
-        work = publish.Publish(parts.engine, publish.offers(parts.rules), now)
+        work = publish.Publish(parts.engine, following(parts.live.look, publish.offers), now)
         _run(parts, publish.NAME, topics.VERDICTS, topics.PUBLISH_GROUP, work.process, stop)
 
 
@@ -216,7 +220,7 @@ def run_schedule(settings: Settings, stop: threading.Event) -> None:
         schedule.Schedule(
             parts.engine,
             parts.producer,
-            parts.rules.hash,
+            lambda: parts.live.look().hash,
             settings.range_size,
             settings.night_at,
             settings.zone,
@@ -254,8 +258,9 @@ def api() -> FastAPI:
     """The REST service, with the settings of the environment; what an ASGI server is given."""
     settings = read_settings()
     telemetry.configure_logs(settings.log_format, settings.log_level)
-    rules = load_rules(settings)
-    texts = banner_texts(rules)
+    live = LiveRules(rules_folder(settings), lambda: load_rules(settings))
+    threading.Thread(target=_keep_looking, args=(live,), daemon=True).start()
+    texts = following(lambda _: live.current, banner_texts)
     bus = open_bus(settings)
     bus.admin().verify(topics.topics(settings.partitions))
     database_url = settings.database
@@ -271,9 +276,16 @@ def api() -> FastAPI:
         token_keys=TokenKeys(key_source(settings.required("jwt_keys"))),
         issuer=settings.required("jwt_issuer"),
         audience=settings.jwt_audience,
-        texts=lambda: texts,
+        texts=lambda: texts(()),
         save_contact=save_contact,
         languages=settings.languages,
         zone=settings.zone,
         now=now,
     )
+
+
+def _keep_looking(live: LiveRules) -> None:
+    """Reload rules beside the event loop, which must not wait for it."""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        live.look()

@@ -4,7 +4,8 @@ Two lanes, each its own loop and consumer, so that a night never delays what a c
 now: changed profiles at once, ranges of a run in pages.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
@@ -29,31 +30,38 @@ Evaluator = Callable[[Profile, date, datetime], Evaluation]
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rule set in force: its hash, where its profiles are, and how it is asked."""
+
+    hash: str
+    store: ProfileStore
+    evaluator: Evaluator
+
+
 class EvaluateProfiles:
     """Evaluates changed profiles, each as it is now, however often a batch names it."""
 
     def __init__(
         self,
         engine: sa.Engine,
-        store: ProfileStore,
-        evaluator: Evaluator,
+        rules: Callable[[], Rules],
         today: Callable[[], date],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
-        self._store = store
-        self._evaluator = evaluator
+        self._rules = rules
         self._today = today
         self._clock = clock
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Return the verdicts of every user named, and dead letters for what names none."""
         days, dead = self._days(messages)
-        now = self._clock()
+        now, rules = self._clock(), self._rules()
         with transaction(self._engine) as connection:
-            profiles = self._store.read_values(connection, list(days))
+            profiles = rules.store.read_values(connection, list(days))
         evaluations = [
-            self._evaluator(profile, days[user_id], now) for user_id, profile in profiles.items()
+            rules.evaluator(profile, days[user_id], now) for user_id, profile in profiles.items()
         ]
         return [*map(codec.verdicts, evaluations), *dead]
 
@@ -77,22 +85,21 @@ class EvaluateRanges:
     """Evaluates ranges of a run, a page of users at a time, and keeps the ledger.
 
     The verdicts of a range are on the bus before the ledger says it is done. A range whose
-    worker died is evaluated again from its start; publish sees the repetition.
+    worker died is evaluated again from its start; publish sees the repetition. `rules` gives the
+    rule set in force, when told the hash of the one the run was started with.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
-        store: ProfileStore,
-        evaluator: Evaluator,
+        rules: Callable[[Collection[str]], Rules],
         producer: Producer,
         consumer: Consumer,
         worker: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
-        self._store = store
-        self._evaluator = evaluator
+        self._rules = rules
         self._producer = producer
         self._consumer = consumer
         self._worker = worker
@@ -116,10 +123,13 @@ class EvaluateRanges:
         if taken is None:
             log.info("range skipped, done or cancelled", run=task.run, number=task.number)
             return
+        rules = self._rules({taken.rule_set})
+        if rules.hash != taken.rule_set:
+            log.warning("run started with other rules", run=task.run, rules=rules.hash)
         counts = runs.RangeCounts()
-        for page in self._pages(taken):
+        for page in self._pages(rules.store, taken):
             now = self._clock()
-            evaluations = [self._evaluator(profile, taken.as_of, now) for profile in page]
+            evaluations = [rules.evaluator(profile, taken.as_of, now) for profile in page]
             self._producer.publish([*map(codec.verdicts, evaluations)])
             self._consumer.keep_alive()
             counts = counts.plus(evaluations)
@@ -128,12 +138,12 @@ class EvaluateRanges:
             runs.finish_range(connection, taken, counts, self._clock())
         log.info("range evaluated", run=task.run, number=task.number, users=counts.evaluated)
 
-    def _pages(self, taken: runs.TakenRange) -> Iterable[list[Profile]]:
+    def _pages(self, store: ProfileStore, taken: runs.TakenRange) -> Iterable[list[Profile]]:
         """The pages of the range, each read in a transaction of its own."""
         first, inclusive = taken.first_user, True
         while True:
             with transaction(self._engine) as connection:
-                page = self._store.page(connection, first, taken.end_user, PAGE_SIZE, inclusive)
+                page = store.page(connection, first, taken.end_user, PAGE_SIZE, inclusive)
             if page:
                 yield page
                 first, inclusive = page[-1].user_id, False

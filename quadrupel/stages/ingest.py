@@ -1,6 +1,7 @@
 """Ingest: events in, profiles folded and saved, the changed profiles handed on to evaluate."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -21,8 +22,21 @@ NAME = "ingest"
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The declaration of profiles in force: how events feed them, and where they are kept."""
+
+    feeds: Feeds
+    store: ProfileStore
+
+
+def declared(schema: Schema) -> Declared:
+    """What ingest needs of a schema."""
+    return Declared(Feeds(schema), ProfileStore(schema))
+
+
 class Ingest:
-    """Folds batches of events into profiles of one schema.
+    """Folds batches of events into profiles, each batch with the declaration then in force.
 
     A batch is folded per user in memory and saved in one transaction, every user at most once.
     Each user of whom an event was accepted is handed on, changed or not: after a crash between
@@ -32,12 +46,11 @@ class Ingest:
     def __init__(
         self,
         engine: sa.Engine,
-        schema: Schema,
+        declared: Callable[[], Declared],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
-        self._feeds = Feeds(schema)
-        self._store = ProfileStore(schema)
+        self._declared = declared
         self._clock = clock
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
@@ -52,15 +65,15 @@ class Ingest:
     def _save(
         self, events: dict[str, list[tuple[Message, Event]]]
     ) -> tuple[list[str], list[Outgoing]]:
-        now = self._clock()
+        now, declared = self._clock(), self._declared()
         changed: list[Profile] = []
         accepted: list[str] = []
         dead: list[Outgoing] = []
         with transaction(self._engine) as connection:
-            known = self._store.read(connection, list(events))
+            known = declared.store.read(connection, list(events))
             for user_id, sent in sorted(events.items()):
                 profile = known.get(user_id) or Profile(user_id)
-                result = fold(profile, [event for _, event in sent], self._feeds, now.date())
+                result = fold(profile, [event for _, event in sent], declared.feeds, now.date())
                 carriers = {id(event): message for message, event in sent}
                 dead += [
                     _dead_letter(carriers[id(event)], error) for event, error in result.refused
@@ -69,7 +82,7 @@ class Ingest:
                     changed.append(profile)
                 if result.applied or result.unchanged:
                     accepted.append(user_id)
-            self._store.write(connection, changed, now)
+            declared.store.write(connection, changed, now)
         PROFILES_WRITTEN.inc(len(changed))
         return accepted, dead
 

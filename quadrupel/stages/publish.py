@@ -1,6 +1,6 @@
 """Publish: verdicts in; banner sets, matches and messages out, in one transaction per batch."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -29,12 +29,15 @@ log = structlog.get_logger()
 
 
 class Publish:
-    """Publishes evaluations with the offers of one rule set."""
+    """Publishes evaluations with the offers of the rule set in force.
+
+    `catalogue` gives them when told the hashes of the rule sets that evaluated.
+    """
 
     def __init__(
         self,
         engine: sa.Engine,
-        catalogue: Catalogue,
+        catalogue: Callable[[Collection[str]], Catalogue],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
@@ -45,6 +48,7 @@ class Publish:
         """Save what the evaluations decide; return messages to send and users to ask again."""
         evaluations, dead = _newest(messages)
         now = self._clock()
+        catalogue = self._catalogue({each.rule_set for each in evaluations.values()})
         with transaction(self._engine) as connection:
             states = published.lock(connection, list(evaluations))
             decisions = [
@@ -52,7 +56,7 @@ class Publish:
                     evaluation,
                     states[user_id].published,
                     states[user_id].open_matches,
-                    self._catalogue,
+                    catalogue,
                 )
                 for user_id, evaluation in evaluations.items()
             ]

@@ -28,13 +28,13 @@ log = structlog.get_logger()
 
 
 class Schedule:
-    """The nightly run of one rule set: at local time `at`, for the day that it then is."""
+    """The nightly run: at local time `at`, for the day that it then is, by the rules in force."""
 
     def __init__(
         self,
         engine: sa.Engine,
         producer: Producer,
-        rule_set: str,
+        rule_set: Callable[[], str],
         range_size: int,
         at: time,
         zone: ZoneInfo,
@@ -90,7 +90,8 @@ class Schedule:
         if now.time() < self._at:
             return
         name = f"nightly-{now.date()}"
-        if start_run(self._engine, name, now.date(), self._rule_set, self._range_size, now):
+        rule_set = self._rule_set()
+        if start_run(self._engine, name, now.date(), rule_set, self._range_size, now):
             log.info("run started", run=name, as_of=str(now.date()))
 
 

@@ -11,8 +11,8 @@ from quadrupel.bus.event_codec import encode_event
 from quadrupel.core.events import Event
 from quadrupel.core.ports import Outgoing
 from quadrupel.core.profiles import Profile
-from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges
-from quadrupel.stages.ingest import Ingest
+from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges, Rules
+from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import Schedule, fan_out, start_run
 from quadrupel.store import published, runs
@@ -23,6 +23,7 @@ from quadrupel.testing import MemoryBus
 from .conftest import CATALOGUE, NOW, SCHEMA, TODAY, evaluator
 
 STORE = ProfileStore(SCHEMA)
+RULES = Rules("set", STORE, evaluator)
 
 
 def event(user, type_, number=1, **data):
@@ -45,9 +46,9 @@ def profiles(engine, *users):
 class Flow:
     def __init__(self, engine, delivered):
         self.engine, self.delivered, self.today = engine, delivered, TODAY
-        self.ingest = Ingest(engine, SCHEMA, lambda: NOW)
-        self.evaluate = EvaluateProfiles(engine, STORE, evaluator, lambda: self.today, lambda: NOW)
-        self.publish = Publish(engine, CATALOGUE, lambda: NOW)
+        self.ingest = Ingest(engine, lambda: declared(SCHEMA), lambda: NOW)
+        self.evaluate = EvaluateProfiles(engine, lambda: RULES, lambda: self.today, lambda: NOW)
+        self.publish = Publish(engine, lambda _: CATALOGUE, lambda: NOW)
 
     def events(self, *events):
         changed = self.ingest.process(self.delivered(arriving(*events)))
@@ -78,7 +79,7 @@ def test_an_event_becomes_a_banner_and_a_message(flow):
 
 
 def test_a_batch_redelivered_to_ingest_changes_nothing_and_hands_on_again(applied, delivered):
-    ingest = Ingest(applied, SCHEMA, lambda: NOW)
+    ingest = Ingest(applied, lambda: declared(SCHEMA), lambda: NOW)
     batch = delivered(arriving(event("c1", "child.registered")))
     first, second = ingest.process(batch), ingest.process(batch)
     assert first == second == [codec.changed_profile("c1")]
@@ -158,7 +159,8 @@ def night(flow, delivered):
 
 def ranges(flow, bus):
     consumer = bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
-    lane = EvaluateRanges(flow.engine, STORE, evaluator, bus.producer(), consumer, "w", lambda: NOW)
+    producer = bus.producer()
+    lane = EvaluateRanges(flow.engine, lambda _: RULES, producer, consumer, "w", lambda: NOW)
     while messages := consumer.poll(1, 0.01):
         assert lane.process(messages) == []
         consumer.commit()
@@ -193,7 +195,7 @@ def test_a_range_of_a_cancelled_or_unknown_run_is_skipped(flow, night):
 
 def nightly(engine, bus, clock):
     return Schedule(
-        engine, bus.producer(), "set", 10, time(2, 30), ZoneInfo("Europe/Moscow"), clock
+        engine, bus.producer(), lambda: "set", 10, time(2, 30), ZoneInfo("Europe/Moscow"), clock
     )
 
 

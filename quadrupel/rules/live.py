@@ -1,0 +1,106 @@
+"""The rule set in force: reloaded when its files change, kept as it was when they are wrong.
+
+A process asks between batches, so a batch is worked through with one rule set. Looking is cheap:
+names, sizes and times of the files, every LOOK_SECONDS at most.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from quadrupel.core.errors import QuadrupelError
+from quadrupel.rules.catalogue import RuleSet
+
+LOOK_SECONDS = 1.0
+
+Fingerprint = frozenset[tuple[str, int, int]]
+Made = TypeVar("Made")
+
+log = structlog.get_logger()
+
+
+class LiveRules:
+    """The rule set of a folder. Safe for several threads.
+
+    `load` reads the folder and raises QuadrupelError for what cannot be put in force: wrong
+    scripts, or attributes without a column. At construction the error is the caller's; later it
+    is logged, once per change of the files, and the old set stays.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        load: Callable[[], RuleSet],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._load = load
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen = fingerprint(folder)
+        self._current = load()
+        self._looked_at = clock()
+
+    @property
+    def current(self) -> RuleSet:
+        """The rule set in force."""
+        return self._current
+
+    def look(self, others: Collection[str] = ()) -> RuleSet:
+        """The rule set in force, after reloading it if its files changed.
+
+        `others`: hashes of rule sets that others work with; if one is not ours, the files are
+        looked at even if they just were.
+        """
+        with self._lock:
+            eager = any(other != self._current.hash for other in others)
+            if eager or self._clock() - self._looked_at >= LOOK_SECONDS:
+                self._looked_at = self._clock()
+                self._reload_if_changed()
+            return self._current
+
+    def _reload_if_changed(self) -> None:
+        try:
+            found = fingerprint(self._folder)
+            if found == self._seen:
+                return
+            self._seen = found
+            self._current = self._load()
+        except (QuadrupelError, OSError) as error:
+            log.warning("rules changed and are wrong, the old ones stay", problems=str(error))
+        else:
+            log.info("rules reloaded", rules=len(self._current.rules), hash=self._current.hash)
+
+
+def fingerprint(folder: Path) -> Fingerprint:
+    """What changes when a script does: path, size and time of modification of each."""
+    return frozenset(
+        (str(path), stat.st_size, stat.st_mtime_ns)
+        for path in folder.rglob("*.py")
+        if (stat := path.lstat())
+    )
+
+
+def following(
+    rules: Callable[[Collection[str]], RuleSet], make: Callable[[RuleSet], Made]
+) -> Callable[[Collection[str]], Made]:
+    """What `make` makes of the rule set in force, made again only when that is another one.
+
+    `rules` gives the rule set in force, as `LiveRules.look` does; so what is returned takes the
+    hashes of the rule sets of others.
+    """
+    first = rules(())
+    made = (first, make(first))
+
+    def current(others: Collection[str] = ()) -> Made:
+        nonlocal made
+        found = rules(others)
+        if made[0] is not found:
+            made = (found, make(found))
+        return made[1]
+
+    return current

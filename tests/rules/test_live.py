@@ -1,0 +1,100 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from quadrupel.core.errors import DeclarationRefused
+from quadrupel.rules import catalogue
+from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
+
+SHIPPED = Path(__file__).parents[2] / "rules"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("profile.py", "placements.py"):
+        shutil.copy(SHIPPED / name, tmp_path)
+    (tmp_path / "notices").mkdir()
+    shutil.copy(SHIPPED / "notices" / "birthday.py", tmp_path / "notices")
+    return tmp_path
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def live(folder, clock):
+    return LiveRules(folder, lambda: catalogue.load(folder), clock)
+
+
+def edit(folder, old, new):
+    script = folder / "notices" / "birthday.py"
+    text = script.read_text()
+    assert old in text
+    script.write_text(text.replace(old, new))
+    os.utime(script, ns=(1, script.stat().st_mtime_ns + 1))
+
+
+def look_later(live, clock):
+    clock.now += LOOK_SECONDS
+    return live.look()
+
+
+def test_an_edited_text_is_in_force_at_the_next_look_and_changes_no_identity(live, clock, folder):
+    before = live.current
+    edit(folder, "Happy birthday!", "Many happy returns!")
+    after = look_later(live, clock)
+    assert after.rules["birthday"].banner.title["en"] == "Many happy returns!"
+    assert after.hash == before.hash
+
+
+def test_an_added_rule_is_in_force_at_the_next_look(live, clock, folder):
+    shutil.copy(SHIPPED / "notices" / "first_vote.py", folder / "notices")
+    before = live.current
+    assert list(look_later(live, clock).rules) == ["birthday", "first_vote"]
+    assert live.current.hash != before.hash
+
+
+def test_wrong_rules_leave_the_old_ones_in_force_until_they_are_right(live, clock, folder):
+    before = live.current
+    edit(folder, "return anniversary", "return anniversarry")
+    assert look_later(live, clock) is before
+    edit(folder, "return anniversarry", "return anniversary")
+    assert look_later(live, clock).hash == before.hash
+
+
+def test_a_folder_that_goes_away_leaves_the_old_rules_in_force(live, clock, folder):
+    before = live.current
+    shutil.rmtree(folder)
+    assert look_later(live, clock) is before
+
+
+def test_looks_are_rare_unless_someone_else_has_other_rules(live, folder):
+    edit(folder, "Happy birthday!", "Many happy returns!")
+    assert "Happy" in live.look({live.current.hash}).rules["birthday"].banner.title["en"]
+    assert "Many" in live.look({"another hash"}).rules["birthday"].banner.title["en"]
+
+
+def test_wrong_rules_at_the_start_are_the_callers_error(folder):
+    edit(folder, "return anniversary", "return anniversarry")
+    with pytest.raises(DeclarationRefused, match="anniversarry"):
+        LiveRules(folder, lambda: catalogue.load(folder))
+
+
+def test_what_follows_the_rules_is_made_once_for_each_set(live, clock, folder):
+    made = []
+    follow = following(live.look, lambda rules: made.append(rules) or len(made))
+    assert (follow(()), follow(())) == (1, 1)
+    edit(folder, "Happy birthday!", "Many happy returns!")
+    clock.now += LOOK_SECONDS
+    assert follow(()) == 2
