@@ -1,0 +1,112 @@
+"""The API as its own processes."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from quadrupel import bootstrap, portal
+from quadrupel.bus import topics
+from quadrupel.bus.postgres import PostgresBus
+from quadrupel.config import read_settings
+from quadrupel.store import database, keys
+
+COMMAND = [sys.executable, "-m", "quadrupel", "api"]
+
+
+@pytest.fixture
+def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """Everything the API needs, set up."""
+    bootstrap.set_up(read_settings(database_url=database_url))
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("QUADRUPEL_")}
+    return inherited | {
+        "QUADRUPEL_DATABASE_URL": database_url,
+        "QUADRUPEL_JWT_KEYS": str(portal.create_identity(tmp_path).public_file),
+        "QUADRUPEL_JWT_ISSUER": portal.ISSUER,
+        "QUADRUPEL_API_PORT": str(portal.free_port(0)),
+    }
+
+
+@contextlib.contextmanager
+def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen([*COMMAND, *arguments], env=environment)
+    try:
+        until(lambda: httpx.get(f"{address(environment)}/readyz").is_success)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def address(environment: dict[str, str]) -> str:
+    return f"http://127.0.0.1:{environment['QUADRUPEL_API_PORT']}"
+
+
+def until(condition) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if condition():
+                return
+        time.sleep(0.1)
+    raise TimeoutError
+
+
+def test_it_serves_with_several_workers_and_stops_cleanly(environment: dict[str, str]) -> None:
+    engine = database.open_engine(environment["QUADRUPEL_DATABASE_URL"])
+    with database.transaction(engine) as connection:
+        _, key = keys.create(connection, "test", ["events:write"], bootstrap.now())
+    engine.dispose()
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "subject": "u1"}
+    event["time"] = "2026-11-23T10:00:00Z"
+    with running(environment, "--workers", "2") as process:
+        for number in range(20):
+            response = httpx.post(
+                f"{address(environment)}/v1/events",
+                json=event | {"id": str(number)},
+                headers={"authorization": f"Bearer {key}"},
+            )
+            assert response.status_code == 202
+        large = httpx.get(f"{address(environment)}/livez", headers={"x-large": "x" * 300_000})
+        assert large.status_code == 431
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    bus = PostgresBus(environment["QUADRUPEL_DATABASE_URL"])
+    assert len(list(bus.admin().browse(topics.EVENTS))) == 20
+
+
+def test_its_workers_end_when_it_is_killed(environment: dict[str, str]) -> None:
+    with running(environment) as process:
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert workers
+        process.kill()
+        until(lambda: not any(worker.is_running() for worker in workers))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("QUADRUPEL_JWT_KEYS", ""),
+        ("QUADRUPEL_JWT_KEYS", "/nowhere/keys.pem"),
+        ("QUADRUPEL_JWT_ISSUER", ""),
+        ("QUADRUPEL_API_PORT", "many"),
+        ("QUADRUPEL_API_HOST", "192.0.2.1"),
+    ],
+)
+def test_a_wrong_setting_is_named_at_start(
+    environment: dict[str, str], setting: str, value: str
+) -> None:
+    ended = subprocess.run(
+        COMMAND, env=environment | {setting: value}, capture_output=True, text=True, timeout=30
+    )
+    assert ended.returncode == 2
+    assert setting in ended.stderr
+    assert "Traceback" not in ended.stderr
