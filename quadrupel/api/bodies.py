@@ -1,8 +1,13 @@
 """Request bodies: read with a limit, whatever Content-Length says."""
 
+import asyncio
+
 from starlette.requests import Request
 
 from quadrupel.core.errors import InputRefused
+
+SECONDS = 30.0
+"""How long a body may take to come."""
 
 
 def media_type(request: Request) -> str:
@@ -27,11 +32,19 @@ def unsupported(detail: str) -> InputRefused:
     return InputRefused("unsupported-media-type", detail)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; InputRefused (`too-large`) as soon as it is more than `limit` bytes."""
+async def read_body(request: Request, limit: int, seconds: float = SECONDS) -> bytes:
+    """The whole body.
+
+    Raises InputRefused: `too-large` as soon as it is more than `limit` bytes, `too-slow` when it
+    takes longer than `seconds`.
+    """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise InputRefused("too-large", f"the body has more than {limit} bytes")
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise InputRefused("too-large", f"the body has more than {limit} bytes")
+    except TimeoutError as error:
+        raise InputRefused("too-slow", f"the body did not come within {seconds} s") from error
     return bytes(body)

@@ -149,6 +149,7 @@ _MEANINGS = {
     400: "The body cannot be read as what it says it is; for events, `errors` has every bad one.",
     401: "No token or key, or none that holds.",
     403: "The key lacks the scope.",
+    408: "The body took too long to come.",
     413: f"The body has more than its limit, or more than {MAX_EVENTS} events.",
     415: "A media type that is not taken here.",
     422: "Readable, and refused; `errors` has every wrong part.",
@@ -188,7 +189,7 @@ EVENTS: Fields = {
     "status_code": HTTPStatus.ACCEPTED,
     "responses": {
         202: _answer("All of them are durable.", "Accepted", {"accepted": 1}),
-        **_problems(400, 401, 403, 413, 415, 422, 500, 503),
+        **_problems(400, 401, 403, 408, 413, 415, 422, 500, 503),
     },
     "openapi_extra": {
         "requestBody": {
@@ -216,7 +217,7 @@ CONTACTS: Fields = {
     "status_code": HTTPStatus.NO_CONTENT,
     "responses": {
         204: {"description": "Saved."},
-        **_problems(400, 401, 403, 413, 415, 422, 500, 503),
+        **_problems(400, 401, 403, 408, 413, 415, 422, 500, 503),
     },
     "openapi_extra": {
         "requestBody": {

@@ -6,6 +6,7 @@ import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quadrupel.api import problems
@@ -50,6 +51,9 @@ class RequestFrame:
 
         try:
             await self._app(scope, receive, send_framed)
+        except ClientDisconnect:
+            log.debug("the caller went away", method=scope["method"], path=scope["path"])
+            return
         except Exception:
             log.exception("the request failed", method=scope["method"], path=scope["path"])
             if status:

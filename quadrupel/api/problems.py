@@ -35,6 +35,7 @@ RETRY_AFTER_SECONDS = 5
 _STATUSES: Mapping[str, HTTPStatus] = {
     "not-json": HTTPStatus.BAD_REQUEST,
     "not-an-object": HTTPStatus.BAD_REQUEST,
+    "too-slow": HTTPStatus.REQUEST_TIMEOUT,
     "too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too-many-events": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported-media-type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
