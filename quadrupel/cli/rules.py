@@ -47,7 +47,8 @@ def check(rules: Folder = None, as_json: Json = False) -> None:
         problems = [problem_json(problem) for problem in examined.problems]
         print_json({**sizes, "hash": rule_set.hash, "problems": problems})
     elif not examined.problems:
-        console.print(", ".join(f"{size} {name}" for name, size in sizes.items()) + ": all right")
+        counts = ", ".join(_count(size, name.removesuffix("s")) for name, size in sizes.items())
+        console.print(f"{counts}: all right")
     print_problems(() if as_json else examined.problems)
     if examined.problems:
         raise typer.Exit(1)
@@ -76,7 +77,7 @@ def prove(
     else:
         for failure in failed:
             _print_failure(failure)
-        console.print(f"{len(chosen)} rules, {examples} examples: ", end="")
+        console.print(f"{_count(len(chosen), 'rule')}, {_count(examples, 'example')}: ", end="")
         console.print(f"[red]{len(failed)} failed[/]" if failed else "[green]all as expected[/]")
     if failed:
         raise typer.Exit(1)
@@ -132,7 +133,7 @@ def print_problems(problems: Iterable[Problem]) -> None:
         for line in rest:
             errors.print(Text(line, "red" if line.strip(" ^") == "" else ""), soft_wrap=True)
     if ordered:
-        errors.print(f"{len(ordered)} problem{'s' if len(ordered) > 1 else ''}")
+        errors.print(_count(len(ordered), "problem"))
 
 
 def problem_json(problem: Problem) -> Mapping[str, Any]:
@@ -252,6 +253,10 @@ def _failure_json(failure: Failure) -> Mapping[str, Any]:
 def _print_failure(failure: Failure) -> None:
     place = f"{failure.rule.path}:{failure.example.line}"
     _line(f"{place}: expected {failure.example.verdict}, got {failure.got}", to=errors)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _line(text: str, style: str = "", to: Console = console) -> None:

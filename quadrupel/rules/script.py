@@ -5,6 +5,7 @@ and nothing else. docs/reference/rule-language.md describes it for its authors.
 """
 
 import ast
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def _parts(source: Source, module: ast.Module) -> _Parts:
     for index, statement in enumerate(module.body):
         match statement:
             case ast.Expr(value=ast.Constant(value=str())) if index == 0:
-                description = literals.text(source, statement.value) or ""
+                description = inspect.cleandoc(literals.text(source, statement.value) or "")
             case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
                 _check_word(source, target, assigned)
                 assigned[name] = value

@@ -26,6 +26,7 @@ CALCULATIONS: Mapping[type[ast.operator], Calculation] = {
 _WORDS: Mapping[type[ast.AST], str] = {
     ast.AnnAssign: "annotation of a local name",
     ast.Assert: "assert",
+    ast.Assign: "assignment but to one name",
     ast.AsyncFunctionDef: "async",
     ast.AugAssign: "assignment like += (write name = name + 1)",
     ast.BitAnd: "& (write and)",

@@ -1,0 +1,117 @@
+"""Hostile files are refused quickly, and never run."""
+
+import os
+import time
+
+import pytest
+
+from quadrupel.rules.source import MAX_BYTES, MAX_PROBLEMS, decode, parse, read
+
+HOSTILE = {
+    "ten thousand brackets": (b"(" * 10_000, "more than 40 brackets in each other"),
+    "brackets that close": (b"x = " + b"[" * 41 + b"]" * 41, "more than 40 brackets"),
+    "a long sum": (b"x = 1" + b"+1" * 9_000, "more than 10000 words and signs"),
+    "a deep sum": (b"x = 1" + b"+1" * 4_900, "nested"),
+    "deep negations": (b"x = " + b"not " * 9_000 + b"1", "nested"),
+    "deep minuses": (b"x = " + b"-" * 9_000 + b"1", "nested"),
+    "deep attributes": (b"x = a" + b".b" * 4_000, "nested"),
+    "deep powers": (b"x = 2" + b"**2" * 4_000, "nested"),
+    "deep conditions": (b"x = " + b"1 if a else " * 2_000 + b"1", "nested more than 100 deep"),
+    "deep blocks": (
+        b"".join(b" " * depth + b"if a:\n" for depth in range(99)) + b" " * 99 + b"x = 1",
+        "nested more than 100 deep",
+    ),
+    "too many blocks": (
+        b"".join(b" " * depth + b"if a:\n" for depth in range(120)) + b" " * 120 + b"x = 1",
+        "too many levels of indentation",
+    ),
+    "a number of 60,000 digits": (b"x = " + b"9" * 60_000, "Exceeds the limit"),
+    "a NUL": (b"x = 1\x00", "an invisible character, U+0000"),
+    "an escape of the terminal": (b"# \x1b[2J", "an invisible character, U+001B"),
+    "text that turns around": ("x = 1  # \u202e".encode(), "an invisible character, U+202E"),
+    "a form feed": (b"\x0cx = 1", "an invisible character, U+000C"),
+    "a foreign encoding": (b"# -*- coding: rot13 -*-\nx = 1", "the encoding rot13"),
+    "a foreign encoding in line 2": (b"#\n# vim: fileencoding=koi8-r", "the encoding koi8-r"),
+    "bytes that are not UTF-8": (b"x = 1\ny = '\xff'", "is not UTF-8 in line 2"),
+    "UTF-16": ("x = 1".encode("utf-16"), "is not UTF-8 in line 1"),
+    "a Cyrillic letter": ("b\u0430nner = 1".encode(), "CYRILLIC SMALL LETTER A"),
+    "full-width letters": ("\uff55\uff53\uff45\uff52 = 1".encode(), "FULLWIDTH LATIN SMALL LETTER"),
+    "a dunder": (b"x = ().__class__", '"__class__" begins with two underscores'),
+    "a dunder as a function": (b"__import__('os')", '"__import__" begins with two underscores'),
+    "an open bracket": (b"x = (1", "'(' was never closed"),
+    "an open text": (b"x = '''abc", "unterminated"),
+    "a wrong escape": (b"x = '\\d'", "invalid escape sequence"),
+    "a sign that Python lacks": (b"x = $", "invalid syntax"),
+    "a wrong indent": (b"x = 1\n  y = 2", "unexpected indent"),
+    "a return outside": (b"x = = 1", "invalid syntax"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_with_its_reason_and_quickly(name):
+    content, reason = HOSTILE[name]
+    started = time.monotonic()
+    source = decode(content, "rule.py")
+    module = parse(source)
+    assert time.monotonic() - started < 1
+    assert module is None
+    assert reason in str(source.problems[0])
+    assert len(str(source.problems[0])) < 1_000
+
+
+def test_a_file_of_five_megabytes_is_not_read(tmp_path):
+    (tmp_path / "rule.py").write_bytes(b"#" * 5_000_000)
+    source = read(tmp_path / "rule.py", "rule.py")
+    assert source.text == ""
+    assert str(source.problems[0]).startswith("rule.py: is larger than 64 KiB")
+
+
+def test_a_file_of_the_limit_is_read(tmp_path):
+    (tmp_path / "rule.py").write_bytes(b"#" * MAX_BYTES)
+    assert parse(read(tmp_path / "rule.py", "rule.py")) is not None
+
+
+def test_what_is_no_plain_file_is_refused_without_waiting(tmp_path):
+    (tmp_path / "target.py").write_text("x = 1")
+    (tmp_path / "link.py").symlink_to(tmp_path / "target.py")
+    (tmp_path / "folder.py").mkdir()
+    os.mkfifo(tmp_path / "pipe.py")
+    for name in ("link.py", "folder.py", "pipe.py"):
+        assert "is not a regular file" in str(read(tmp_path / name, name).problems[0])
+    assert "cannot be read" in str(read(tmp_path / "absent.py", "absent.py").problems[0])
+
+
+def test_a_byte_order_mark_and_other_line_ends_are_read():
+    source = decode(b"\xef\xbb\xbfx = 1\r\ny = 2\rz = 3\n", "rule.py")
+    module = parse(source)
+    assert module is not None
+    assert [statement.lineno for statement in module.body] == [1, 2, 3]
+
+
+def test_a_place_is_counted_in_characters():
+    source = decode('title = "Замените", wrong'.encode(), "rule.py")
+    module = parse(source)
+    assert module is not None
+    source.refuse(module.body[0].value.elts[1], "no", "yes")
+    assert str(source.problems[0]).splitlines() == [
+        "rule.py:1:21: no",
+        '    title = "Замените", wrong',
+        "                        ^^^^^",
+        "    hint: yes",
+    ]
+
+
+def test_the_picture_of_a_long_line_shows_the_part_that_is_meant():
+    source = decode(b"x = " + b"1, " * 200 + b"wrong, " + b"2, " * 200, "rule.py")
+    source.refuse_at(1, 604, "no", width=5)
+    _, excerpt, caret = str(source.problems[0]).splitlines()
+    assert len(excerpt) <= 104
+    assert excerpt[caret.index("^") :].startswith("wrong")
+    assert caret.count("^") == 5
+
+
+def test_no_more_problems_are_kept_than_anybody_reads():
+    source = decode(b"x\n" * 200, "rule.py")
+    for line in range(200):
+        source.refuse_at(line + 1, 0, "no")
+    assert len(source.problems) == MAX_PROBLEMS
