@@ -69,7 +69,9 @@ def send_again(
 ) -> list[MessageKey]:
     """Make up to `limit` messages pending, with all their attempts before them; returns their keys.
 
-    Only those in a state of RESENDABLE. The caller publishes the keys after the commit.
+    Only those in a state of RESENDABLE; what is pending already only if it was touched before
+    `now`, so that calling again with the same `now` comes to an end. The caller publishes the
+    keys after the commit.
     """
     return _move(connection, wanted, RESENDABLE, MessageState.PENDING, limit, now)
 
@@ -101,6 +103,8 @@ def _move(
     now: datetime,
 ) -> list[MessageKey]:
     which = _one(wanted) if isinstance(wanted, MessageKey) else _matching(wanted)
+    if to in states:
+        which &= sa.or_(messages.c.state != to.value, messages.c.updated_at < now)
     chosen = (
         sa.select(*KEY)
         .where(which, messages.c.state.in_([state.value for state in states]))

@@ -13,6 +13,7 @@ from quadrupel.store.messages import Settled
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LAPSES = NOW + timedelta(minutes=5)
+LATER = NOW + timedelta(seconds=1)
 SENT = Settlement(MessageState.SENT)
 
 
@@ -166,7 +167,7 @@ def test_a_worker_that_lost_its_claim_to_another_writes_nothing(engine):
     [lost] = claim(engine, key(1))
     lapse(engine, LAPSES)
     with transaction(engine) as connection:
-        message_desk.send_again(connection, key(1), 1, LAPSES)
+        message_desk.send_again(connection, key(1), 1, LAPSES + timedelta(seconds=1))
     [mine] = claim(engine, key(1), lapses_at=LAPSES + timedelta(minutes=5))
     assert settle(engine, Settled(lost, SENT)) == 0
     assert entry(engine, key(1)).state is MessageState.SENDING
@@ -203,7 +204,8 @@ def test_an_operator_finds_messages_by_state_origin_and_user(engine, every_state
 
 def test_an_operator_sends_again_only_what_is_not_on_its_way_nor_sent(engine, every_state):
     with transaction(engine) as connection:
-        again = message_desk.send_again(connection, Filter(origin="rule:moved"), 100, NOW)
+        again = message_desk.send_again(connection, Filter(origin="rule:moved"), 100, LATER)
+        assert message_desk.send_again(connection, Filter(), 100, LATER) == []
     assert set(again) == {every_state[state] for state in message_desk.RESENDABLE}
     for each in again:
         assert entry(engine, each).state is MessageState.PENDING

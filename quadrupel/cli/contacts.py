@@ -1,0 +1,125 @@
+"""`quadrupel contacts`: where users are reached, and whether they agreed to it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from email_validator import EmailNotValidError
+
+from quadrupel import bootstrap
+from quadrupel.channels.email import read_address
+from quadrupel.cli.csv_files import CsvFile
+from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.config import read_settings
+from quadrupel.core.contacts import EMAIL, Contact
+from quadrupel.core.errors import InputRefused, NotFound
+from quadrupel.core.events import check_user_id
+from quadrupel.store import contacts
+from quadrupel.store.database import transaction
+
+app = typer.Typer(help="Import and look at e-mail addresses, languages and consents.")
+
+COLUMNS = ("user_id", "email", "language", "consent_email")
+User = Annotated[str, typer.Argument(help="The user's id.")]
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help=f"A CSV file with {','.join(COLUMNS)}.")],
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Take the good rows although others are wrong.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take contacts from a CSV file, each instead of what was known of its user.
+
+    Examples:
+      quadrupel contacts import contacts.csv
+      quadrupel contacts import contacts.csv --skip-bad
+
+    The columns are user_id, email (empty: none), language (empty: the default) and
+    consent_email (true or false). If one row is wrong, none is taken.
+    """
+    settings = read_settings()
+    rows = CsvFile(file, COLUMNS)
+    with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        with errors.status(f"reading {file}"):
+            given = rows.read(lambda row: _contact(row, settings.languages))
+            users = contacts.save(connection, given, bootstrap.now())
+        if not skip_bad:
+            rows.require_all()
+    if as_json:
+        refused = [{"line": each.line, "reason": each.reason} for each in rows.first_bad]
+        print_json({"rows": rows.good, "users": users, "bad": rows.bad, "first_bad": refused})
+        return
+    for each in rows.first_bad:
+        errors.print(f"{file}:{each.line}: {each.reason}", markup=False)
+    skipped = f", {rows.bad:,} wrong rows skipped" if rows.bad else ""
+    console.print(f"{rows.good:,} rows taken for {users:,} users{skipped}")
+
+
+@app.command()
+def show(user: User, as_json: Json = False) -> None:
+    """Show where a user is reached.
+
+    Example:
+      quadrupel contacts show 7a1c
+    """
+    with bootstrap.open_engine(read_settings()) as engine, transaction(engine) as connection:
+        contact = contacts.find(connection, [user]).get(user)
+        suppressed = contacts.suppressed(connection, [user])
+    if contact is None:
+        raise NotFound(f"no contact of {user!a} is known; `quadrupel contacts import` takes them")
+    refused = {each.channel: each.reason for each in suppressed}
+    if as_json:
+        print_json(
+            {
+                "user_id": user,
+                "email": contact.email,
+                "language": contact.language,
+                "consents": dict(contact.consents),
+                "refused": refused,
+            }
+        )
+        return
+    consents = [f"{name}: {'yes' if given else 'no'}" for name, given in contact.consents.items()]
+    console.print(f"email     {contact.email or '-'}", markup=False)
+    console.print(f"language  {contact.language or '-'}", markup=False)
+    console.print(f"consents  {', '.join(consents) or '-'}", markup=False)
+    for channel, reason in refused.items():
+        console.print(f"refused   {channel}: {reason}", markup=False)
+
+
+@app.command()
+def allow(user: User) -> None:
+    """Try an address again that was refused for good.
+
+    Example:
+      quadrupel contacts allow 7a1c
+    """
+    with bootstrap.open_engine(read_settings()) as engine, transaction(engine) as connection:
+        if not contacts.allow(connection, user):
+            raise NotFound(f"no address of {user!a} was refused")
+    console.print(f"{user} is written to again, from the next message on")
+
+
+def _contact(row: Mapping[str, str], languages: Sequence[str]) -> Contact:
+    consent = {"true": True, "false": False}.get(row["consent_email"])
+    if consent is None:
+        raise InputRefused("bad-row", "consent_email must be true or false")
+    if row["language"] and row["language"] not in languages:
+        raise InputRefused("bad-row", f"the languages are {', '.join(languages)}")
+    return Contact(
+        check_user_id(row["user_id"]),
+        _address(row["email"]) if row["email"] else None,
+        row["language"] or None,
+        {EMAIL: consent},
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return read_address(text).normalized
+    except EmailNotValidError as error:
+        raise InputRefused("bad-row", "email is not an address mail can be sent to") from error

@@ -1,0 +1,110 @@
+"""The fan-out of a mailing: its audience becomes recorded messages on the bus, at a set rate.
+
+Each chunk is recorded, published, and then the cursor is moved. A process that dies between
+repeats its last chunk when it goes on: the messages are recorded already, so nobody gets two.
+Pausing and cancelling are seen before each chunk, that is within a second.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from quadrupel.bus import message_codec
+from quadrupel.core.errors import Conflict
+from quadrupel.core.mailings import EPISODE, Mailing, MailingState, Pace
+from quadrupel.core.messages import Message, MessageKey
+from quadrupel.core.ports import Producer
+from quadrupel.stages.audience import Page, Pages, Recipient
+from quadrupel.store import mailings, message_desk, messages
+from quadrupel.store.database import transaction
+
+CANCEL_CHUNK = 5_000
+
+Wait = Callable[[float], bool]
+"""Wait so many seconds, or less if asked to stop; whether to stop."""
+
+
+def send(
+    engine: sa.Engine,
+    producer: Producer,
+    mailing: Mailing,
+    pages: Pages,
+    clock: Callable[[], datetime],
+    wait: Wait,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> MailingState:
+    """Queue the messages of a mailing that is in `sending`, from its cursor to its end.
+
+    Returns done, or how it was stopped: paused (also when `wait` said so) or cancelled. Raises
+    Unavailable; calling again goes on. `on_progress` is told of users looked at and messages
+    queued. Blocks.
+    """
+    pace = Pace(mailing.rate, time.monotonic())
+    for page in pages(mailing.cursor):
+        for last, chunk in _chunks(page, mailing.chunk):
+            state = _queue(engine, producer, mailing, chunk, last, clock)
+            if state is not MailingState.SENDING:
+                return state
+            on_progress(page.looked_at if last == page.last else 0, len(chunk))
+            if wait(pace.wait(len(chunk), time.monotonic())):
+                return _end(engine, mailing, MailingState.PAUSED, clock())
+    return _end(engine, mailing, MailingState.DONE, clock())
+
+
+def cancel(engine: sa.Engine, name: str, clock: Callable[[], datetime]) -> int:
+    """Cancel a mailing and take back what waits to be sent; returns how many messages that was."""
+    with transaction(engine) as connection:
+        present = mailings.get(connection, name)
+        if present.state is not MailingState.CANCELLED:
+            mailings.move(connection, name, list(MailingState), MailingState.CANCELLED, clock())
+    total = 0
+    while True:
+        with transaction(engine) as connection:
+            count = message_desk.cancel(connection, present.origin, CANCEL_CHUNK, clock())
+        total += count
+        if count < CANCEL_CHUNK:
+            return total
+
+
+def _chunks(page: Page, size: int) -> Iterator[tuple[str, Sequence[Recipient]]]:
+    """The recipients of a page, a few at a time, each with the user up to whom it goes."""
+    for start in range(0, len(page.recipients), size):
+        chunk = page.recipients[start : start + size]
+        yield page.last if start + size >= len(page.recipients) else chunk[-1].user_id, chunk
+    if not page.recipients:
+        yield page.last, ()
+
+
+def _queue(
+    engine: sa.Engine,
+    producer: Producer,
+    mailing: Mailing,
+    chunk: Sequence[Recipient],
+    last: str,
+    clock: Callable[[], datetime],
+) -> MailingState:
+    with transaction(engine) as connection:
+        state = mailings.hold_state(connection, mailing.name)
+        if state is not MailingState.SENDING:
+            return state
+        due = messages.record(connection, [_message(mailing, each) for each in chunk], clock())
+    producer.publish([message_codec.outgoing(key) for key in due])
+    with transaction(engine) as connection:
+        mailings.advance(connection, mailing.name, last, len(chunk), clock())
+    return state
+
+
+def _message(mailing: Mailing, recipient: Recipient) -> Message:
+    key = MessageKey(recipient.user_id, mailing.origin, EPISODE, mailing.channel)
+    return Message(key, mailing.template, recipient.values)
+
+
+def _end(engine: sa.Engine, mailing: Mailing, state: MailingState, now: datetime) -> MailingState:
+    """Bring the mailing to its end, unless somebody else decided otherwise meanwhile."""
+    with transaction(engine) as connection:
+        try:
+            return mailings.move(connection, mailing.name, [MailingState.SENDING], state, now).state
+        except Conflict:
+            return mailings.get(connection, mailing.name).state
