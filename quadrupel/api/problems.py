@@ -122,7 +122,7 @@ def _events_refused(error: EventsRefused) -> Problem:
         {error.unit: place, "reason": each.reason, "detail": each.detail}
         for place, each in error.refused
     ]
-    detail = f"{len(errors)} of the events are refused, and none was taken"
+    detail = f"events refused: {len(errors)}; none was taken"
     return Problem(status, error.reason, detail, {"errors": errors})
 
 
