@@ -43,16 +43,32 @@ def _lacking_for_kafka() -> str | None:
     return None if os.environ.get(script.BOOTSTRAP_SETTING) else script.lacking()
 
 
+def _lacking_program(name: str) -> str | None:
+    return None if shutil.which(name) else f"{name} is not installed"
+
+
+def _lacking_postgres15() -> str | None:
+    found = any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return None if found else "no PostgreSQL server of the distribution is installed"
+
+
+LEGS: dict[str, tuple[str, Callable[[], str | None]]] = {
+    "kafka": ("Kafka", _lacking_for_kafka),
+    "postgres15": ("the distribution's PostgreSQL", _lacking_postgres15),
+    "kcat": ("kcat", partial(_lacking_program, "kcat")),
+    "browser": ("a browser", partial(_lacking_program, "chromium")),
+}
+"""By marker: what a test needs of the machine, and what says why it is not there."""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("kafka") is None:
-        return
-    reason = _lacking_for_kafka()
-    if reason is None:
-        return
-    if os.environ.get(REQUIRE_ALL):
-        pytest.fail(f"Kafka cannot run: {reason}, and {REQUIRE_ALL} is set")
-    item.config.stash.setdefault(LEGS_NOT_RUN, {})["Kafka"] = reason
-    pytest.skip(reason)
+    for marker, (leg, lacking) in LEGS.items():
+        if item.get_closest_marker(marker) is None or (reason := lacking()) is None:
+            continue
+        if os.environ.get(REQUIRE_ALL):
+            pytest.fail(f"{leg} cannot run: {reason}, and {REQUIRE_ALL} is set")
+        item.config.stash.setdefault(LEGS_NOT_RUN, {})[leg] = reason
+        pytest.skip(reason)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

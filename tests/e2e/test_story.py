@@ -12,9 +12,9 @@ STORY = [
     "Anna's driving licence runs out on",
     "Renew your driving licence",
     "Time moves on",
-    "Your driving licence has",
+    "Your driving licence ran out",
     "Anna gets a new licence",
-    "insurance",
+    "Update your motor insurance certificate",
     "Where to look next",
 ]
 
