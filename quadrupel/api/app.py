@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from quadrupel.api import access, banners, contacts, documents, events, health
 from quadrupel.api.access import Scope
 from quadrupel.api.banner_texts import BannerTexts
+from quadrupel.api.banners import BannerReader
 from quadrupel.api.inbox import Inbox
 from quadrupel.api.middleware import HeadAsGet, RequestFrame
 from quadrupel.api.problems import handle_errors
@@ -65,11 +66,11 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
     )
-    reader = access.service(service_keys, Scope.BANNERS_READ)
-    app.include_router(banners.routes(reads, texts, citizen, reader, languages, zone))
-    app.include_router(events.routes(inbox, access.service(service_keys, Scope.EVENTS_WRITE)))
-    writer = access.service(service_keys, Scope.CONTACTS_WRITE)
-    app.include_router(contacts.routes(save_contact, writer, languages))
+    with_scope = partial(access.service, service_keys)
+    reader = BannerReader(reads, texts, languages, zone)
+    app.include_router(banners.routes(reader, citizen, with_scope(Scope.BANNERS_READ)))
+    app.include_router(events.routes(inbox, with_scope(Scope.EVENTS_WRITE)))
+    app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
     app.include_router(health.routes(reads, token_keys))
     _serve_openapi(app)
     handle_errors(app)

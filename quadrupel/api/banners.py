@@ -3,6 +3,7 @@
 import hashlib
 import zoneinfo
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -30,25 +31,24 @@ Locale = Annotated[
 UserId = Annotated[str, Path(description="The user id.", examples=["u0000123456"])]
 
 
-def routes(
-    reads: Pool,
-    texts: Callable[[], BannerTexts],
-    citizen: Callable[..., Awaitable[str]],
-    service: Callable[..., Awaitable[ServiceKey]],
-    languages: Sequence[str],
-    zone: zoneinfo.ZoneInfo,
-) -> APIRouter:
-    """The routes; `citizen` and `service` are the dependencies that let callers in."""
-    router = APIRouter(tags=["banners"])
+@dataclass(frozen=True, slots=True)
+class BannerReader:
+    """What answers a read: where sets are, the texts now, and how values are written."""
+
+    reads: Pool
+    texts: Callable[[], BannerTexts]
+    languages: Sequence[str]
+    zone: zoneinfo.ZoneInfo
 
     async def answer(
-        request: Request, user_id: str, placement: str | None, locale: str | None
+        self, request: Request, user_id: str, placement: str | None, locale: str | None
     ) -> Response:
-        known = texts()
-        check_placement(known, placement)
-        language = choose(locale, request.headers.get("accept-language", ""), languages)
-        found = await banner_set(reads, user_id)
-        tag = _entity_tag(user_id, found, known.digest, language, placement)
+        """The user's banners in words, or 304. Raises InputRefused, DatabaseUnavailable."""
+        texts = self.texts()
+        check_placement(texts, placement)
+        language = choose(locale, request.headers.get("accept-language", ""), self.languages)
+        found = await banner_set(self.reads, user_id)
+        tag = _entity_tag(user_id, found, texts.digest, language, placement)
         headers = {
             "ETag": tag,
             "Cache-Control": "private, no-cache",
@@ -60,9 +60,18 @@ def routes(
         body = {
             "version": found.version,
             "as_of": found.as_of,
-            "banners": render(found, known, language, zone, placement),
+            "banners": render(found, texts, language, self.zone, placement),
         }
         return Response(msgspec.json.encode(body), 200, headers, "application/json")
+
+
+def routes(
+    reader: BannerReader,
+    citizen: Callable[..., Awaitable[str]],
+    service: Callable[..., Awaitable[ServiceKey]],
+) -> APIRouter:
+    """The routes; `citizen` and `service` are the dependencies that let callers in."""
+    router = APIRouter(tags=["banners"])
 
     @router.get("/v1/me/banners", **documents.MY_BANNERS)
     async def my_banners(
@@ -71,7 +80,7 @@ def routes(
         placement: Placement = None,
         locale: Locale = None,
     ) -> Response:
-        return await answer(request, user_id, placement, locale)
+        return await reader.answer(request, user_id, placement, locale)
 
     @router.get(
         "/v1/users/{user_id}/banners", dependencies=[Depends(service)], **documents.USERS_BANNERS
@@ -79,7 +88,7 @@ def routes(
     async def users_banners(
         request: Request, user_id: UserId, placement: Placement = None, locale: Locale = None
     ) -> Response:
-        return await answer(request, check_user_id(user_id), placement, locale)
+        return await reader.answer(request, check_user_id(user_id), placement, locale)
 
     return router
 
