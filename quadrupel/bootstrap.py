@@ -29,6 +29,7 @@ from quadrupel.channels.templates import Templates
 from quadrupel.config import Settings, migrations_folder, read_settings, rules_folder
 from quadrupel.core.channels import Channel
 from quadrupel.core.contacts import EMAIL, Contact
+from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Bus, Producer
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
@@ -262,7 +263,8 @@ def api() -> FastAPI:
     threading.Thread(target=_keep_looking, args=(live,), daemon=True).start()
     texts = following(lambda _: live.current, banner_texts)
     bus = open_bus(settings)
-    bus.admin().verify(topics.topics(settings.partitions))
+    with contextlib.suppress(Unavailable):  # reads go on without the bus
+        bus.admin().verify(topics.topics(settings.partitions))
     database_url = settings.database
     engine = database.open_engine(database_url)
 

@@ -1,7 +1,6 @@
 """`quadrupel db` and `quadrupel bus`: create what the stages stand on."""
 
 import contextlib
-from typing import Annotated
 
 import typer
 
@@ -35,17 +34,13 @@ def migrate() -> None:
 
 
 @bus.command()
-def create(
-    partitions: Annotated[
-        int | None, typer.Option(help="Partitions of each topic; else the setting.", min=1)
-    ] = None,
-) -> None:
+def create() -> None:
     """Create the topics that are missing; existing ones are left as they are.
 
     Example:
-      quadrupel bus create --partitions 12
+      QUADRUPEL_PARTITIONS=12 quadrupel bus create
     """
-    settings = read_settings(partitions=partitions)
+    settings = read_settings()
     with contextlib.closing(bootstrap.open_bus(settings)) as opened:
         wanted = topics.topics(settings.partitions)
         created = opened.admin().create(wanted)

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from quadrupel.cli import database, dead_letters, keys, profile, rules, run, stages
+from quadrupel.cli import (
+    contacts,
+    database,
+    dead_letters,
+    events,
+    keys,
+    mailing,
+    messages,
+    profile,
+    rules,
+    run,
+    stages,
+)
 from quadrupel.cli.api import api
 from quadrupel.cli.demo import demo
 from quadrupel.cli.output import errors
@@ -37,13 +49,20 @@ app.command(rich_help_panel=START)(up)
 for command in stages.COMMANDS:
     app.command(rich_help_panel=STAGES)(command)
 app.command(rich_help_panel=STAGES)(api)
-app.add_typer(run.app, name="run", rich_help_panel=OPERATE)
-app.add_typer(database.db, name="db", rich_help_panel=OPERATE)
-app.add_typer(database.bus, name="bus", rich_help_panel=OPERATE)
-app.add_typer(keys.app, name="keys", rich_help_panel=OPERATE)
-app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=OPERATE)
-app.add_typer(rules.app, name="rules", rich_help_panel=WRITE)
-app.add_typer(profile.app, name="profile", rich_help_panel=WRITE)
+for noun, group, panel in (
+    ("events", events.app, OPERATE),
+    ("run", run.app, OPERATE),
+    ("mailing", mailing.app, OPERATE),
+    ("messages", messages.app, OPERATE),
+    ("contacts", contacts.app, OPERATE),
+    ("keys", keys.app, OPERATE),
+    ("dead-letters", dead_letters.app, OPERATE),
+    ("db", database.db, OPERATE),
+    ("bus", database.bus, OPERATE),
+    ("rules", rules.app, WRITE),
+    ("profile", profile.app, WRITE),
+):
+    app.add_typer(group, name=noun, rich_help_panel=panel, no_args_is_help=True)
 app.command(rich_help_panel=WRITE)(population)
 
 

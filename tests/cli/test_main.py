@@ -12,7 +12,7 @@ WRONG = [
     (("ingest",), {"database_url": CLOSED}, 1, "nothing is lost"),
     (("ingest",), {"database_url": CLOSED, "rules": "/nowhere"}, 2, "QUADRUPEL_RULES"),
     (("db", "migrate"), {"database_url": CLOSED}, 1, "the database did not answer"),
-    (("bus", "create", "--partitions", "0"), {}, 2, "greater than or equal to"),
+    (("bus", "create"), {"partitions": "0"}, 2, "greater than or equal to"),
     (("run", "start", "--as-of", "yesterday"), {}, 2, "not a day"),
     (("run", "start", "--as-of", "2026-02-30"), {}, 2, "not a day"),
     (("run", "start", "--as-of", "2999-01-01"), {"database_url": CLOSED}, 1, "--future"),
@@ -48,7 +48,7 @@ def created(quadrupel, database_url):
     """A database set up command by command, as an operator does it."""
     assert quadrupel("db", "migrate", database_url=database_url).code == 0
     assert quadrupel("profile", "apply").code == 0
-    assert quadrupel("bus", "create", "--partitions", "3", partitions=3).code == 0
+    assert quadrupel("bus", "create", partitions=3).code == 0
     return database_url
 
 
