@@ -125,16 +125,21 @@ def open_audience(
 
 
 def survey(
-    engine: sa.Engine, pages: Iterator[Page], channel: str, samples: int = 0
-) -> Iterator[tuple[int, Survey]]:
-    """Count an audience: after each page, how many users it looked at and what it found so far."""
+    engine: sa.Engine,
+    pages: Iterator[Page],
+    channel: str,
+    samples: int = 0,
+    on_page: Callable[[int], None] = lambda _: None,
+) -> Survey:
+    """Count an audience and keep a few samples; `on_page` is told how many users were looked at."""
     found = Survey()
     for page in pages:
         found.recipients += len(page.recipients)
         found.incomplete += page.incomplete
         _count_obstacles(engine, page, channel, found.obstacles)
         found.samples += page.recipients[: samples - len(found.samples)]
-        yield page.looked_at, found
+        on_page(page.looked_at)
+    return found
 
 
 def _count_obstacles(engine: sa.Engine, page: Page, channel: str, counts: dict[str, int]) -> None:

@@ -45,6 +45,13 @@ def add_users(connection: sa.Connection, name: str, users: Iterable[str]) -> int
     ).rowcount
 
 
+def resize(connection: sa.Connection, name: str, size: int) -> None:
+    """Note how many users the audience of a mailing has."""
+    connection.execute(
+        sa.update(mailings).where(mailings.c.name == name).values(audience_size=size)
+    )
+
+
 def users(connection: sa.Connection, name: str, after: str | None, limit: int) -> list[str]:
     """The next users of a mailing's list, in the order of user ids."""
     query = (
