@@ -98,12 +98,15 @@ class Checker:
     def bounded(self, node: ast.AST, found: Node) -> Node | None:
         """The tree, unless it is too large or too deep when its shared parts are written out."""
         size, depth = measure(found)
-        if size <= MAX_NODES and depth <= MAX_DEPTH:
-            return found
-        message = f"too large when its names are written out: {min(size, 10**9)} parts"
-        hint = f"at most {MAX_NODES} parts, {MAX_DEPTH} in each other"
-        self.source.refuse(node, message, hint)
-        return None
+        if size > MAX_NODES:
+            message = f"{size} parts when its local names are written out"
+            self.source.refuse(node, message, f"at most {MAX_NODES}: split the rule")
+            return None
+        if depth > MAX_DEPTH:
+            message = f"{depth} parts in each other when its local names are written out"
+            self.source.refuse(node, message, f"at most {MAX_DEPTH}: split the rule")
+            return None
+        return found
 
     def _refuse(self, node: ast.AST, message: str, hint: str = "") -> NoReturn:
         self.source.refuse(node, message, hint)

@@ -197,8 +197,13 @@ WRONG_PREDICATES = {
     ),
     "a tree that explodes": (
         "x = user.points\n" + "    x = x + x\n" * 60 + "    return x > 0",
-        "too large when its names are written out",
-        "at most 1000 parts",
+        "1023 parts when its local names are written out",
+        "at most 1000: split the rule",
+    ),
+    "a tree that is too deep": (
+        "x = user.vip\n" + "    x = not x\n" * 60 + "    return x",
+        "51 parts in each other when its local names are written out",
+        "at most 50: split the rule",
     ),
     "paths that explode": (
         "x = 0\n"

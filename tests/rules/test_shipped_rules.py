@@ -78,3 +78,18 @@ def test_the_story_of_the_driving_licence():
     assert shown("2026-12-28", **car, **new) == ("insurance_certificate_update",)
     assert shown("2027-01-10", **updated, **new) == ()
     assert shown("2026-12-28", **new) == ()
+
+
+def test_the_manual_names_every_attribute_and_event():
+    manual = (FOLDER.parent / "docs/reference/profile.md").read_text()
+    events = {feed.event for each in RULES.schema.attributes.values() for feed in each.feeds}
+    missing = [name for name in (*RULES.schema.attributes, *events) if f"`{name}`" not in manual]
+    assert missing == []
+
+
+def test_the_first_script_of_the_manual_is_a_shipped_one():
+    manual = (FOLDER.parent / "docs/reference/rule-language.md").read_text()
+    script = manual.split("```python\n")[1].split("```")[0]
+    shipped = (FOLDER / "transport/driving_licence_expiring.py").read_text()
+    predicate = script[script.index("def matches") : script.index("examples")]
+    assert predicate in shipped
