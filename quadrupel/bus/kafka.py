@@ -26,9 +26,8 @@ BATCH_OVERHEAD = 1024
 class KafkaProducer:
     """Publishes through one librdkafka producer, replaced by a new one after any failure."""
 
-    def __init__(self, cluster: Cluster, timeout: float) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._timeout = timeout
         self._client: confluent_kafka.Producer | None = None
         self._failures: list[tuple[str, KafkaError]] = []
 
@@ -41,7 +40,7 @@ class KafkaProducer:
             self._enqueue(client, message)
             if self._failures:
                 break
-        unsent = client.flush(self._timeout + 5)
+        unsent = client.flush(self._cluster.timeout + 5)
         if unsent and not self._failures:
             late = KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - its public name
             self._failures.append((messages[-1].topic, late))
@@ -62,7 +61,7 @@ class KafkaProducer:
             partitioner="murmur2_random",
             message_max_bytes=MESSAGE_LIMIT + BATCH_OVERHEAD,
             queue_buffering_max_kbytes=QUEUE_KILOBYTES,
-            message_timeout_ms=int(self._timeout * 1000),
+            message_timeout_ms=int(self._cluster.timeout * 1000),
             topic_metadata_propagation_max_ms=2_000,
             delivery_report_only_error=True,
         )
@@ -112,15 +111,14 @@ class KafkaBus:
         session_timeout: float = 30.0,
         poll_timeout: float = 120.0,
     ) -> None:
-        self._cluster = Cluster(bootstrap, client or {})
+        self._cluster = Cluster(bootstrap, timeout, client or {})
         self._replication = replication
-        self._timeout = timeout
         self._session_timeout = session_timeout
         self._poll_timeout = poll_timeout
 
     def producer(self) -> KafkaProducer:
         """See `Bus.producer`."""
-        return KafkaProducer(self._cluster, self._timeout)
+        return KafkaProducer(self._cluster)
 
     def consumer(self, topic: str, group: str) -> KafkaConsumer:
         """See `Bus.consumer`."""
@@ -128,7 +126,7 @@ class KafkaBus:
 
     def admin(self) -> KafkaAdmin:
         """See `Bus.admin`."""
-        return KafkaAdmin(self._cluster, self._replication, self._timeout)
+        return KafkaAdmin(self._cluster, self._replication)
 
     def close(self) -> None:
         """See `Bus.close`; the bus itself holds nothing."""

@@ -27,14 +27,10 @@ BROWSE_CHUNK = 1_000
 
 
 class KafkaAdmin:
-    """Looks after topics, see `Admin`.
+    """Looks after topics, see `Admin`. `replication` is that of the topics it creates."""
 
-    `replication` is that of the topics it creates; it waits `timeout` seconds for an answer.
-    """
-
-    def __init__(self, cluster: Cluster, replication: int, timeout: float) -> None:
+    def __init__(self, cluster: Cluster, replication: int) -> None:
         self._cluster = cluster
-        self._timeout = timeout
         self._replication = replication
         settings = cluster.settings()
         self._client = AdminClient(settings, logger=LibraryLog())
@@ -45,7 +41,7 @@ class KafkaAdmin:
         missing = [self._new(topic) for topic in topics if topic.name not in found]
         if not missing:
             return []
-        futures = self._client.create_topics(missing, operation_timeout=self._timeout)
+        futures = self._client.create_topics(missing, operation_timeout=self._cluster.timeout)
         return [name for name, future in futures.items() if self._created(name, future)]
 
     def verify(self, topics: Sequence[Topic]) -> None:
@@ -58,7 +54,7 @@ class KafkaAdmin:
         with closing(self._reader(group)) as reader:
             try:
                 ends = self._ends(reader, parts)
-                committed = reader.committed(parts, timeout=self._timeout)
+                committed = reader.committed(parts, timeout=self._cluster.timeout)
             except KafkaException as failure:
                 doing = f"measuring the lag of {group} in {topic}"
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
@@ -70,10 +66,13 @@ class KafkaAdmin:
         parts = self._parts(topic)
         with closing(self._reader(f"quadrupel.browse.{uuid.uuid4()}")) as reader:
             try:
-                ends = self._ends(reader, parts)
-                starts = [TopicPartition(topic, part, start) for part, (start, _) in ends.items()]
-                reader.assign(starts)
-                yield from self._read(reader, topic, {part: end for part, (_, end) in ends.items()})
+                spans = {
+                    part: (start, end)
+                    for part, (start, end) in self._ends(reader, parts).items()
+                    if start < end
+                }
+                reader.assign([TopicPartition(topic, part, spans[part][0]) for part in spans])
+                yield from self._read(reader, topic, {part: spans[part][1] for part in spans})
             except KafkaException as failure:
                 doing = f"browsing {topic}"
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
@@ -92,18 +91,22 @@ class KafkaAdmin:
     def _read(
         self, reader: confluent_kafka.Consumer, topic: str, ends: dict[int, int]
     ) -> Iterator[Message]:
-        """Yield what is before `ends`; a partition is done at its end of file, or at its end."""
+        """Yield what is before `ends`, the first offsets of each partition that are too late.
+
+        The last one before may be missing, in a compacted topic: then the end of file tells.
+        """
         while ends:
             raws = reader.consume(1, 1.0)
             raws += reader.consume(BROWSE_CHUNK, 0)
             for raw in raws:
-                partition, error = raw.partition() or 0, raw.error()
-                if error is None and raw.offset() in range(ends.get(partition, 0)):
+                partition, offset, error = raw.partition() or 0, raw.offset() or 0, raw.error()
+                end = ends.get(partition, 0)
+                if error is None and offset < end:
                     yield from_kafka(raw)
-                elif error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    ends.pop(partition, None)
-                else:
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
                     raise self._cluster.refusal(topic, f"browsing {topic}", error)
+                if error is not None or offset >= end - 1:
+                    ends.pop(partition, None)
             if not raws:
                 self._partitions()  # raises when the cluster is away
 
@@ -120,7 +123,7 @@ class KafkaAdmin:
     def _created(self, name: str, future: Any) -> bool:
         """Whether this call created the topic: someone else may have been quicker."""
         try:
-            future.result(2 * self._timeout)
+            future.result(2 * self._cluster.timeout)
         except KafkaException as failure:
             error = reason(failure)
             if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
@@ -131,7 +134,7 @@ class KafkaAdmin:
     def _partitions(self) -> dict[str, int]:
         """The number of partitions of every topic."""
         try:
-            found = self._client.list_topics(timeout=self._timeout).topics
+            found = self._client.list_topics(timeout=self._cluster.timeout).topics
         except KafkaException as failure:
             raise self._cluster.unavailable("listing topics", reason(failure)) from failure
         return {name: len(topic.partitions) for name, topic in found.items()}
@@ -147,6 +150,6 @@ class KafkaAdmin:
     ) -> dict[int, tuple[int, int]]:
         """Per partition the first offset there is, and the one that comes next."""
         return {
-            part.partition: reader.get_watermark_offsets(part, timeout=self._timeout)
+            part.partition: reader.get_watermark_offsets(part, timeout=self._cluster.timeout)
             for part in parts
         }

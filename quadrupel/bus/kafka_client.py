@@ -29,14 +29,18 @@ FETCH_AHEAD_KILOBYTES = 16 * 1024
 FETCH_BYTES = 4 * 1024 * 1024
 """What one reader holds in memory before it is asked for, and how much it fetches at a time."""
 
-CONNECTION_FACILITIES = {"FAIL", "ERROR", "CONNECT", "REQTMOUT", "TIMEOUT"}
+CONNECTION_FACILITIES = {"FAIL", "ERROR", "CONNECT", "REQTMOUT", "TIMEOUT", "GETPID"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """How to reach a Kafka cluster; `client` are librdkafka settings, such as those of TLS."""
+    """How to reach a Kafka cluster, and how many seconds to wait for an answer.
+
+    `client` are further settings of librdkafka, such as those of TLS.
+    """
 
     bootstrap: str
+    timeout: float
     client: Mapping[str, str] = field(default_factory=dict)
 
     def settings(
@@ -49,7 +53,7 @@ class Cluster:
         named = {name.replace("_", "."): value for name, value in settings.items()}
         return {
             "bootstrap.servers": self.bootstrap,
-            "socket.timeout.ms": 10_000,
+            "socket.timeout.ms": int(min(10.0, max(2.0, self.timeout)) * 1000),
             "reconnect.backoff.max.ms": 1_000,
             "allow.auto.create.topics": False,
             "error_cb": on_error,

@@ -5,10 +5,14 @@ the others. They move only inside `poll`, `keep_alive` and `close`, because libr
 only there: between a `poll` and its `commit` a partition is lost only by silence longer than the
 session or the poll timeout, or through `keep_alive`.
 
-Offsets are never committed but by `commit`. librdkafka fetches ahead, within a bound in bytes.
+Offsets are never committed but by `commit`: in a thread, since librdkafka would hold the caller,
+deaf to signals, for as long as a broker is frozen. It fetches ahead, within a bound in bytes.
 """
 
 import time
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from threading import Thread
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -30,10 +34,14 @@ POLL_BYTES = 8 * 1024 * 1024
 """A poll returns when it has this many bytes, however many messages it may return."""
 
 CHUNK = 1_000
-PROBE_TIMEOUT = 2.0
+Offsets = list[TopicPartition]
+
+PROBE_TIMEOUT = 1.0
+
+# The group moves on to its next generation: the commit is good, and comes too early or too late.
+REBALANCING = {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION}
 
 EVICTED = {
-    KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.FENCED_INSTANCE_ID,
     KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - confluent-kafka names librdkafka's own errors so
@@ -56,6 +64,7 @@ class KafkaConsumer:
         self._positions: dict[int, int] = {}
         self._failure: KafkaError | None = None
         self._away: KafkaError | None = None
+        self._committing: Future[Offsets] | None = None
         self._client = confluent_kafka.Consumer(
             cluster.settings(
                 group_id=group,
@@ -79,6 +88,7 @@ class KafkaConsumer:
     def poll(self, limit: int, timeout: float) -> list[Message]:
         """See `Consumer.poll`."""
         self._last_contact = time.monotonic()
+        self._settle(timeout)
         self._go_back()
         self._gather(limit, timeout)
         messages, self._gathered = self._gathered, []
@@ -88,7 +98,7 @@ class KafkaConsumer:
         return messages
 
     def commit(self) -> None:
-        """See `Consumer.commit`. Waits out a rebalance, for the session timeout at most."""
+        """See `Consumer.commit`. Waits for the session timeout at most."""
         deadline = time.monotonic() + self._session_timeout
         while self._outstanding.after and not self._try_commit():
             if time.monotonic() > deadline:
@@ -111,11 +121,14 @@ class KafkaConsumer:
             self._outstanding.report_lost()
 
     def close(self) -> None:
-        """See `Consumer.close`."""
-        self._client.close()
+        """See `Consumer.close`. While the broker is frozen, it notices by the session timeout."""
+        with suppress(BusUnavailable):
+            self._settle(PROBE_TIMEOUT)
+            self._client.close()
 
     def _contact(self) -> None:
         """Take part in the group without being delivered anything."""
+        self._settle(PROBE_TIMEOUT)
         owned = self._client.assignment()
         try:
             self._client.pause(owned)
@@ -135,7 +148,7 @@ class KafkaConsumer:
                 error = raw.error()
                 if error is not None:
                     self._failure = error
-                    return
+                    continue
                 message = from_kafka(raw)
                 self._gathered.append(message)
                 size += len(message.value)
@@ -181,8 +194,13 @@ class KafkaConsumer:
         """Commit what is outstanding; False when the group is rebalancing and it is too early."""
         after = self._outstanding.after
         offsets = [TopicPartition(self._topic, part, offset) for part, offset in after.items()]
+        self._settle(PROBE_TIMEOUT)
+        committing: Future[Offsets] = Future()
+        self._committing = committing
+        Thread(target=self._send_commit, args=[committing, offsets], daemon=True).start()
+        self._settle(self._session_timeout)
         try:
-            results = self._client.commit(offsets=offsets, asynchronous=False)
+            results = committing.result()
         except KafkaException as failure:
             return self._judge_commit(reason(failure), list(after))
         for result in results:
@@ -191,9 +209,25 @@ class KafkaConsumer:
         failed = {part.partition: part.error for part in results if part.error is not None}
         return all(self._judge_commit(error, [part]) for part, error in failed.items())
 
+    def _send_commit(self, committing: Future[Offsets], offsets: Offsets) -> None:
+        try:
+            committing.set_result(self._client.commit(offsets=offsets, asynchronous=False))
+        except KafkaException as failure:
+            committing.set_exception(failure)
+
+    def _settle(self, timeout: float) -> None:
+        """Wait for the commit under way, if there is one: nothing else can be asked before."""
+        if self._committing is not None:
+            wait([self._committing], timeout)
+            if not self._committing.done():
+                raise BusUnavailable(
+                    f"Kafka at {self._cluster.bootstrap} does not answer a commit of {self._topic}"
+                )
+            self._committing = None
+
     def _judge_commit(self, error: KafkaError, partitions: list[int]) -> bool:
         """What a refused commit means: True when settled, False when to be tried again."""
-        if error.code() == KafkaError.REBALANCE_IN_PROGRESS:
+        if error.code() in REBALANCING:
             return False
         if error.code() not in EVICTED:
             raise self._cluster.refusal(self._topic, f"committing {self._topic}", error)

@@ -1,19 +1,22 @@
 """A member of a group as a process of its own, for tests that kill it or measure its memory.
 
-    member.py hold BUS TOPIC GROUP COUNT      poll COUNT messages, say so, commit nothing, stay
+    member.py hold BUS TOPIC GROUP COUNT      poll COUNT messages, say so, commit them when told to
     member.py drain BUS TOPIC GROUP COUNT     poll and commit COUNT messages, print the peak memory
 
 BUS is `kafka:` and a bootstrap address, or a database URL.
 """
 
+import logging
 import sys
 import time
 
 import psutil
+import structlog
 
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.bus.postgres import PostgresBus
-from quadrupel.core.ports import Bus
+from quadrupel.core.errors import AssignmentLost, BusUnavailable
+from quadrupel.core.ports import Bus, Consumer
 
 
 def open_bus(name: str) -> Bus:
@@ -24,6 +27,8 @@ def open_bus(name: str) -> Bus:
 
 def main() -> None:
     mode, name, topic, group, count = sys.argv[1:]
+    silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=silent)
     process = psutil.Process()
     consumer = open_bus(name).consumer(topic, group)
     seen = peak = 0
@@ -34,9 +39,24 @@ def main() -> None:
             consumer.commit()
     if mode == "hold":
         say("holding")
-        time.sleep(600)
+        sys.stdin.readline()
+        say(commit(consumer))
+    else:
+        say(str(peak))
     consumer.close()
-    say(str(peak))
+
+
+def commit(consumer: Consumer) -> str:
+    """What became of the commit, when it is certain."""
+    while True:
+        try:
+            consumer.commit()
+        except BusUnavailable:
+            time.sleep(0.1)
+        except AssignmentLost:
+            return "AssignmentLost"
+        else:
+            return "committed"
 
 
 def say(what: str) -> None:

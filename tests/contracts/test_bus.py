@@ -1,6 +1,7 @@
 """What every bus does: the same tests for Kafka, Postgres and the in-memory double."""
 
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ from quadrupel.testing import MemoryBus
 
 MEMBER = Path(__file__).parents[1] / "bus" / "member.py"
 PARTITIONS = 4
-POLL_TIMEOUT = 3.0
+POLL_TIMEOUT = 2.0
 CLOSED = "127.0.0.1:1"
 
 
@@ -50,7 +51,7 @@ class Kit:
                     "WHERE application_name LIKE 'quadrupel bus reader%'"
                 )
         else:
-            time.sleep(POLL_TIMEOUT + 1)
+            time.sleep(POLL_TIMEOUT + 0.5)
 
     def die_with(self, topic: str, group: str, count: int) -> None:
         """Let a member poll so many messages and be killed before it commits them."""
@@ -66,10 +67,14 @@ class Kit:
 
     def spawn(self, mode: str, topic: str, group: str, count: int) -> "subprocess.Popen[str]":
         command = [sys.executable, str(MEMBER), mode, self.address, topic, group, str(count)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
 
 
-@pytest.fixture(params=["memory", "postgres", pytest.param("kafka", marks=pytest.mark.kafka)])
+REAL = ["postgres", pytest.param("kafka", marks=pytest.mark.kafka)]
+
+
+@pytest.fixture(params=["memory", *REAL])
 def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
     if request.param == "memory":
         away = MemoryBus()
@@ -80,8 +85,8 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
         made = Kit(PostgresBus(url), PostgresBus(f"postgresql://{CLOSED}/nowhere"), url)
     else:
         bootstrap = request.getfixturevalue("kafka_bootstrap")
-        bus = KafkaBus(bootstrap, session_timeout=2.0, poll_timeout=POLL_TIMEOUT)
-        made = Kit(bus, KafkaBus(CLOSED, timeout=1.0), f"kafka:{bootstrap}")
+        bus = KafkaBus(bootstrap, session_timeout=1.5, poll_timeout=POLL_TIMEOUT)
+        made = Kit(bus, KafkaBus(CLOSED, timeout=0.5), f"kafka:{bootstrap}")
     yield made
     made.bus.close()
 
@@ -360,18 +365,34 @@ class TestGroups:
         publish(kit, topic, numbered(40))
         slow = join()
         take(slow, 40)
-        keep_alive_for(slow, seconds=POLL_TIMEOUT + 1)
+        keep_alive_for(slow, seconds=POLL_TIMEOUT + 0.5)
         slow.commit()
         slow.close()
         assert nothing_more(join())
 
 
-class TestMemory:
+@pytest.mark.parametrize("kit", REAL, indirect=True)
+class TestProcesses:
+    def test_a_frozen_member_keeps_its_partitions_or_is_told_that_it_lost_them(
+        self, kit: Kit, topic: str, group: str, join: Any
+    ) -> None:
+        publish(kit, topic, numbered(60))
+        with kit.spawn("hold", topic, group, 60) as frozen:
+            assert frozen.stdin is not None
+            assert frozen.stdout is not None
+            assert frozen.stdout.readline() == "holding\n"
+            frozen.send_signal(signal.SIGSTOP)
+            successor, end = join(), time.monotonic() + 4
+            taken: list[Message] = []
+            while time.monotonic() < end and len(taken) < 60:
+                taken += successor.poll(100, timeout=0.2)
+            frozen.send_signal(signal.SIGCONT)
+            outcome, _ = frozen.communicate("commit\n", timeout=20)
+        assert (outcome.strip(), len(taken)) in {("committed", 0), ("AssignmentLost", 60)}
+
     def test_a_backlog_of_200_mb_is_read_in_a_fraction_of_it(
         self, kit: Kit, topic: str, group: str
     ) -> None:
-        if kit.address is None:
-            pytest.skip("the double holds the backlog in memory")
         value = random.Random(0).randbytes(200_000)
         with closing(kit.bus.producer()) as producer:
             producer.publish([Outgoing(topic, b"%d" % key, value) for key in range(1_000)])
