@@ -62,5 +62,5 @@ def _write_contacts(path: Path, users: int, seed: int) -> None:
         rows = csv.writer(file)
         rows.writerow(("user_id", "email", "language", "consent_email"))
         for contact in made.contacts(users, seed):
-            consent = "yes" if contact.consents[EMAIL] else "no"
+            consent = "true" if contact.consents[EMAIL] else "false"
             rows.writerow((contact.user_id, contact.email, contact.language, consent))

@@ -6,6 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from quadrupel.bus.event_codec import decode_event
+from quadrupel.cli.contacts import COLUMNS
 from quadrupel.cli.population import population
 
 app = typer.Typer()
@@ -31,10 +32,10 @@ def test_the_same_options_print_the_same_bytes():
 def test_contacts_are_written_beside_the_events(tmp_path):
     file = tmp_path / "contacts.csv"
     run("--users", "5", "--contacts", str(file))
-    with file.open() as rows:
-        assert [row["user_id"] for row in csv.DictReader(rows)] == [
-            f"c000000{number}" for number in range(1, 6)
-        ]
+    with file.open() as lines:
+        rows = csv.DictReader(lines)
+        assert tuple(rows.fieldnames) == COLUMNS
+        assert [row["user_id"] for row in rows] == [f"c000000{number}" for number in range(1, 6)]
 
 
 def test_wrong_options_are_named():

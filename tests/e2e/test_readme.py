@@ -119,8 +119,3 @@ def test_a_first_rule_works_as_the_readme_tells_it(terminal, background):
     terminal.run(report)
     until(lambda: TITLE in terminal.run(look))
     until(lambda: TITLE not in terminal.run(look.partition("\n")[0] + "\n" + licence))
-
-
-def test_every_file_and_folder_the_readme_links_to_exists():
-    links = re.findall(r"\]\(([^)#:]+)\)", (CHECKOUT / "README.md").read_text())
-    assert [link for link in links if not (CHECKOUT / link).exists()] == []
