@@ -25,10 +25,10 @@ _EVENT = {
     "specversion": "1.0",
     "id": "9f1c2a77-1",
     "source": "/registry/transport",
-    "type": "gov.document.issued",
+    "type": "document.issued",
     "subject": "u0000123456",
     "time": "2026-11-23T10:00:00Z",
-    "data": {"document": "driving_licence", "expires": "2036-11-23"},
+    "data": {"kind": "driving_licence", "issued": "2026-11-23", "expires": "2036-11-23"},
 }
 
 _BANNERS = {
