@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from quadrupel.core.contacts import EMAIL, Contact
 from quadrupel.core.events import Event
-from quadrupel.lives import life
+from quadrupel.lives.life import life
 
 
 def events(users: int, seed: int, today: date) -> Iterator[Event]:

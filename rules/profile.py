@@ -44,6 +44,21 @@ utilities_due = Date(
     "The day by which the last charge for utilities is to be paid",
     latest("utilities.charged", "due"),
 )
+subsidy_until = Date(
+    "The last day for which a subsidy for housing and utilities is granted",
+    latest("subsidy.granted", "until"),
+    clear("subsidy.stopped"),
+)
+meter_verification_due = Date(
+    "The day by which a meter at home is to be verified or replaced",
+    latest("meter.verified", "due"),
+    latest("meter.replaced", "due"),
+)
+property_bought = Date(
+    "The day on which the citizen became the owner of the present home",
+    latest("property.registered", "registered"),
+    clear("property.sold"),
+)
 
 # Documents
 
@@ -61,6 +76,11 @@ residence_permit_expires = Date(
     "The day the residence permit runs out",
     latest("document.issued", "expires", where={"kind": "residence_permit"}),
     clear("document.revoked", where={"kind": "residence_permit"}),
+)
+document_ready_since = Date(
+    "The day from which a document lies at an office and waits to be collected",
+    latest("document.ready", "since"),
+    clear("document.collected"),
 )
 
 # Transport
@@ -85,6 +105,12 @@ insurance_certificate_expires = Date(
     latest("document.issued", "expires", where={"kind": "insurance_certificate"}),
     clear("document.revoked", where={"kind": "insurance_certificate"}),
 )
+vehicle_bought = Date(
+    "The day a vehicle was bought that is not registered yet",
+    latest("vehicle.bought", "bought"),
+    clear("vehicle.registered"),
+    clear("vehicle.sold"),
+)
 vehicle_inspection_due = Date(
     "The day by which the vehicle is to be inspected again",
     latest("vehicle.registered", "inspection_due"),
@@ -103,7 +129,26 @@ youngest_child_born = Date(
     latest("child.registered", "birth_date"),
 )
 
-# Taxes and fines
+kindergarten_offer_until = Date(
+    "The last day on which an offered place at a kindergarten can be accepted",
+    latest("kindergarten.offered", "until"),
+    clear("kindergarten.accepted"),
+)
+
+# Education and health
+
+studies_until = Date(
+    "The day on which studies at a college or university end",
+    latest("studies.started", "until"),
+    clear("studies.interrupted"),
+)
+disability_until = Date(
+    "The last day for which a disability is certified",
+    latest("disability.certified", "until"),
+    clear("disability.ended"),
+)
+
+# Taxes, fines and courts
 
 fines_owed = Decimal(
     "Traffic fines that are not settled, in roubles without any discount",
@@ -127,8 +172,23 @@ tax_due = Date(
     "The day by which the latest tax is to be paid",
     latest("tax.assessed", "due"),
 )
+enforcement_opened = Date(
+    "The day the bailiffs began to collect a debt",
+    latest("enforcement.opened", "opened"),
+    clear("enforcement.closed"),
+)
+enforcement_owed = Decimal(
+    "What the bailiffs are to collect, in roubles",
+    sum("enforcement.opened", "amount"),
+    subtract("enforcement.paid", "amount"),
+)
+court_hearing_on = Date(
+    "The day of the next hearing to which a court has summoned the citizen",
+    latest("court.summoned", "day"),
+    clear("court.case_closed"),
+)
 
-# Work and pension
+# Work, pension and business
 
 employed = Boolean(
     "Whether the citizen has a job",
@@ -143,6 +203,21 @@ employment_ended = Date(
 pension_granted = Date(
     "The day from which an old-age pension is paid",
     latest("pension.granted", "since"),
+)
+self_employed_since = Date(
+    "The day from which the citizen is registered as self-employed",
+    latest("self_employment.started", "since"),
+    clear("self_employment.ended"),
+)
+business_registered = Date(
+    "The day the citizen was registered as an individual entrepreneur",
+    latest("business.registered", "registered"),
+    clear("business.closed"),
+)
+business_report_due = Date(
+    "The day by which the next report of the business is to be filed",
+    latest("report.requested", "due"),
+    clear("report.filed"),
 )
 
 # What the citizen did on the portal

@@ -73,8 +73,8 @@ def test_everyone_came_to_the_portal_once_after_birth():
         assert born < registration(life).time.date()
 
 
-def test_citizens_have_five_to_seven_events_on_average():
-    assert 5.0 <= sum(1 for _ in events(5_000, 1, TODAY)) / 5_000 <= 7.0
+def test_citizens_have_seven_to_nine_events_on_average():
+    assert 7.0 <= sum(1 for _ in events(5_000, 1, TODAY)) / 5_000 <= 9.0
 
 
 def test_nobody_has_a_document_or_a_child_at_an_age_that_cannot_have_them():

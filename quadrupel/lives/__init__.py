@@ -1,0 +1,1 @@
+"""The lives of synthetic citizens, one module per part of a life."""
