@@ -207,7 +207,10 @@ def _money(context: Context, value: str, currency: str) -> str:
         amount = Decimal(str(value))
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is no amount") from error
-    return babel.numbers.format_currency(amount, currency, locale=locale_of(context["language"]))
+    text = babel.numbers.format_currency(amount, currency, locale=locale_of(context["language"]))
+    if text.startswith(currency):  # where a language has no sign for it: RUB 1,500.00
+        text = f"{currency}\N{NO-BREAK SPACE}{text.removeprefix(currency)}"
+    return text
 
 
 def _one_line(subject: str) -> str:

@@ -38,6 +38,20 @@ def test_a_template_is_rendered_with_its_layout_and_filters(load):
     assert rendered.html == "<h1>A parcel for Anna</h1><b>Anna</b> €1,234.50"
 
 
+@pytest.mark.parametrize(
+    ("language", "amount"),
+    [
+        ("en", "RUB\N{NO-BREAK SPACE}1,500.00"),
+        ("ru", "1\N{NO-BREAK SPACE}500,00\N{NO-BREAK SPACE}₽"),
+    ],
+)
+def test_an_amount_is_written_with_its_currency_as_the_language_does(load, language, amount):
+    files = {path.replace(".en.", f".{language}."): text for path, text in FILES.items()}
+    files[f"parcel/body.{language}.txt"] = '{{ price | money("RUB") }}'
+    templates = load((language,), files=files)
+    assert templates.render("parcel", language, {**VALUES, "price": "1500"}).text == amount
+
+
 def test_the_language_decides_texts_and_formats_and_the_first_one_is_the_default(load):
     files = {path.replace(".en.", ".ru."): text for path, text in FILES.items() if "/" in path}
     files["parcel/subject.ru.txt"] = "Посылка"
@@ -175,7 +189,10 @@ def test_the_shipped_templates_render_in_every_language(language):
     templates = load_templates(SHIPPED, ("en", "ru"), "https://portal.example")
     assert len(templates.names) >= 11
     for name in templates.names:
-        values = dict.fromkeys(templates.placeholders(name), "2026-12-20")
+        values = {
+            placeholder: "1500" if placeholder.endswith("_owed") else "2026-12-20"
+            for placeholder in templates.placeholders(name)
+        }
         rendered = templates.render(name, language, values)
         assert f'<html lang="{language}">' in rendered.html
         assert "https://portal.example/" in rendered.html
