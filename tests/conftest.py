@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import sqlalchemy as sa
+import structlog
 from psycopg import sql
 
 from quadrupel.config import migrations_folder
@@ -56,6 +57,7 @@ LEGS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "kafka": ("Kafka", _lacking_for_kafka),
     "postgres15": ("the distribution's PostgreSQL", _lacking_postgres15),
     "kcat": ("kcat", partial(_lacking_program, "kcat")),
+    "curl": ("curl", partial(_lacking_program, "curl")),
     "browser": ("a browser", partial(_lacking_program, "chromium")),
 }
 """By marker: what a test needs of the machine, and what says why it is not there."""
@@ -74,6 +76,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     for leg, reason in config.stash.get(LEGS_NOT_RUN, {}).items():
         config.get_terminal_writer().line(f"Tests against {leg} did not run: {reason}.")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A process configures its logs; the next test is to find them as this one did."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

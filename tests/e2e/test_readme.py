@@ -106,6 +106,7 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.curl
 @pytest.mark.slow
 def test_a_first_rule_works_as_the_readme_tells_it(terminal, background):
     (script,) = blocks("python")
