@@ -1,0 +1,310 @@
+"""Audiences and the fan-out of mailings, on a real database."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from quadrupel.bus import message_codec, topics
+from quadrupel.core.contacts import Contact
+from quadrupel.core.errors import BusUnavailable, DeclarationRefused, NotFound
+from quadrupel.core.mailings import Audience, Mailing, MailingState
+from quadrupel.core.messages import MessageKey, MessageState
+from quadrupel.core.ports import Message
+from quadrupel.core.profiles import Profile
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.stages import audience, mailing
+from quadrupel.stages.audience import Recipient, open_audience, survey
+from quadrupel.store import contacts, mailings, message_desk, messages
+from quadrupel.store.database import transaction
+from quadrupel.store.message_desk import Filter
+from quadrupel.store.profiles import ProfileStore
+
+from .conftest import NOW, SCHEMA, TODAY
+
+RULES = RuleSet(SCHEMA, {}, {}, "hash")
+SPRING = Mailing(
+    name="spring",
+    audience=Audience(expression='user.region == "77"'),
+    channel="email",
+    template="news",
+    rate=1_000,
+    state=MailingState.SENDING,
+    as_of=TODAY,
+    audience_size=0,
+    cursor=None,
+    queued=0,
+    created_at=NOW,
+    updated_at=NOW,
+)
+MUSCOVITES = [f"user{number:02}" for number in range(0, 20, 2)]
+
+
+class RecordingProducer:
+    """Remembers what it is given; fails as often as it is told to."""
+
+    def __init__(self):
+        self.published, self.failures = [], 0
+
+    def publish(self, outgoing):
+        if self.failures:
+            self.failures -= 1
+            raise BusUnavailable("the bus is away")
+        self.published += outgoing
+
+    def close(self):
+        pass
+
+    @property
+    def users(self):
+        return [each.key.decode() for each in self.published]
+
+
+@pytest.fixture
+def population(applied, monkeypatch):
+    """20 users, every other one in region 77, every fifth with a child; pages of 3."""
+    monkeypatch.setattr(audience, "PAGE", 3)
+    profiles = [
+        Profile(
+            f"user{number:02}",
+            1,
+            {"region": "77" if number % 2 == 0 else "78"}
+            | ({"children": 1} if number % 5 == 0 else {}),
+        )
+        for number in range(20)
+    ]
+    with transaction(applied) as connection:
+        ProfileStore(SCHEMA).write(connection, profiles, NOW)
+    return applied
+
+
+@pytest.fixture
+def producer():
+    return RecordingProducer()
+
+
+def create(engine, given, users=()):
+    with transaction(engine) as connection:
+        mailings.create(connection, given)
+        mailings.add_users(connection, given.name, users)
+    return given
+
+
+def state(engine, name="spring"):
+    with transaction(engine) as connection:
+        return mailings.get(connection, name)
+
+
+def send(engine, producer, given=None, wait=lambda _: False, shown=()):
+    given = given or state(engine)
+    pages = open_audience(engine, RULES, given, shown)
+    return mailing.send(engine, producer, given, pages, lambda: NOW, wait)
+
+
+def everyone(pages, after=None):
+    return [recipient for page in pages(after) for recipient in page.recipients]
+
+
+def test_an_expression_chooses_users_in_the_order_of_their_ids(population):
+    pages = open_audience(population, RULES, SPRING, ["region"])
+    assert everyone(pages) == [Recipient(user, {"region": "77"}) for user in MUSCOVITES]
+    assert [each.user_id for each in everyone(pages, "user14")] == ["user16", "user18"]
+    assert sum(page.looked_at for page in pages(None)) == 20
+
+
+def test_a_user_who_lacks_what_the_template_shows_is_counted_and_left_out(population):
+    given = replace(SPRING, audience=Audience(expression="True"))
+    pages = open_audience(population, RULES, given, ["children"])
+    found = everyone(pages)
+    assert [each.values["children"] for each in found[:2]] == ["1", "0"], "no event is a count of 0"
+    with transaction(population) as connection:
+        connection.exec_driver_sql("UPDATE profiles SET region = NULL WHERE user_id = 'user04'")
+    pages = open_audience(population, RULES, given, ["region"])
+    assert "user04" not in [each.user_id for each in everyone(pages)]
+    assert survey(population, pages(None), "email").incomplete == 1
+
+
+def test_a_list_reaches_users_with_and_without_a_profile(population):
+    given = create(
+        population, replace(SPRING, audience=Audience(users=True)), ["user04", "stranger", "user02"]
+    )
+    assert everyone(open_audience(population, RULES, given, ())) == [
+        Recipient(user, {}) for user in ("stranger", "user02", "user04")
+    ]
+    pages = open_audience(population, RULES, given, ["region"])
+    assert [each.user_id for each in everyone(pages)] == ["user02", "user04"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "error", "says"),
+    [
+        (Audience(rule="newly_moved"), NotFound, "there is no rule newly_moved"),
+        (Audience(expression="user.regio == '77'"), DeclarationRefused, "did you mean region?"),
+        (Audience(expression="user.region =="), DeclarationRefused, "^"),
+        (Audience(expression="user.children + 1"), DeclarationRefused, "expression:1:1"),
+        (Audience(expression="__import__('os')"), DeclarationRefused, "expression:1:1"),
+        (Audience(expression=""), DeclarationRefused, "this is not one expression"),
+    ],
+)
+def test_an_audience_that_cannot_be_is_refused(population, chosen, error, says):
+    with pytest.raises(error) as refused:
+        open_audience(population, RULES, replace(SPRING, audience=chosen), ())
+    assert says in str(refused.value)
+
+
+def test_a_survey_says_who_can_be_reached_and_keeps_samples(population):
+    reached = Contact("user00", "a@example.org", "ru", {"email": True})
+    silent = Contact("user02", "b@example.org", "ru", {"email": False})
+    with transaction(population) as connection:
+        contacts.save(connection, [reached, silent], NOW)
+    pages = open_audience(population, RULES, SPRING, ["region"])
+    looked_at = []
+    found = survey(population, pages(None), "email", 2, looked_at.append)
+    assert (found.recipients, found.reachable) == (10, 1)
+    assert found.obstacles == {"no consent": 1, "no address": 8}
+    assert [each.user_id for each in found.samples] == ["user00", "user02"]
+    assert sum(looked_at) == 20
+    assert survey(population, pages(None), "webhook:crm").reachable == 10
+
+
+def test_everyone_of_the_audience_gets_one_message(population, producer):
+    create(population, SPRING)
+    assert send(population, producer, shown=["region"]) is MailingState.DONE
+    assert producer.users == MUSCOVITES
+    assert {each.topic for each in producer.published} == {topics.MESSAGES}
+    done = state(population)
+    assert (done.state, done.queued, done.cursor) == (MailingState.DONE, 10, "user19")
+    with transaction(population) as connection:
+        entry = message_desk.get(
+            connection, MessageKey("user04", "mailing:spring", "once", "email")
+        )
+    assert entry.message.values == {"region": "77"}
+    assert entry.message.template == "news"
+    assert entry.state is MessageState.PENDING
+
+
+@pytest.mark.parametrize("failing_at", range(4))
+def test_an_outage_loses_and_repeats_no_message(population, producer, failing_at):
+    create(population, replace(SPRING, rate=3))
+    pages = open_audience(population, RULES, state(population), ())
+    seen = 0
+
+    def wait(_):
+        nonlocal seen
+        seen += 1
+        producer.failures = 1 if seen == failing_at else 0
+        return False
+
+    producer.failures = 1 if failing_at == 0 else 0
+    with pytest.raises(BusUnavailable):
+        mailing.send(population, producer, state(population), pages, lambda: NOW, wait)
+    assert state(population).state is MailingState.SENDING
+    producer.failures = 0
+    assert send(population, producer) is MailingState.DONE
+    assert sorted(set(producer.users)) == MUSCOVITES
+    assert state(population).queued == 10
+
+
+@pytest.mark.parametrize("died", ["publish", "advance"])
+def test_a_sender_that_dies_goes_on_with_its_last_chunk_and_nobody_gets_two(
+    population, producer, died, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    create(population, replace(SPRING, rate=4))
+    with monkeypatch.context() as patch:
+        if died == "publish":
+            patch.setattr(producer, "publish", die)
+        else:
+            patch.setattr(mailings, "advance", die)
+        pages = open_audience(population, RULES, state(population), ())
+        with pytest.raises(Killed):
+            mailing.send(
+                population, producer, state(population), pages, lambda: NOW, lambda _: False
+            )
+    already = [message_codec.read_message(each) for each in delivered_of(producer)]
+    with transaction(population) as connection:
+        messages.claim(connection, already, NOW, NOW)
+    assert send(population, producer) is MailingState.DONE
+    assert sorted(producer.users) == MUSCOVITES, "what is claimed is not even published again"
+    with transaction(population) as connection:
+        total = message_desk.count_by_state(connection, Filter(origin="mailing:spring"))
+    assert sum(total.values()) == 10
+
+
+def delivered_of(producer):
+    return [Message(e.topic, 0, 0, e.key, e.value, NOW) for e in producer.published]
+
+
+def test_a_mailing_paused_from_elsewhere_stops_before_its_next_chunk_and_goes_on(
+    population, producer
+):
+    create(population, replace(SPRING, rate=3))
+
+    def pause(_):
+        with transaction(population) as connection:
+            mailings.move(connection, "spring", [MailingState.SENDING], MailingState.PAUSED, NOW)
+        return False
+
+    assert send(population, producer, wait=pause) is MailingState.PAUSED
+    assert 0 < len(producer.users) < 10
+    with transaction(population) as connection:
+        mailings.move(connection, "spring", [MailingState.PAUSED], MailingState.SENDING, NOW)
+    assert send(population, producer) is MailingState.DONE
+    assert producer.users == MUSCOVITES
+
+
+def test_being_asked_to_stop_pauses(population, producer):
+    create(population, replace(SPRING, rate=3))
+    assert send(population, producer, wait=lambda _: True) is MailingState.PAUSED
+    assert state(population).state is MailingState.PAUSED
+
+
+def test_cancelling_stops_the_sender_and_takes_back_what_waits(population, producer):
+    create(population, replace(SPRING, rate=2))
+    taken_back = []
+
+    def cancel(_):
+        taken_back.append(mailing.cancel(population, "spring", lambda: NOW))
+        return False
+
+    assert send(population, producer, wait=cancel) is MailingState.CANCELLED
+    assert taken_back == [len(producer.users)]
+    assert state(population).state is MailingState.CANCELLED
+    assert mailing.cancel(population, "spring", lambda: NOW) == 0
+    with transaction(population) as connection:
+        keys = [message_codec.read_message(each) for each in delivered_of(producer)]
+        assert messages.claim(connection, keys, NOW, NOW) == []
+
+
+def test_a_cancel_at_the_very_end_wins(population, producer):
+    create(population, SPRING)
+    given = state(population)
+    pages = open_audience(population, RULES, given, ())
+
+    def pages_and_cancel(after):
+        yield from pages(after)
+        mailing.cancel(population, "spring", lambda: NOW)
+
+    ended = mailing.send(
+        population, producer, given, pages_and_cancel, lambda: NOW, lambda _: False
+    )
+    assert ended is MailingState.CANCELLED
+
+
+def test_the_rate_is_held(population, producer):
+    create(population, replace(SPRING, rate=40, audience=Audience(expression="True")))
+    began = datetime.now(UTC)
+    assert send(population, producer, wait=threading.Event().wait) is MailingState.DONE
+    assert (datetime.now(UTC) - began).total_seconds() >= 20 / 40
+
+
+def test_an_audience_of_nobody_is_done_at_once(population, producer):
+    create(population, replace(SPRING, audience=Audience(expression="False")))
+    assert send(population, producer) is MailingState.DONE
+    assert producer.published == []
