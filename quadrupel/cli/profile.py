@@ -6,7 +6,8 @@ import typer
 
 from quadrupel import bootstrap
 from quadrupel.cli.output import Json, console, print_json
-from quadrupel.cli.rules import Folder, print_problems, problem_json
+from quadrupel.cli.rule_choice import Folder
+from quadrupel.cli.rules import print_problems, problem_json
 from quadrupel.config import read_settings, rules_folder
 from quadrupel.rules import declaration
 from quadrupel.rules.source import read
