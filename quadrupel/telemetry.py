@@ -57,7 +57,6 @@ def configure_logs(style: Literal["auto", "text", "json"], level: str) -> None:
             logging.getLevelNamesMapping()[level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
 
 

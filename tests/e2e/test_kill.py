@@ -20,7 +20,7 @@ from quadrupel.supervisor import Child, Supervisor
 
 TODAY = date(2026, 11, 23)
 USERS = 1_500
-STAGES = ("ingest", "evaluate", "publish")
+STAGES = ("ingest", "evaluate", "publish", "send", "schedule")
 FLOW = (
     (topics.EVENTS, topics.INGEST_GROUP),
     (topics.PROFILES, topics.EVALUATE_PROFILES_GROUP),
