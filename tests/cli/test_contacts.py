@@ -1,0 +1,111 @@
+import json
+
+import pytest
+
+HEADER = "user_id,email,language,consent_email\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(content):
+        path = tmp_path / "contacts.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    return write
+
+
+def test_contacts_are_imported_and_shown(quadrupel, migrated_url, file):
+    content = HEADER + "anna,Anna@Example.org,ru,true\nboris,,,false\n"
+    imported = quadrupel("contacts", "import", file(content), database_url=migrated_url)
+    assert imported.code == 0
+    assert imported.out == "2 rows taken for 2 users\n"
+    shown = quadrupel("contacts", "show", "anna", "--json")
+    assert json.loads(shown.out) == {
+        "user_id": "anna",
+        "email": "Anna@example.org",
+        "language": "ru",
+        "consents": {"email": True},
+        "refused": {},
+    }
+    assert "email     -" in quadrupel("contacts", "show", "boris").out
+    assert "no contact of 'clara'" in quadrupel("contacts", "show", "clara").err
+    assert "no address of 'anna' was refused" in quadrupel("contacts", "allow", "anna").err
+
+
+def test_columns_may_stand_in_any_order_and_a_byte_order_mark_before_them(
+    quadrupel, migrated_url, file
+):
+    content = "\ufeffconsent_email,email,user_id,language\r\ntrue,a@example.org,anna,\r\n\r\n"
+    imported = quadrupel("contacts", "import", file(content), "--json", database_url=migrated_url)
+    assert json.loads(imported.out) == {"rows": 1, "users": 1, "bad": 0, "first_bad": []}
+
+
+BAD_ROWS = [
+    ("a b,a@example.org,en,true", "a user id is 1 to 64 of the characters"),
+    (",a@example.org,en,true", "a user id is 1 to 64 of the characters"),
+    ("anna,not an address,en,true", "email is not an address mail can be sent to"),
+    ("anna,a@b@c.example,en,true", "email is not an address mail can be sent to"),
+    ('anna,"a@example.org\nBcc: b@example.org",en,true', "email is not an address"),
+    ("anna,a@example.org,klingon,true", "the languages are en, ru"),
+    ("anna,a@example.org,en,yes", "consent_email must be true or false"),
+    ("anna,a@example.org,en,", "consent_email must be true or false"),
+    ("anna,a@example.org,en", "3 fields, not 4"),
+    ("anna,a@example.org,en,true,more", "5 fields, not 4"),
+]
+
+
+@pytest.mark.parametrize(("row", "reason"), BAD_ROWS)
+def test_a_bad_row_is_told_by_its_line_and_nothing_is_taken(
+    quadrupel, migrated_url, file, row, reason
+):
+    content = HEADER + "good,g@example.org,en,true\n" + row + "\n"
+    path = file(content)
+    imported = quadrupel("contacts", "import", path, database_url=migrated_url)
+    assert imported.code == 1
+    assert "1 of 2 rows are wrong, so none was taken" in imported.err
+    line = 3 + row.count("\n")
+    assert f"{path}:{line}: {reason}" in imported.err.replace("\n", " ").replace("  ", " ")
+    assert quadrupel("contacts", "show", "good").code == 1
+
+
+def test_the_good_rows_are_taken_if_that_is_asked_for(quadrupel, migrated_url, file):
+    content = HEADER + "good,g@example.org,en,true\n" + "bad\n" * 30
+    imported = quadrupel(
+        "contacts", "import", file(content), "--skip-bad", database_url=migrated_url
+    )
+    assert imported.code == 0
+    assert "1 rows taken for 1 users, 30 wrong rows skipped" in imported.out
+    assert imported.err.count(": 1 fields, not 4") == 20
+    assert quadrupel("contacts", "show", "good").code == 0
+
+
+BAD_FILES = [
+    (b"", "the first line must be user_id,email,language,consent_email"),
+    (b"user_id,email\n", "it is 'user_id,email'"),
+    (b"a,b,c,d\n1,2,3,4\n", "it is 'a,b,c,d'"),
+    (
+        HEADER.replace("\n", ",phone\n").encode(),
+        "it is 'user_id,email,language,consent_email,phone'",
+    ),
+    (HEADER.encode() + b"\xff\xfe\n", "can't decode byte"),
+    (HEADER.encode() + b"anna,a\0@example.org,en,true\n", "email is not an address"),
+    (HEADER.encode() + b'anna,"a@example.org,en,true\n', "unexpected end of data"),
+    (HEADER.encode() + b"anna," + b"x" * 5_000 + b",en,true\n", "field larger than field limit"),
+]
+
+
+@pytest.mark.parametrize(("content", "reason"), BAD_FILES)
+def test_a_file_that_is_no_such_csv_is_refused(quadrupel, migrated_url, file, content, reason):
+    imported = quadrupel("contacts", "import", file(content), database_url=migrated_url)
+    assert imported.code == 1
+    assert reason in imported.err
+    assert "Traceback" not in imported.err
+
+
+def test_a_file_that_is_not_there_is_named(quadrupel, migrated_url, tmp_path):
+    imported = quadrupel(
+        "contacts", "import", str(tmp_path / "none.csv"), database_url=migrated_url
+    )
+    assert imported.code == 1
+    assert "none.csv" in imported.err
