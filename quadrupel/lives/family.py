@@ -34,7 +34,7 @@ def _first_years(citizen: Citizen, birth: int) -> Iterator[Fact]:
     if citizen.chance(0.5):
         offered = citizen.after(birth + 500, YEAR)
         yield offered, "kindergarten.offered", {"until": text(offered + 30)}
-        yield citizen.after(offered, 12), "kindergarten.accepted", {}
+        yield citizen.after(offered, 25), "kindergarten.accepted", {}
 
 
 def travel_with_children(citizen: Citizen) -> Iterator[Fact]:

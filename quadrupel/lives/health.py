@@ -25,7 +25,7 @@ def disability(citizen: Citizen) -> Iterator[Fact]:
 
 def donations(citizen: Citizen) -> Iterator[Fact]:
     """One in a thousand gives blood again and again."""
-    if 30 < citizen.age < 60 and citizen.chance(0.002):
+    if 30 < citizen.age < 60 and citizen.chance(0.003):
         for number in range(citizen.rng.randrange(30, 50)):
             yield completed(citizen.now - 20 - 70 * number, "blood_donation")
         if citizen.chance(0.4):

@@ -1,0 +1,43 @@
+"""A family with a child of school age has moved, and no school near the new home was chosen."""
+
+owner = "education"
+tags = ["school", "children", "move"]
+banner = Banner(
+    placement="main",
+    priority=58,
+    link="/services/school-place/transfer",
+    title={
+        "en": "After your move: find a school near the new home",
+        "ru": "После переезда: выберите школу рядом с новым домом",
+    },
+)
+once_per = "residence_since"
+
+
+def matches(user, today):
+    moved = user.residence_since
+    born = user.youngest_child_born
+    goes_to_school = born + years(7) <= today < born + years(17)
+    chosen = user.orders["school_place"].last
+    has_chosen = is_known(chosen) and day_of(chosen) >= moved - months(1)
+    return goes_to_school and moved <= today <= moved + months(4) and not has_chosen
+
+
+examples = [
+    match(today="2026-11-23", residence_since="2026-11-23", youngest_child_born="2019-11-23"),
+    match(
+        today="2026-11-23",
+        residence_since="2026-07-23",
+        youngest_child_born="2015-02-02",
+        orders={"school_place": {"last": "2022-04-01T12:00:00Z"}},
+    ),
+    no_match(today="2026-11-23", residence_since="2026-07-22", youngest_child_born="2015-02-02"),
+    no_match(today="2026-11-23", residence_since="2026-10-01", youngest_child_born="2019-11-24"),
+    no_match(
+        today="2026-11-23",
+        residence_since="2026-10-01",
+        youngest_child_born="2015-02-02",
+        orders={"school_place": {"last": "2026-09-15T12:00:00Z"}},
+    ),
+    unknown(today="2026-11-23", youngest_child_born="2015-02-02"),
+]

@@ -1,0 +1,48 @@
+"""Between November and 1 February, who leaves school next summer signs up for the state exams."""
+
+owner = "education"
+tags = ["school", "season"]
+banner = Banner(
+    placement="main",
+    priority=67,
+    link="/services/state-exam",
+    title={
+        "en": "Choose your subjects for the state exam by 1 February",
+        "ru": "Выберите предметы ЕГЭ до 1 февраля",
+    },
+    text={
+        "en": "After that day a subject can be changed only for a serious reason.",
+        "ru": "После этой даты изменить выбор можно только по уважительной причине.",
+    },
+)
+email = Email(template="state_exam")
+
+
+def matches(user, today):
+    ends = anniversary(date(2000, 2, 1))
+    opens = ends - months(3)
+    leaves_school = user.birth_date + years(17) <= ends < user.birth_date + years(18) + months(6)
+    signed_up = user.orders["state_exam"].last
+    return (
+        opens <= today
+        and leaves_school
+        and not (is_known(signed_up) and day_of(signed_up) >= opens)
+    )
+
+
+examples = [
+    match(today="2026-11-01", birth_date="2010-02-01"),
+    match(
+        today="2027-02-01",
+        birth_date="2008-08-02",
+        orders={"state_exam": {"last": "2026-10-31T12:00:00Z"}},
+    ),
+    no_match(today="2026-10-31", birth_date="2009-05-05"),
+    no_match(today="2027-02-01", birth_date="2008-08-01"),
+    no_match(
+        today="2026-11-23",
+        birth_date="2009-05-05",
+        orders={"state_exam": {"last": "2026-11-20T12:00:00Z"}},
+    ),
+    unknown(today="2026-11-23"),
+]

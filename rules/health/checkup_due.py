@@ -1,0 +1,44 @@
+"""The free check-up: every year from 40 on, every third year before, in the month after a birthday.
+
+Goes with the check-up, or when the month is over.
+"""
+
+owner = "health"
+tags = ["checkup", "age"]
+banner = Banner(
+    placement="sidebar",
+    priority=49,
+    link="/services/checkup",
+    title={
+        "en": "Your free check-up this year: book a morning",
+        "ru": "Бесплатная диспансеризация в этом году: выберите утро",
+    },
+    text={
+        "en": "It takes two hours, and your employer gives you a paid day off.",
+        "ru": "Она займёт два часа, а на работе дадут оплачиваемый выходной.",
+    },
+)
+email = Email(template="checkup_due")
+
+
+def matches(user, today):
+    birthday = anniversary(user.birth_date) - years(1)
+    years_old = age(user.birth_date)
+    is_due = years_old >= 40 or years_old >= 18 and years_old % 3 == 0
+    last = user.completed["checkup"].last
+    had_one = is_known(last) and day_of(last) > birthday - months(6)
+    return is_due and birthday < today <= birthday + months(1) and not had_one
+
+
+examples = [
+    match(today="2026-11-23", birth_date="1986-11-22"),
+    match(today="2026-11-23", birth_date="2005-10-23"),
+    no_match(today="2026-11-23", birth_date="1986-11-24"),
+    no_match(today="2026-11-23", birth_date="2006-10-30"),
+    no_match(
+        today="2026-11-23",
+        birth_date="1966-11-01",
+        completed={"checkup": {"count": 4, "last": "2026-06-01T12:00:00Z"}},
+    ),
+    unknown(today="2026-11-23"),
+]
