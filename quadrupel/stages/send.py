@@ -46,7 +46,7 @@ CHUNK = 200
 """Messages claimed at a time: as many at most are unknown after a crash."""
 CLAIM = timedelta(minutes=5)
 """Longer than HAND_OVER and one delivery together."""
-HAND_OVER = timedelta(seconds=20)
+HAND_OVER = timedelta(seconds=10)
 """How long deliveries are begun in one go; what is left then waits in the table."""
 LOOK_EVERY = timedelta(seconds=1)
 BUSY = "the channel is busy or away"
@@ -112,8 +112,9 @@ class Send:
         self._next_look = now + LOOK_EVERY
         self._record()
         self._look_for_lapsed(now)
-        for channel in self._channels:
-            self._hand_over_due(channel, now + HAND_OVER)
+        busy = list(self._channels)
+        while busy and self._clock() < now + HAND_OVER:
+            busy = [name for name in busy if self._hand_over_due(name, now + HAND_OVER)]
 
     def close(self) -> None:
         """Record what can be recorded, and close the channels."""
@@ -137,17 +138,17 @@ class Send:
             claims = messages.claim(connection, open_keys, now, now + CLAIM)
             return _with_contacts(connection, claims)
 
-    def _hand_over_due(self, channel: str, until: datetime) -> None:
-        while (now := self._clock()) < until:
-            allowance = self._outages.allowance(channel, now, CHUNK)
-            if not allowance:
-                return
-            with transaction(self._engine) as connection:
-                claims = messages.claim_due(connection, channel, allowance, now, now + CLAIM)
-                claimed = _with_contacts(connection, claims)
-            self._hand_over(claimed, until)
-            if len(claims) < allowance:
-                return
+    def _hand_over_due(self, channel: str, until: datetime) -> bool:
+        """Hand over one chunk of the messages that are due again; whether more may be."""
+        now = self._clock()
+        allowance = self._outages.allowance(channel, now, CHUNK)
+        if not allowance:
+            return False
+        with transaction(self._engine) as connection:
+            claims = messages.claim_due(connection, channel, allowance, now, now + CLAIM)
+            claimed = _with_contacts(connection, claims)
+        self._hand_over(claimed, until)
+        return len(claims) == allowance
 
     def _look_for_lapsed(self, now: datetime) -> None:
         with transaction(self._engine) as connection:
