@@ -1,0 +1,114 @@
+"""The stubs, as the real pyright reads them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quadrupel.rules import catalogue, declaration
+from quadrupel.rules.functions import WORDS
+from quadrupel.rules.stubs import FILE_NAME, stubs
+
+SHIPPED = Path(__file__).parents[2] / "rules"
+
+UNTYPED = "def matches(user, today):"
+TYPED = "def matches(user: User, today: date) -> bool:"
+
+WRONG = {
+    "user.bron <= today": 'Cannot access attribute "bron" for class "User"',
+    "user.born <= 3": 'Operator "<=" not supported for types "date" and "Literal[3]"',
+    "user.born < user.seen": 'Operator "<" not supported for types "date" and "datetime"',
+    "today + 1 > user.born": 'Operator "+" not supported for types "date" and "Literal[1]"',
+    "agee(user.born) > 3": '"agee" is not defined',
+    "age(user.points) > 3": '"int" is not assignable to "date"',
+    'user.orders["x"].cont > 1': 'Cannot access attribute "cont" for class "Statistic"',
+    "user.orders.count > 1": 'Cannot access attribute "count" for class "KeyedStatistics"',
+}
+
+
+def pyright(folder):
+    """The messages of the real pyright about a folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", "."],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert found["summary"]["filesAnalyzed"] > 0, done.stderr
+    return [message["message"] for message in found["generalDiagnostics"]]
+
+
+@pytest.fixture
+def typed(folder):
+    """A folder with stubs, and one rule whose predicate says its types."""
+    rule_set = catalogue.load(folder)
+    (folder / FILE_NAME).write_text(stubs(rule_set.schema, rule_set.placements))
+    path = folder / "people" / "someone_born.py"
+    path.write_text(path.read_text().replace(UNTYPED, TYPED))
+    return folder
+
+
+def test_the_committed_stubs_are_up_to_date():
+    rule_set = catalogue.examine(SHIPPED).rule_set
+    committed = (SHIPPED / FILE_NAME).read_text()
+    assert committed == stubs(rule_set.schema, rule_set.placements), "run `quadrupel rules stubs`"
+
+
+def test_pyright_finds_nothing_wrong_with_the_shipped_rules(tmp_path):
+    rules = tmp_path / "rules"
+    shutil.copytree(SHIPPED, rules)
+    for path in rules.glob("*/*.py"):
+        path.write_text(path.read_text().replace(UNTYPED, TYPED))
+    assert pyright(rules) == []
+
+
+def test_pyright_finds_what_is_wrong_in_a_predicate(typed):
+    path = typed / "people" / "someone_born.py"
+    right = path.read_text()
+    assert pyright(typed) == []
+    for number, condition in enumerate(WRONG):
+        wrong = right.replace("user.born <= today", condition)
+        (typed / "people" / f"rule_{number}.py").write_text(wrong)
+    messages = "\n".join(pyright(typed))
+    assert [said for said in WRONG.values() if said not in messages] == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ('placement="main"', 'placement="mian"', "mian"),
+        ("priority=5", 'priority="high"', "priority"),
+        ('link="/x", ', "", "link"),
+        ('born="2000-01-01"', 'bron="2000-01-01"', "bron"),
+        ('unknown(today="2026-11-23")', "unknown()", "today"),
+    ],
+)
+def test_pyright_finds_what_is_wrong_around_a_predicate(typed, right, wrong, said):
+    path = typed / "people" / "someone_born.py"
+    path.write_text(path.read_text().replace(right, wrong))
+    (message,) = pyright(typed)
+    assert said in message
+
+
+def test_every_word_of_the_language_has_a_stub(schema):
+    text = stubs(schema, ["main"])
+    for word in WORDS:
+        assert f"\ndef {word}(" in text or f"\nclass {word}:" in text
+    for word in (*declaration.TYPES, *declaration.FEEDS):
+        assert f"\ndef {word}(" in text
+
+
+def test_a_description_cannot_break_out_of_its_documentation(tmp_path):
+    (tmp_path / "profile.py").write_text(
+        'x = Text("A \\"quote\\" and a \\\\", latest("e", "f"), values=["\\"\\\\"])\n'
+        'int = Integer("i", count("e"))\ndate = Date("d", latest("e", "f"))\n'
+    )
+    text = stubs(declaration.read_schema(tmp_path / "profile.py"), ["main"])
+    compile(text, FILE_NAME, "exec")
+    (tmp_path / FILE_NAME).write_text(text)
+    assert pyright(tmp_path) == []
