@@ -7,7 +7,7 @@ from quadrupel.lives.citizen import Citizen, Fact, text
 
 def enforcement(citizen: Citizen) -> Iterator[Fact]:
     """Debts that the bailiffs collect, mostly paid within weeks."""
-    if citizen.age > 18 and citizen.chance(0.015):
+    if citizen.age > 18 and citizen.chance(0.03):
         opened = citizen.within(300)
         amount = citizen.rng.randrange(8, 600) * 100
         debt = {"opened": text(opened), "amount": amount}

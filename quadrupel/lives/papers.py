@@ -68,7 +68,7 @@ def new_name(citizen: Citizen) -> Iterator[Fact]:
     if wedding > citizen.now - 5 * YEAR:
         yield wedding, "name.changed", {"changed": text(wedding)}
         if citizen.chance(0.85):
-            yield document("passport", citizen.after(wedding, 40), None)
+            yield document("passport", citizen.after(wedding, 60), None)
 
 
 def military_registration(citizen: Citizen) -> Iterator[Fact]:

@@ -40,7 +40,7 @@ def jobs(citizen: Citizen) -> Iterator[Fact]:
 def self_employment(citizen: Citizen) -> Iterator[Fact]:
     """Four of a hundred; most of them pay a tax every month."""
     if 18 < citizen.age < 60 and citizen.chance(0.04):
-        since = citizen.within(4 * YEAR)
+        since = citizen.within(3 * YEAR)
         yield since, "self_employment.started", {"since": text(since)}
         if citizen.chance(0.75):
             paid = citizen.within(60)
@@ -51,15 +51,15 @@ def self_employment(citizen: Citizen) -> Iterator[Fact]:
 
 def business(citizen: Citizen) -> Iterator[Fact]:
     """Entrepreneurs: a tax regime, contributions once a year, reports that are mostly in time."""
-    if not 20 < citizen.age < 70 or not citizen.chance(0.025):
+    if not 20 < citizen.age < 70 or not citizen.chance(0.035):
         return
-    registered = citizen.within(5 * YEAR)
+    registered = citizen.within(3 * YEAR)
     yield registered, "business.registered", {"registered": text(registered)}
     if citizen.chance(0.7):
         yield order(citizen.after(registered, 12), "tax_regime")
     if citizen.chance(0.5):
         yield order(citizen.within(360), "business_contributions", 49500)
     requested = citizen.within(80)
-    if requested > registered and citizen.chance(0.6):
+    if requested > registered and citizen.chance(0.9):
         yield requested, "report.requested", {"due": text(requested + 45)}
         yield citizen.after(requested, 30), "report.filed", {}

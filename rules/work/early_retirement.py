@@ -1,0 +1,66 @@
+"""Two years before the retirement age, who has lost a job may retire early."""
+
+owner = "employment"
+tags = ["pension", "age"]
+banner = Banner(
+    placement="main",
+    priority=73,
+    link="/services/pension/early",
+    title={
+        "en": "No job close to retirement? You may apply for an early pension",
+        "ru": "Нет работы перед пенсией? Её можно оформить досрочно",
+    },
+)
+once_per = "employment_ended"
+
+
+def matches(user, today):
+    if user.employed or is_known(user.pension_granted):
+        return False
+    retirement = user.birth_date + years(60 if user.sex == "female" else 65)
+    registered = user.orders["job_seeker"].last
+    is_seeking = is_known(registered) and day_of(registered) >= user.employment_ended
+    return retirement - years(2) <= today < retirement and is_seeking
+
+
+examples = [
+    match(
+        today="2026-11-23",
+        birth_date="1968-11-23",
+        sex="female",
+        employed=False,
+        employment_ended="2026-08-01",
+        orders={"job_seeker": {"last": "2026-08-01T12:00:00Z"}},
+    ),
+    match(
+        today="2026-11-23",
+        birth_date="1961-11-24",
+        sex="male",
+        employed=False,
+        employment_ended="2026-08-01",
+        orders={"job_seeker": {"count": 2, "last": "2026-09-01T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1968-11-24",
+        sex="female",
+        employed=False,
+        employment_ended="2026-08-01",
+        orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1968-02-02",
+        sex="female",
+        employed=False,
+        employment_ended="2026-08-01",
+    ),
+    no_match(today="2026-11-23", birth_date="1968-02-02", sex="female", employed=True),
+    unknown(
+        today="2026-11-23",
+        birth_date="1968-02-02",
+        employed=False,
+        employment_ended="2026-08-01",
+        orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
+    ),
+]
