@@ -62,6 +62,12 @@ def test_links_lead_to_files_that_exist(page):
     assert missing == []
 
 
+def test_the_index_lists_every_page():
+    index = CHECKOUT / "docs/README.md"
+    listed = {(index.parent / link).resolve() for link in LINK.findall(index.read_text())}
+    assert set((CHECKOUT / "docs").glob("**/*.md")) - {index} - listed == set()
+
+
 def test_commands_and_their_options_exist(page):
     for words, rest in COMMAND.findall(code(page)):
         for name, command in commands(words):
