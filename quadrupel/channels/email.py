@@ -1,22 +1,16 @@
 """The e-mail channel: renders a message in the user's language and hands it to the mail server."""
 
 from dataclasses import replace
-from datetime import datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime, getaddresses
+from email.utils import getaddresses
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
+from quadrupel.channels.mime import compose
 from quadrupel.channels.smtp import Mail, SmtpConnections, SmtpServer
-from quadrupel.channels.templates import Rendered, Templates
+from quadrupel.channels.templates import Templates
 from quadrupel.core.channels import Delivered, Envelope, Outcome, RefusedForGood
 from quadrupel.core.errors import InputRefused, SettingRefused
-from quadrupel.core.messages import MessageKey
-
-_ASCII = SMTP.clone(cte_type="7bit")
-_UTF8 = SMTPUTF8.clone(cte_type="7bit")
 
 
 class EmailChannel:
@@ -54,26 +48,6 @@ class EmailChannel:
     async def close(self) -> None:
         """Close the connections to the mail server."""
         await self._connections.close()
-
-
-def compose(
-    sender: Address, to: ValidatedEmail, rendered: Rendered, key: MessageKey, at: datetime
-) -> bytes:
-    """The mail with its headers (RFC 5322), CRLF at the line ends, ASCII unless an address is not.
-
-    The Message-ID is the same whenever the same message is composed, so that a mail that does
-    arrive twice can be recognized.
-    """
-    mail = EmailMessage(policy=_UTF8 if to.smtputf8 else _ASCII)
-    mail["From"] = sender
-    mail["To"] = to.ascii_email or to.normalized
-    mail["Subject"] = rendered.subject
-    mail["Date"] = format_datetime(at)
-    mail["Message-ID"] = f"<{key.digest}@{sender.domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(rendered.text)
-    mail.add_alternative(rendered.html, subtype="html")
-    return mail.as_bytes()
 
 
 def read_address(text: str) -> ValidatedEmail:

@@ -1,15 +1,13 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
 from pathlib import Path
 
 import pytest
 
-from quadrupel.channels.email import EmailChannel, compose, read_address, read_sender
+from quadrupel.channels.email import EmailChannel, read_sender
 from quadrupel.channels.mail_catcher import MailCatcher
 from quadrupel.channels.smtp import read_smtp_url
-from quadrupel.channels.templates import Rendered, load_templates
+from quadrupel.channels.templates import load_templates
 from quadrupel.core.channels import Delivered, Envelope, RefusedForGood
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import SettingRefused
@@ -122,24 +120,6 @@ def test_a_server_that_repeats_the_address_does_not_bring_it_into_the_record():
     with MailCatcher(answer_recipient=lambda address: f"550 5.1.1 <{address}> unknown") as catcher:
         [outcome] = deliver(catcher.url, envelope())
     assert outcome == RefusedForGood("550 5.1.1 <(the address)> unknown", about_address=True)
-
-
-@pytest.mark.parametrize("subject", ["x\r\nBcc: eve@example.org", "x\nx", "x\rx"])
-def test_a_line_break_never_reaches_a_header(subject):
-    rendered = Rendered(subject, "text", "<p>html</p>")
-    with pytest.raises(ValueError, match="linefeed or carriage return"):
-        compose(read_sender(SENDER), read_address("anna@example.org"), rendered, KEY, NOW)
-
-
-def test_lines_are_short_and_ascii_whatever_the_text():
-    rendered = Rendered("Ж" * 250, "ж" * 5_000 + "\n.\n..\nFrom x\n", "<p>" + "ж" * 5_000)
-    contents = compose(read_sender(SENDER), read_address("anna@example.org"), rendered, KEY, NOW)
-    assert contents.isascii()
-    assert max(map(len, contents.split(b"\r\n"))) < 998
-    assert b"\n" not in contents.replace(b"\r\n", b"")
-    message = message_from_bytes(contents, policy=default)
-    assert message["Subject"] == rendered.subject
-    assert message.get_body(("plain",)).get_content().splitlines() == rendered.text.splitlines()
 
 
 @pytest.mark.parametrize(
