@@ -2,11 +2,14 @@ import asyncio
 import contextlib
 import hmac
 import json
+import re
 import socket
 import threading
+import time
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +117,28 @@ def test_a_message_is_posted_signed_and_the_receiver_can_verify_it():
     assert headers["webhook-signature"] == "v1," + b64encode(expected).decode()
     assert headers["webhook-timestamp"] == str(int(NOW.timestamp()))
     assert headers["webhook-id"] == KEY.digest
+
+
+def test_the_receivers_code_in_the_documentation_tells_right_from_wrong(monkeypatch):
+    page = Path(__file__).parents[2] / "docs/reference/webhook.md"
+    [code] = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names = {}
+    exec(code, names)
+    monkeypatch.setattr(time, "time", NOW.timestamp)
+    with receiver() as server:
+        deliver(server.url)
+    [(_, headers, body)] = server.requests
+    verify = names["verify"]
+    assert verify(SECRET, headers, body)
+    assert not verify(SECRET, headers, body + b" ")
+    assert not verify(
+        "whsec_" + b64encode(b"another secret of 32 bytes......").decode(), headers, body
+    )
+    old = {**headers, "webhook-timestamp": str(int(NOW.timestamp()) - 301)}
+    assert not verify(SECRET, old, body)
+    assert verify(
+        SECRET, {**headers, "webhook-signature": f"v1,x {headers['webhook-signature']}"}, body
+    )
 
 
 def test_the_signature_is_that_of_the_specifications_own_example():
