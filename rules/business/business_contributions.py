@@ -34,5 +34,6 @@ examples = [
         business_registered="2022-05-05",
         orders={"business_contributions": {"last": "2026-01-01T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", business_registered="2026-11-23"),
     unknown(today="2026-11-23"),
 ]

@@ -27,5 +27,8 @@ examples = [
         today="2026-11-23", business_registered="2022-05-05", business_report_due="2026-12-08"
     ),
     no_match(today="2026-11-23", business_report_due="2026-12-01"),
+    no_match(
+        today="2026-11-23", business_registered="2022-05-05", business_report_due="2026-11-22"
+    ),
     unknown(today="2026-11-23", business_registered="2022-05-05"),
 ]

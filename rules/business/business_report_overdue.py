@@ -26,5 +26,8 @@ examples = [
         today="2026-11-23", business_registered="2022-05-05", business_report_due="2026-11-23"
     ),
     no_match(today="2026-11-23", business_report_due="2026-11-20"),
+    no_match(
+        today="2026-11-23", business_registered="2022-05-05", business_report_due="2026-11-02"
+    ),
     unknown(today="2026-11-23", business_registered="2022-05-05"),
 ]

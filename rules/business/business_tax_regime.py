@@ -34,5 +34,6 @@ examples = [
         business_registered="2026-11-01",
         orders={"tax_regime": {"last": "2026-11-04T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", business_registered="2026-11-24"),
     unknown(today="2026-11-23"),
 ]

@@ -36,5 +36,15 @@ examples = [
         today="2026-11-23", birth_date="1990-01-01", sex="male", self_employed_since="2025-11-24"
     ),
     no_match(today="2026-11-23", self_employed_since="2023-01-01", employed=True),
+    no_match(
+        today="2026-11-23", birth_date="1966-11-23", sex="female", self_employed_since="2023-01-01"
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1990-01-01",
+        sex="male",
+        self_employed_since="2023-01-01",
+        orders={"pension_contributions": {"last": "2025-11-20T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", birth_date="1990-01-01", sex="male"),
 ]

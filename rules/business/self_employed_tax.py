@@ -43,5 +43,25 @@ examples = [
     ),
     no_match(today="2026-11-23", self_employed_since="2026-11-01"),
     no_match(today="2026-11-23", self_employed_since="2023-02-02"),
+    no_match(
+        today="2026-11-23",
+        self_employed_since="2026-11-01",
+        orders={"self_employed_tax": {"last": "2026-10-26T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        self_employed_since="2023-02-02",
+        orders={"self_employed_tax": {"last": "2026-08-11T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-11",
+        self_employed_since="2023-02-02",
+        orders={"self_employed_tax": {"last": "2026-10-26T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-29",
+        self_employed_since="2023-02-02",
+        orders={"self_employed_tax": {"last": "2026-10-26T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", orders={"self_employed_tax": {"last": "2026-10-26T12:00:00Z"}}),
 ]

@@ -38,5 +38,6 @@ examples = [
         foreign_passport_expires="2027-01-15",
         orders={"foreign_passport": {"count": 2, "last": "2026-11-01T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", foreign_passport_expires="2026-11-22"),
     unknown(today="2026-11-23"),
 ]

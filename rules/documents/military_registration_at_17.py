@@ -36,5 +36,6 @@ examples = [
         sex="male",
         completed={"military_registration": {"last": "2026-10-05T09:00:00Z"}},
     ),
+    no_match(today="2026-11-23", birth_date="2009-11-24", sex="male"),
     unknown(today="2026-11-23", birth_date="2009-06-01"),
 ]

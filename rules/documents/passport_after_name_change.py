@@ -30,5 +30,6 @@ examples = [
     no_match(today="2026-11-23", name_changed="2026-08-24", passport_issued="2019-05-05"),
     no_match(today="2026-11-23", name_changed="2026-11-20", passport_issued="2026-11-23"),
     no_match(today="2026-11-23", name_changed="2020-02-02"),
+    no_match(today="2026-11-23", name_changed="2026-11-24", passport_issued="2019-05-05"),
     unknown(today="2026-11-23", name_changed="2026-11-20"),
 ]

@@ -29,5 +29,6 @@ examples = [
     match(today="2026-11-23", birth_date="2006-08-25", passport_issued="2026-08-24"),
     no_match(today="2026-11-23", birth_date="2006-08-24", passport_issued="2020-12-01"),
     no_match(today="2026-11-23", birth_date="2006-11-01", passport_issued="2026-11-01"),
+    no_match(today="2026-11-23", birth_date="2006-11-24", passport_issued="2020-12-01"),
     unknown(today="2026-11-23", birth_date="2006-11-01"),
 ]

@@ -40,4 +40,5 @@ examples = [
         orders={"passport": {"last": "2026-10-20T12:00:00Z"}},
         completed={"passport": {"last": "2026-11-01T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", orders={"passport": {"last": "2026-08-08T12:00:00Z"}}),
 ]

@@ -34,5 +34,6 @@ examples = [
         residence_permit_expires="2027-01-10",
         orders={"residence_permit": {"last": "2026-11-20T08:00:00Z"}},
     ),
+    no_match(today="2026-11-23", residence_permit_expires="2026-11-22"),
     unknown(today="2026-11-23"),
 ]

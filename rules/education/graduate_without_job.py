@@ -33,5 +33,11 @@ examples = [
         studies_until="2026-06-30",
         orders={"job_seeker": {"last": "2026-07-10T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", studies_until="2026-05-22"),
+    match(
+        today="2026-11-23",
+        studies_until="2026-06-30",
+        orders={"job_seeker": {"last": "2024-07-10T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", employed=False),
 ]

@@ -39,5 +39,7 @@ examples = [
         youngest_child_born="2015-02-02",
         orders={"school_place": {"last": "2026-09-15T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", residence_since="2026-10-01", youngest_child_born="2009-11-23"),
+    no_match(today="2026-11-23", residence_since="2026-11-24", youngest_child_born="2015-02-02"),
     unknown(today="2026-11-23", youngest_child_born="2015-02-02"),
 ]

@@ -44,5 +44,6 @@ examples = [
         birth_date="2009-05-05",
         orders={"state_exam": {"last": "2026-11-20T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", birth_date="2010-02-02"),
     unknown(today="2026-11-23"),
 ]

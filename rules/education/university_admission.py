@@ -34,5 +34,13 @@ examples = [
     no_match(today="2027-06-19", birth_date="2009-06-20"),
     no_match(today="2027-07-26", birth_date="2009-06-20"),
     no_match(today="2027-07-01", birth_date="2008-06-20", studies_until="2030-06-30"),
+    no_match(today="2027-06-20", birth_date="2010-06-21"),
+    no_match(today="2027-07-25", birth_date="2007-07-25"),
+    match(today="2027-07-01", birth_date="2008-06-20", studies_until="2027-06-30"),
+    no_match(
+        today="2027-07-01",
+        birth_date="2008-06-20",
+        orders={"university": {"last": "2027-06-20T12:00:00Z"}},
+    ),
     unknown(today="2027-07-01"),
 ]

@@ -43,5 +43,10 @@ examples = [
         youngest_child_born="2009-11-23",
         orders={"child_benefit": {"count": 9, "last": "2025-12-10T12:00:00Z"}},
     ),
+    no_match(
+        today="2026-11-23",
+        youngest_child_born="2025-11-01",
+        orders={"child_benefit": {"last": "2025-11-22T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", orders={"child_benefit": {"last": "2025-12-10T12:00:00Z"}}),
 ]

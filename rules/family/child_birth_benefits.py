@@ -39,5 +39,6 @@ examples = [
         orders={"child_benefit": {"count": 2}},
     ),
     no_match(today="2027-03-01", children=1, youngest_child_born="2026-08-31"),
+    no_match(today="2026-11-23", children=1, youngest_child_born="2026-11-24"),
     unknown(today="2026-11-23", children=1),
 ]

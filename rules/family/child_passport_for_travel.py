@@ -44,5 +44,15 @@ examples = [
         },
     ),
     no_match(today="2026-11-23", youngest_child_born="2018-03-03"),
+    no_match(
+        today="2026-11-23",
+        youngest_child_born="2018-03-03",
+        orders={"foreign_passport": {"last": "2026-05-22T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        youngest_child_born="2012-11-23",
+        orders={"foreign_passport": {"last": "2026-11-01T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", orders={"foreign_passport": {"last": "2026-11-01T12:00:00Z"}}),
 ]

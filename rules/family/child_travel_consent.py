@@ -27,8 +27,7 @@ def matches(user, today):
 
 examples = [
     match(
-        today="2026-11-23",
-        completed={"child_foreign_passport": {"last": "2026-08-23T12:00:00Z"}},
+        today="2026-11-23", completed={"child_foreign_passport": {"last": "2026-08-23T12:00:00Z"}}
     ),
     match(
         today="2026-11-23",
@@ -36,8 +35,7 @@ examples = [
         orders={"travel_consent": {"last": "2022-06-01T12:00:00Z"}},
     ),
     no_match(
-        today="2026-11-23",
-        completed={"child_foreign_passport": {"last": "2026-08-22T12:00:00Z"}},
+        today="2026-11-23", completed={"child_foreign_passport": {"last": "2026-08-22T12:00:00Z"}}
     ),
     no_match(
         today="2026-11-23",

@@ -24,5 +24,6 @@ examples = [
     match(today="2026-11-23", employed=True, youngest_child_born="2025-07-23"),
     no_match(today="2026-11-23", employed=True, youngest_child_born="2025-07-24"),
     no_match(today="2026-11-23", employed=False, youngest_child_born="2025-06-01"),
+    no_match(today="2026-11-23", employed=True, youngest_child_born="2025-05-22"),
     unknown(today="2026-11-23", youngest_child_born="2025-06-01"),
 ]

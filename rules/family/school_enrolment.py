@@ -41,5 +41,6 @@ examples = [
         youngest_child_born="2019-09-01",
         orders={"school_place": {"last": "2026-03-30T06:00:00Z"}},
     ),
+    no_match(today="2026-04-01", children=1, youngest_child_born="2019-10-02"),
     unknown(today="2026-04-01", children=1),
 ]

@@ -27,7 +27,7 @@ def matches(user, today):
     is_due = years_old >= 40 or years_old >= 18 and years_old % 3 == 0
     last = user.completed["checkup"].last
     had_one = is_known(last) and day_of(last) > birthday - months(6)
-    return is_due and birthday < today <= birthday + months(1) and not had_one
+    return is_due and today <= birthday + months(1) and not had_one
 
 
 examples = [
@@ -39,6 +39,13 @@ examples = [
         today="2026-11-23",
         birth_date="1966-11-01",
         completed={"checkup": {"count": 4, "last": "2026-06-01T12:00:00Z"}},
+    ),
+    no_match(today="2026-11-23", birth_date="2011-11-01"),
+    no_match(today="2026-11-23", birth_date="1986-10-22"),
+    match(
+        today="2026-11-23",
+        birth_date="1966-11-01",
+        completed={"checkup": {"last": "2026-05-01T12:00:00Z"}},
     ),
     unknown(today="2026-11-23"),
 ]

@@ -39,5 +39,6 @@ examples = [
         disability_until="2026-12-31",
         orders={"disability_certificate": {"last": "2026-08-31T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", disability_until="2026-11-22"),
     unknown(today="2026-11-23"),
 ]

@@ -24,20 +24,20 @@ def matches(user, today):
 
 examples = [
     match(
-        today="2026-09-01",
-        completed={"influenza_vaccination": {"last": "2025-10-10T12:00:00Z"}},
+        today="2026-09-01", completed={"influenza_vaccination": {"last": "2025-10-10T12:00:00Z"}}
     ),
     match(
-        today="2026-11-23",
-        completed={"influenza_vaccination": {"last": "2024-09-01T12:00:00Z"}},
+        today="2026-11-23", completed={"influenza_vaccination": {"last": "2024-09-01T12:00:00Z"}}
     ),
     no_match(
         today="2026-11-23",
         completed={"influenza_vaccination": {"count": 3, "last": "2026-09-01T12:00:00Z"}},
     ),
     no_match(
-        today="2026-12-02",
-        completed={"influenza_vaccination": {"last": "2025-10-10T12:00:00Z"}},
+        today="2026-12-02", completed={"influenza_vaccination": {"last": "2025-10-10T12:00:00Z"}}
     ),
     no_match(today="2026-11-23"),
+    no_match(
+        today="2026-11-23", completed={"influenza_vaccination": {"last": "2024-08-31T12:00:00Z"}}
+    ),
 ]

@@ -38,4 +38,11 @@ examples = [
     no_match(today="2026-11-23", utilities_owed=1999.99, pension_granted="2020-02-02"),
     no_match(today="2026-11-23", utilities_owed=8100.50, employed=True, children=2),
     no_match(today="2026-11-23", utilities_owed=8100, children=3, subsidy_until="2026-11-23"),
+    no_match(today="2026-11-23", utilities_owed=8100.50),
+    no_match(
+        today="2026-11-23",
+        utilities_owed=8100.50,
+        children=3,
+        orders={"housing_subsidy": {"last": "2026-05-23T12:00:00Z"}},
+    ),
 ]

@@ -29,4 +29,5 @@ examples = [
     no_match(today="2026-11-26", orders={"meter_readings": {"last": "2026-10-20T12:00:00Z"}}),
     no_match(today="2026-11-20", orders={"meter_readings": {"last": "2026-11-15T12:00:00Z"}}),
     no_match(today="2026-11-20"),
+    no_match(today="2026-11-25", orders={"meter_readings": {"last": "2026-08-14T12:00:00Z"}}),
 ]

@@ -38,5 +38,6 @@ examples = [
         property_bought="2026-11-01",
         orders={"utilities_account": {"last": "2026-11-02T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", property_bought="2026-11-24"),
     unknown(today="2026-11-23"),
 ]

@@ -43,5 +43,24 @@ examples = [
         residence_since="2026-10-01",
         driving_licence_expires="2031-05-05",
     ),
+    no_match(
+        today="2026-11-23",
+        residence_region="77",
+        residence_since="2026-10-01",
+        driving_licence_expires="2026-11-22",
+    ),
+    no_match(
+        today="2026-11-23",
+        residence_region="77",
+        residence_since="2026-08-24",
+        driving_licence_expires="2031-05-05",
+    ),
+    no_match(
+        today="2026-11-23",
+        residence_region="77",
+        residence_since="2026-10-01",
+        driving_licence_expires="2031-05-05",
+        orders={"parking_permit": {"last": "2026-10-02T07:00:00Z"}},
+    ),
     unknown(today="2026-11-23", residence_region="77", driving_licence_expires="2031-05-05"),
 ]

@@ -26,5 +26,7 @@ examples = [
     match(today="2026-11-20", appointment_on="2026-11-23"),
     no_match(today="2026-11-20", appointment_on="2026-11-24"),
     no_match(today="2026-11-23", appointment_on="2026-11-23"),
+    no_match(today="2026-11-20", appointment_on="2026-11-20"),
+    no_match(today="2026-11-23", appointment_on="2026-11-25"),
     unknown(today="2026-11-23"),
 ]

@@ -29,10 +29,7 @@ def matches(user, today):
 
 examples = [
     match(
-        today="2026-11-23",
-        enforcement_owed=4800,
-        enforcement_opened="2026-11-17",
-        employed=True,
+        today="2026-11-23", enforcement_owed=4800, enforcement_opened="2026-11-17", employed=True
     ),
     match(
         today="2026-11-23",
@@ -42,11 +39,21 @@ examples = [
         orders={"keep_living_wage": {"last": "2024-01-01T12:00:00Z"}},
     ),
     no_match(
-        today="2026-11-23",
-        enforcement_owed=4800,
-        enforcement_opened="2026-11-18",
-        employed=True,
+        today="2026-11-23", enforcement_owed=4800, enforcement_opened="2026-11-18", employed=True
     ),
     no_match(today="2026-11-23", enforcement_owed=4800, enforcement_opened="2026-11-01"),
+    no_match(
+        today="2026-11-23",
+        enforcement_owed=4800,
+        enforcement_opened="2026-11-01",
+        employed=True,
+        orders={"keep_living_wage": {"last": "2026-11-02T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23", enforcement_owed=0, enforcement_opened="2026-11-01", employed=True
+    ),
+    no_match(
+        today="2026-11-23", enforcement_owed=4800, enforcement_opened="2026-11-01", employed=False
+    ),
     unknown(today="2026-11-23", enforcement_owed=4800, employed=True),
 ]

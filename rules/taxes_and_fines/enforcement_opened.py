@@ -29,5 +29,6 @@ examples = [
     match(today="2026-11-23", enforcement_owed=0.50, enforcement_opened="2026-11-18"),
     no_match(today="2026-11-23", enforcement_owed=4800, enforcement_opened="2026-11-17"),
     no_match(today="2026-11-23", enforcement_owed=0, enforcement_opened="2026-11-20"),
+    no_match(today="2026-11-23", enforcement_owed=4800, enforcement_opened="2026-11-24"),
     unknown(today="2026-11-23", enforcement_owed=4800),
 ]

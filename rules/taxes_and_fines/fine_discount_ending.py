@@ -28,5 +28,6 @@ examples = [
     match(today="2026-11-23", fines_owed=0.50, fine_discount_until="2026-11-23"),
     no_match(today="2026-11-23", fines_owed=500, fine_discount_until="2026-12-01"),
     no_match(today="2026-11-23", fines_owed=0, fine_discount_until="2026-11-25"),
+    no_match(today="2026-11-23", fines_owed=500, fine_discount_until="2026-11-22"),
     unknown(today="2026-11-23", fines_owed=500),
 ]

@@ -30,5 +30,15 @@ examples = [
         today="2026-11-23", taxes_owed=900, tax_due="2026-11-22", pension_granted="2020-01-01"
     ),
     no_match(today="2026-11-23", taxes_owed=0, tax_due="2026-12-01", pension_granted="2020-01-01"),
+    no_match(
+        today="2026-11-23", taxes_owed=900, tax_due="2026-12-01", pension_granted="2026-11-24"
+    ),
+    no_match(
+        today="2026-11-23",
+        taxes_owed=900,
+        tax_due="2026-12-01",
+        pension_granted="2020-01-01",
+        orders={"tax_relief": {"last": "2026-11-20T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", taxes_owed=900, tax_due="2026-12-01"),
 ]

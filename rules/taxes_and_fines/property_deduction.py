@@ -31,5 +31,6 @@ examples = [
         property_bought="2025-05-05",
         orders={"property_deduction": {"last": "2026-02-02T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", employed=True, property_bought="2026-09-23"),
     unknown(today="2026-11-23", property_bought="2025-05-05"),
 ]

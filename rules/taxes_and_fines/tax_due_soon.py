@@ -24,5 +24,6 @@ examples = [
     match(today="2027-01-31", taxes_owed=1, tax_due="2027-02-28"),
     no_match(today="2027-01-31", taxes_owed=900, tax_due="2027-03-01"),
     no_match(today="2026-11-23", taxes_owed=0.99, tax_due="2026-12-01"),
+    no_match(today="2026-11-23", taxes_owed=4200, tax_due="2026-11-22"),
     unknown(today="2026-11-23", taxes_owed=4200),
 ]

@@ -53,5 +53,21 @@ examples = [
         foreign_passport_expires="2030-01-01",
     ),
     no_match(today="2026-11-23", fines_owed=50000, fine_due="2026-10-01"),
+    no_match(
+        today="2026-11-23",
+        fines_owed=50000,
+        fine_due="2026-10-01",
+        taxes_owed=1,
+        tax_due="2025-12-01",
+        foreign_passport_expires="2026-11-23",
+    ),
+    no_match(
+        today="2026-11-23",
+        fines_owed=50000,
+        fine_due="2026-10-01",
+        taxes_owed=1,
+        tax_due="2025-12-01",
+        orders={"foreign_passport": {"last": "2026-05-22T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", taxes_owed=45000, foreign_passport_expires="2030-01-01"),
 ]

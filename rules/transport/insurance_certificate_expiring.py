@@ -36,5 +36,10 @@ examples = [
         insurance_certificate_expires="2026-12-01",
         driving_licence_expires="2026-10-01",
     ),
+    no_match(
+        today="2026-11-23",
+        insurance_certificate_expires="2026-11-22",
+        driving_licence_expires="2030-01-01",
+    ),
     unknown(today="2026-11-23", insurance_certificate_expires="2026-12-01"),
 ]

@@ -43,5 +43,10 @@ examples = [
         orders={"international_permit": {"last": "2026-11-21T12:00:00Z"}},
     ),
     no_match(today="2026-11-23", driving_licence_expires="2034-04-04"),
+    no_match(
+        today="2026-11-23",
+        driving_licence_expires="2026-11-22",
+        completed={"foreign_passport": {"last": "2026-11-20T12:00:00Z"}},
+    ),
     unknown(today="2026-11-23", completed={"foreign_passport": {"last": "2026-11-20T12:00:00Z"}}),
 ]

@@ -32,5 +32,6 @@ examples = [
         orders={"vehicle_inspection": {"count": 2, "last": "2026-11-20T09:00:00Z"}},
     ),
     no_match(today="2026-11-23", vehicle_inspection_due="2026-12-24"),
+    no_match(today="2026-11-23", vehicle_inspection_due="2026-11-22"),
     unknown(today="2026-11-23"),
 ]

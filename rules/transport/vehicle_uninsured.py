@@ -39,5 +39,10 @@ examples = [
         driving_licence_expires="2031-01-01",
     ),
     no_match(today="2026-11-23", driving_licence_expires="2031-01-01"),
+    no_match(
+        today="2026-11-23",
+        vehicle_inspection_due="2028-05-05",
+        driving_licence_expires="2026-11-22",
+    ),
     unknown(today="2026-11-23", vehicle_inspection_due="2028-05-05"),
 ]

@@ -15,7 +15,7 @@ once_per = "employment_ended"
 
 
 def matches(user, today):
-    if user.employed or is_known(user.pension_granted):
+    if not is_known(user.employment_ended) or is_known(user.pension_granted):
         return False
     retirement = user.birth_date + years(60 if user.sex == "female" else 65)
     registered = user.orders["job_seeker"].last
@@ -28,7 +28,6 @@ examples = [
         today="2026-11-23",
         birth_date="1968-11-23",
         sex="female",
-        employed=False,
         employment_ended="2026-08-01",
         orders={"job_seeker": {"last": "2026-08-01T12:00:00Z"}},
     ),
@@ -36,15 +35,20 @@ examples = [
         today="2026-11-23",
         birth_date="1961-11-24",
         sex="male",
-        employed=False,
         employment_ended="2026-08-01",
-        orders={"job_seeker": {"count": 2, "last": "2026-09-01T12:00:00Z"}},
+        orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
     ),
     no_match(
         today="2026-11-23",
         birth_date="1968-11-24",
         sex="female",
-        employed=False,
+        employment_ended="2026-08-01",
+        orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1966-11-23",
+        sex="female",
         employment_ended="2026-08-01",
         orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
     ),
@@ -52,14 +56,29 @@ examples = [
         today="2026-11-23",
         birth_date="1968-02-02",
         sex="female",
-        employed=False,
         employment_ended="2026-08-01",
+        orders={"job_seeker": {"last": "2019-08-10T12:00:00Z"}},
     ),
-    no_match(today="2026-11-23", birth_date="1968-02-02", sex="female", employed=True),
+    no_match(
+        today="2026-11-23",
+        birth_date="1968-02-02",
+        sex="female",
+        orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1968-02-02",
+        sex="female",
+        employment_ended="2026-08-01",
+        pension_granted="2026-09-01",
+        orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23", birth_date="1968-02-02", sex="female", employment_ended="2026-08-01"
+    ),
     unknown(
         today="2026-11-23",
         birth_date="1968-02-02",
-        employed=False,
         employment_ended="2026-08-01",
         orders={"job_seeker": {"last": "2026-08-10T12:00:00Z"}},
     ),

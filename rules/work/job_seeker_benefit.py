@@ -29,10 +29,7 @@ def matches(user, today):
 
 examples = [
     match(
-        today="2026-11-23",
-        birth_date="1990-04-04",
-        employed=False,
-        employment_ended="2026-10-30",
+        today="2026-11-23", birth_date="1990-04-04", employed=False, employment_ended="2026-10-30"
     ),
     match(
         today="2026-11-30",
@@ -50,10 +47,16 @@ examples = [
         orders={"job_seeker": {"last": "2026-11-02T09:00:00Z"}},
     ),
     no_match(
-        today="2026-12-01",
-        birth_date="1990-04-04",
-        employed=False,
-        employment_ended="2026-08-31",
+        today="2026-12-01", birth_date="1990-04-04", employed=False, employment_ended="2026-08-31"
+    ),
+    no_match(
+        today="2026-11-23", birth_date="2010-11-24", employed=False, employment_ended="2026-10-30"
+    ),
+    no_match(
+        today="2026-11-23", birth_date="1961-11-23", employed=False, employment_ended="2026-10-30"
+    ),
+    no_match(
+        today="2026-11-23", birth_date="1990-04-04", employed=False, employment_ended="2026-11-23"
     ),
     unknown(today="2026-11-23", birth_date="1990-04-04", employed=False),
 ]

@@ -39,5 +39,8 @@ examples = [
         today="2026-11-23", employed=True, orders={"job_seeker": {"last": "2026-06-01T12:00:00Z"}}
     ),
     no_match(today="2026-11-23", employed=False),
+    no_match(
+        today="2026-11-23", employed=False, orders={"job_seeker": {"last": "2026-05-22T12:00:00Z"}}
+    ),
     unknown(today="2026-11-23", orders={"job_seeker": {"last": "2026-06-01T12:00:00Z"}}),
 ]

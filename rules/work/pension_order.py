@@ -44,5 +44,6 @@ examples = [
         sex="male",
         orders={"pension": {"last": "2026-08-23T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", birth_date="1964-11-22", sex="female"),
     unknown(today="2026-11-23", birth_date="1961-01-01"),
 ]

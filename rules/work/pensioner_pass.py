@@ -28,5 +28,6 @@ examples = [
         pension_granted="2026-06-01",
         orders={"pensioner_pass": {"last": "2026-06-02T12:00:00Z"}},
     ),
+    no_match(today="2026-11-23", pension_granted="2026-11-24"),
     unknown(today="2026-11-23"),
 ]

@@ -27,10 +27,8 @@ examples = [
     no_match(today="2026-11-23", birth_date="1967-05-24", sex="female"),
     no_match(today="2026-11-23", birth_date="1967-05-23", sex="male"),
     no_match(
-        today="2026-11-23",
-        birth_date="1967-05-23",
-        sex="female",
-        pension_granted="2019-01-01",
+        today="2026-11-23", birth_date="1967-05-23", sex="female", pension_granted="2019-01-01"
     ),
+    no_match(today="2026-11-23", birth_date="1966-11-22", sex="female"),
     unknown(today="2026-11-23", birth_date="1967-05-23"),
 ]

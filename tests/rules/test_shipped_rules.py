@@ -10,6 +10,7 @@ import pytest
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules import catalogue
 from quadrupel.rules.identity import canonical
+from quadrupel.rules.outcomes import can_be_unknown
 from quadrupel.rules.proving import failures
 from quadrupel.rules.row import RowReading
 
@@ -29,7 +30,7 @@ def test_a_shipped_rule_is_fit_to_be_copied(rule):
     verdicts = Counter(example.verdict for example in rule.examples)
     assert verdicts[Verdict.MATCH] >= 2
     assert verdicts[Verdict.NO_MATCH] >= 2
-    assert verdicts[Verdict.UNKNOWN] >= 1
+    assert verdicts[Verdict.UNKNOWN] >= 1 or not can_be_unknown(rule.predicate.tree)
     assert rule.banner is not None
     assert set(rule.banner.title) == {"en", "ru"}
     assert set(rule.banner.text) in ({"en", "ru"}, set())
@@ -43,8 +44,8 @@ def test_no_rule_is_a_copy_of_another_with_a_number_changed():
 
 
 def test_there_are_enough_rules_and_e_mails():
-    assert len(RULES.rules) >= 18
-    assert sum(rule.email is not None for rule in RULES.rules.values()) >= 6
+    assert len(RULES.rules) >= 58
+    assert sum(rule.email is not None for rule in RULES.rules.values()) >= len(RULES.rules) / 3
 
 
 def test_every_template_that_a_rule_names_is_there():
