@@ -97,7 +97,12 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(None, description="the `iss` a citizen's token must have")
     jwt_audience: str = Field("quadrupel", description="the `aud` a citizen's token must have")
 
-    metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus metrics; 0: none")
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Prometheus metrics; 0: none; `up` counts on from here, a port for each stage",
+    )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="auto: text on a terminal, JSON otherwise"
     )

@@ -10,8 +10,8 @@ from quadrupel import bootstrap, embedded
 from quadrupel.config import Settings, read_settings
 from quadrupel.supervisor import Child, Supervisor
 
-PROCESSES = ("ingest", "evaluate", "publish", "send", "schedule", "api")
-"""The commands that run, in the order of the flow, which is the order of stopping."""
+STAGES = ("ingest", "evaluate", "publish", "send", "schedule")
+"""The stages that run, in the order of the flow, which is the order of stopping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,17 @@ def machine(overrides: Mapping[str, object], log_file: Path | None = None) -> It
         environment = os.environ | {
             f"QUADRUPEL_{name.upper()}": str(value) for name, value in given.items()
         }
-        supervisor = Supervisor([Child(name, [name]) for name in PROCESSES], environment, log_file)
+        supervisor = Supervisor(children(settings), environment, log_file)
         stack.callback(supervisor.stop)
         yield Machine(settings, supervisor)
+
+
+def children(settings: Settings) -> list[Child]:
+    """The stages and the API. The metrics of each stage are on a port of its own, counted up."""
+    first = settings.metrics_port
+    ports = range(first, first + len(STAGES)) if first else [0] * len(STAGES)
+    stages = [
+        Child(name, [name, "--metrics-port", str(port)])
+        for name, port in zip(STAGES, ports, strict=True)
+    ]
+    return [*stages, Child("api", ["api"])]

@@ -11,6 +11,8 @@ from typing import Literal
 import structlog
 from prometheus_client import Counter, Gauge, start_http_server
 
+from quadrupel.core.errors import SettingRefused
+
 # Every metric, in the order of the flow.
 EVENTS_CONSUMED = Counter("quadrupel_events_consumed", "Events taken from the bus by ingest")
 EVENTS_DEAD = Counter("quadrupel_events_dead", "Events put aside as dead letters by ingest")
@@ -61,6 +63,13 @@ def configure_logs(style: Literal["auto", "text", "json"], level: str) -> None:
 
 
 def serve_metrics(port: int) -> None:
-    """Serve Prometheus metrics on the port until the process ends; 0: do not."""
-    if port:
+    """Serve Prometheus metrics on the port until the process ends; 0: do not.
+
+    Raises SettingRefused if the port is taken.
+    """
+    if not port:
+        return
+    try:
         start_http_server(port)
+    except OSError as error:
+        raise SettingRefused(f"QUADRUPEL_METRICS_PORT: cannot listen on {port}: {error}") from error

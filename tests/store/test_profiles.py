@@ -64,7 +64,9 @@ def read(engine, *user_ids):
 
 
 def test_every_type_comes_back_as_it_went(applied):
-    profile = Profile("c1", 1, dict(VALUES), FoldState({7: (-5, 2**64 - 1, 2**32 - 1)}, {2**64 - 1: 739000}))
+    profile = Profile(
+        "c1", 1, dict(VALUES), FoldState({7: (-5, 2**64 - 1, 2**32 - 1)}, {2**64 - 1: 739000})
+    )
     write(applied, profile, Profile("c2", 1))
     assert read(applied, "c1", "c2", "nobody") == {"c1": profile, "c2": Profile("c2", 1)}
 

@@ -1,0 +1,105 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from quadrupel import machine, telemetry
+from quadrupel.config import read_settings
+from quadrupel.core.errors import SettingRefused
+from quadrupel.supervisor import Child, Supervisor
+
+CLOSED = "postgresql://postgres@127.0.0.1:9/x"
+
+
+@pytest.fixture
+def environment(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if "QUADRUPEL" not in name}
+    return kept | {"QUADRUPEL_DATA_DIR": str(tmp_path)}
+
+
+def wait_for(done, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_child_that_refuses_its_settings_ends_it_all(environment, tmp_path):
+    supervisor = Supervisor([Child("bus", ["bus", "lag"])], environment, tmp_path / "log")
+    supervisor.start()
+    with pytest.raises(SettingRefused, match="bus refuses to run"):
+        wait_for(lambda: supervisor.check())
+    assert "QUADRUPEL_DATABASE_URL is not set" in (tmp_path / "log").read_text()
+
+
+def test_a_child_that_fails_is_started_again_after_a_pause(environment, tmp_path):
+    away = environment | {"QUADRUPEL_DATABASE_URL": CLOSED}
+    supervisor = Supervisor([Child("db", ["db", "migrate"])], away, tmp_path / "log")
+    supervisor.start()
+    first = supervisor.pids()
+
+    def started_again():
+        supervisor.check()
+        return supervisor.pids() and supervisor.pids() != first
+
+    wait_for(started_again)
+    supervisor.stop()
+    assert supervisor.pids() == {}
+
+
+SUPERVISE = """
+import os, sys, time
+from quadrupel.supervisor import Child, Supervisor
+from quadrupel.telemetry import configure_logs
+configure_logs("json", "error")
+supervisor = Supervisor([Child("schedule", ["schedule"])], os.environ)
+supervisor.start()
+print(supervisor.pids()["schedule"], flush=True)
+time.sleep(60)
+"""
+
+
+def test_children_end_when_their_supervisor_is_killed(environment, migrated_url):
+    child_environment = environment | {"QUADRUPEL_DATABASE_URL": migrated_url}
+    setup = [sys.executable, "-m", "quadrupel"]
+    for command in (("profile", "apply"), ("bus", "create")):
+        subprocess.run([*setup, *command], env=child_environment, check=True, capture_output=True)
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISE],
+        env=child_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    child = int(supervisor.stdout.readline())
+    time.sleep(3)
+    os.kill(child, 0)
+    supervisor.kill()
+    supervisor.communicate()
+    wait_for(lambda: not alive(child))
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_each_stage_of_one_machine_has_a_metrics_port_of_its_own():
+    children = machine.children(read_settings(metrics_port=9100))
+    ports = [child.arguments[2] for child in children if child.name != "api"]
+    assert ports == ["9100", "9101", "9102", "9103", "9104"]
+    without = machine.children(read_settings(metrics_port=0))
+    assert {child.arguments[2] for child in without if child.name != "api"} == {"0"}
+
+
+def test_a_metrics_port_that_is_taken_is_named():
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        with pytest.raises(SettingRefused, match="QUADRUPEL_METRICS_PORT"):
+            telemetry.serve_metrics(taken.getsockname()[1])
