@@ -112,7 +112,7 @@ def fold(profile: Profile, events: Iterable[Event], feeds: Feeds, arrived: date)
         if changes is None:
             unchanged += 1
         else:
-            changes.apply(profile, event.identity, arrived.toordinal())
+            changes.apply(profile, arrived.toordinal())
             applied += 1
     if applied:
         profile.version += 1
@@ -122,11 +122,12 @@ def fold(profile: Profile, events: Iterable[Event], feeds: Feeds, arrived: date)
 
 @dataclass(slots=True)
 class _Changes:
+    identity: int
     values: dict[str, Value | None]
     marks: dict[int, Mark]
     adds_up: bool
 
-    def apply(self, profile: Profile, identity: int, arrived: int) -> None:
+    def apply(self, profile: Profile, arrived: int) -> None:
         for name, value in self.values.items():
             if value is None:
                 profile.values.pop(name, None)
@@ -134,17 +135,18 @@ class _Changes:
                 profile.values[name] = value
         profile.state.marks.update(self.marks)
         if self.adds_up:
-            profile.state.seen[identity] = arrived
+            profile.state.seen[self.identity] = arrived
 
 
 def _changes(
     profile: Profile, event: Event, interested: list[tuple[Attribute, Feed]]
 ) -> _Changes | None:
     """What the event changes; None when it was folded before, or decides nothing any more."""
-    if event.identity in profile.state.seen:
+    identity = event.identity
+    if identity in profile.state.seen:
         return None
-    changes = _Changes({}, {}, adds_up=False)
-    mark = ((event.time - _EPOCH) // _MICROSECOND, event.identity, event_tag(event.type))
+    changes = _Changes(identity, {}, {}, adds_up=False)
+    mark = ((event.time - _EPOCH) // _MICROSECOND, identity, event_tag(event.type))
     for attribute, feed in interested:
         match feed.operation:
             case Operation.LATEST | Operation.SET | Operation.CLEAR:
