@@ -1,0 +1,118 @@
+"""`quadrupel rules diff`: who gains and who loses what between two versions of the rules."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quadrupel import bootstrap
+from quadrupel.cli import git
+from quadrupel.cli.output import Json, print_json
+from quadrupel.cli.rule_choice import Folder, counted, line
+from quadrupel.cli.rule_users import open_users, tried
+from quadrupel.cli.rules_preview import AsOf, Population, sample_titles
+from quadrupel.config import Settings, read_settings, rules_folder
+from quadrupel.core.attributes import Schema
+from quadrupel.rules import catalogue
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.changes import Change, Comparison, How, changes
+
+_STYLES = {How.ADDED: "green", How.REMOVED: "red", How.CHANGED: "yellow", How.EDITED: ""}
+
+Titles = Mapping[tuple[str, str], Mapping[str, str]]
+"""What users of a sample read: by side ("gained", "lost") and rule, then by user id."""
+
+
+def diff(
+    old: Annotated[str, typer.Argument(help="A folder of rules, or a revision of git.")],
+    new: Annotated[str | None, typer.Argument(help="Another; else the folder of rules.")] = None,
+    as_of: AsOf = None,
+    sample: Annotated[int, typer.Option(min=0, max=1000, help="How many users to show.")] = 3,
+    population: Population = None,
+    rules: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show which rules differ between two versions, and who gains and who loses by it.
+
+    Examples:
+      quadrupel rules diff HEAD
+      quadrupel rules diff HEAD~1 HEAD --population 20000
+      quadrupel rules diff rules.before rules --as-of 2026-12-31
+
+    Reads the users of the database, or synthetic ones. Texts, priorities and the like move nobody
+    and are listed as edits.
+    """
+    settings = read_settings(rules=rules)
+    today = as_of or bootstrap.today(settings)
+    with _version(settings, old) as before, _version(settings, new) as after:
+        found = changes(before, after)
+        compared = Comparison(before, after, today, sample)
+        titles = _compare(settings, compared, population)
+    if as_json:
+        print_json([_fields(each, compared, titles) for each in found])
+    else:
+        _print(found, compared, titles)
+
+
+def _compare(settings: Settings, compared: Comparison, population: int | None) -> Titles:
+    """Add all users to the comparison; returns what those of the samples read."""
+    if not compared.gained:
+        return {}
+    schema = Schema({**compared.old.schema.attributes, **compared.new.schema.attributes})
+    titles: dict[tuple[str, str], Mapping[str, str]] = {}
+    with open_users(settings, schema, compared.today, population) as users:
+        for frame in tried(users, compared.columns, "both versions"):
+            compared.add(frame)
+        for side, rule_set, tallies in (
+            ("gained", compared.new, compared.gained),
+            ("lost", compared.old, compared.lost),
+        ):
+            for rule_id, tally in tallies.items():
+                if tally.count:
+                    rule = rule_set.rules[rule_id]
+                    shown = sample_titles(settings, rule_set, rule, users, tally, compared.today)
+                    titles[side, rule_id] = shown
+    return titles
+
+
+@contextlib.contextmanager
+def _version(settings: Settings, name: str | None) -> Iterator[RuleSet]:
+    """The rules of a folder, of a revision, or of the settings."""
+    folder = rules_folder(settings)
+    if name is None or (Path(name) / "profile.py").is_file():
+        yield catalogue.load(Path(name) if name else folder, settings.languages)
+        return
+    with tempfile.TemporaryDirectory(prefix="quadrupel-rules-") as scratch:
+        yield catalogue.load(git.extract(folder, name, Path(scratch)), settings.languages)
+
+
+def _print(found: list[Change], compared: Comparison, titles: Titles) -> None:
+    if not found:
+        line("no rule differs")
+    for change in found:
+        what = f" ({', '.join(change.what)})" if change.what else ""
+        line(f"{change.how:<8} {change.rule}{what}", _STYLES[change.how])
+        for side, verb, tallies in (
+            ("gained", "gain", compared.gained),
+            ("lost", "lose", compared.lost),
+        ):
+            if change.rule in tallies:
+                count = tallies[change.rule].count
+                line(f"  {counted(count, 'user')} {verb}{'s' if count == 1 else ''} it")
+            for user_id, title in titles.get((side, change.rule), {}).items():
+                line(f"    {user_id}  {title}".rstrip())
+
+
+def _fields(change: Change, compared: Comparison, titles: Titles) -> dict[str, Any]:
+    fields: dict[str, Any] = {"rule": change.rule, "how": change.how, "what": change.what}
+    for side, tallies in (("gained", compared.gained), ("lost", compared.lost)):
+        if change.rule in tallies:
+            shown = titles.get((side, change.rule), {}).items()
+            fields[side] = {
+                "users": tallies[change.rule].count,
+                "sample": [{"user_id": user_id, "title": title} for user_id, title in shown],
+            }
+    return fields

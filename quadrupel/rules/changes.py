@@ -1,0 +1,119 @@
+"""Changes between two rule sets: which rules, in what, and which users gain or lose by it."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import polars as pl
+
+from quadrupel.core.verdicts import Verdict
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.columnar import CODES, ColumnarReading
+from quadrupel.rules.preview import united
+from quadrupel.rules.rule import Rule
+from quadrupel.rules.tally import Tally
+
+_NOT_COMPARED = {"id", "path", "predicate", "identity", "shown", "examples"}
+
+
+class How(StrEnum):
+    """How a rule differs: it came, it went, its condition did, or only what stands around that."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    EDITED = "edited"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One rule that differs. `what` names the parts that do, without the condition."""
+
+    rule: str
+    how: How
+    what: tuple[str, ...] = ()
+
+    @property
+    def can_move_users(self) -> bool:
+        """Whether somebody can gain or lose by it: texts and the like move nobody."""
+        return self.how is not How.EDITED or "shadow" in self.what
+
+
+def changes(old: RuleSet, new: RuleSet) -> list[Change]:
+    """The rules that differ, in the order of ids."""
+    found = []
+    for rule_id in sorted(old.rules.keys() | new.rules.keys()):
+        before, after = old.rules.get(rule_id), new.rules.get(rule_id)
+        if before is None or after is None:
+            found.append(Change(rule_id, How.ADDED if before is None else How.REMOVED))
+            continue
+        what = tuple(_differing(before, after))
+        if before.identity != after.identity:
+            found.append(Change(rule_id, How.CHANGED, what))
+        elif what:
+            found.append(Change(rule_id, How.EDITED, what))
+    return found
+
+
+class Comparison:
+    """Who gains and who loses what, of the users that are added frame by frame.
+
+    A user gains a rule's banner or message where the new rule matches and the old one did not,
+    and loses it the other way round. A rule in shadow shows nothing to anybody.
+    """
+
+    def __init__(self, old: RuleSet, new: RuleSet, today: date, sample: int) -> None:
+        moving = {change.rule for change in changes(old, new) if change.can_move_users}
+        self.old, self.new, self.today = old, new, today
+        self._old, self._new = (_reading(each, moving) for each in (old, new))
+        self.columns = united(self._old.columns, self._new.columns)
+        self.gained: Mapping[str, Tally] = {rule: Tally(today, sample) for rule in sorted(moving)}
+        self.lost: Mapping[str, Tally] = {rule: Tally(today, sample) for rule in sorted(moving)}
+
+    def add(self, users: pl.DataFrame) -> None:
+        """Read both rule sets for the users of a frame."""
+        before = self._old.evaluate(users, self.today)
+        after = self._new.evaluate(users, self.today)
+        for rule in self.gained:
+            had, has = (_matching(each, rule, users.height) for each in (before, after))
+            self.gained[rule].add(users.filter(has & had.not_()))
+            self.lost[rule].add(users.filter(had & has.not_()))
+
+
+def _reading(rule_set: RuleSet, ids: set[str]) -> ColumnarReading:
+    rules = {
+        rule_id: rule
+        for rule_id, rule in rule_set.rules.items()
+        if rule_id in ids and not rule.shadow
+    }
+    return ColumnarReading(dataclasses.replace(rule_set, rules=rules))
+
+
+def _matching(verdicts: pl.DataFrame, rule: str, users: int) -> pl.Series:
+    """For which users a rule matches; for none if it is not there."""
+    if rule not in verdicts.columns:
+        return pl.Series([False]).new_from_index(0, users)
+    return verdicts[rule] == CODES[Verdict.MATCH]
+
+
+def _differing(before: Rule, after: Rule) -> list[str]:
+    """The names of what differs beside the condition; of a banner, its parts."""
+    names = []
+    for field in dataclasses.fields(Rule):
+        old, new = getattr(before, field.name), getattr(after, field.name)
+        if field.name in _NOT_COMPARED or old == new:
+            continue
+        if field.name == "banner" and old is not None and new is not None:
+            parts = (part.name for part in dataclasses.fields(old))
+            names += [name for name in parts if getattr(old, name) != getattr(new, name)]
+        else:
+            names.append(field.name)
+    if _examples(before) != _examples(after):
+        names.append("examples")
+    return names
+
+
+def _examples(rule: Rule) -> list[object]:
+    return [(each.verdict, each.today, each.values) for each in rule.examples]
