@@ -1,8 +1,9 @@
 """The words of the language that stand before brackets: one entry each, in one of two tables.
 
 FUNCTIONS are computed; an entry names the parameters, their types and the result's, says what the
-function does, and how each reading computes it. FORMS are rewritten by the checker into other
-nodes, so no reading knows them; an entry only says how they are written and what they do.
+function does, computes it, and tells which way the result moves with each argument, from which
+other readings follow. FORMS are rewritten by the checker into other nodes, so no reading knows
+them; an entry only says how they are written and what they do.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +23,9 @@ class Function:
 
     `parameters` are names and types. `row` is given the arguments, days as ordinals, none of them
     unknown; where `of_today` holds, today comes first. It raises ArithmeticError where there is no
-    answer. An `internal` function stands for an operator; rules cannot call it.
+    answer. `moves` says of each argument of `row`: 1 when the result never falls while only that
+    argument grows, -1 when it never rises, 0 when neither can be said. An `internal` function
+    stands for an operator; rules cannot call it.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Function:
     result: Kind
     doc: str
     row: Callable[..., object]
+    moves: tuple[int, ...]
     of_today: bool = False
     internal: bool = False
 
@@ -68,6 +72,7 @@ FUNCTIONS: Mapping[str, Function] = {
             INTEGER,
             "How many whole years have passed since the day.",
             days.age,
+            (1, -1),
             of_today=True,
         ),
         Function(
@@ -76,6 +81,7 @@ FUNCTIONS: Mapping[str, Function] = {
             DATE,
             "The next anniversary of the day: today or the first one after today.",
             days.anniversary,
+            (1, 0),
             of_today=True,
         ),
         Function(
@@ -84,6 +90,7 @@ FUNCTIONS: Mapping[str, Function] = {
             INTEGER,
             "How many days have passed since the day; negative while it is to come.",
             _days_since,
+            (1, -1),
             of_today=True,
         ),
         Function(
@@ -92,6 +99,7 @@ FUNCTIONS: Mapping[str, Function] = {
             INTEGER,
             "How many days remain until the day; negative when it is past.",
             _days_until,
+            (-1, 1),
             of_today=True,
         ),
         Function(
@@ -100,6 +108,7 @@ FUNCTIONS: Mapping[str, Function] = {
             DATE,
             "The first day of the day's month.",
             days.start_of_month,
+            (1,),
         ),
         Function(
             "is_weekend",
@@ -107,14 +116,18 @@ FUNCTIONS: Mapping[str, Function] = {
             BOOLEAN,
             "Whether the day is a Saturday or a Sunday.",
             days.is_weekend,
+            (0,),
         ),
-        Function("day_of", (("time", DATETIME),), DATE, "The day of the time, in UTC.", _day_of),
+        Function(
+            "day_of", (("time", DATETIME),), DATE, "The day of the time, in UTC.", _day_of, (1,)
+        ),
         Function(
             "add_days",
             (("day", DATE), ("number", INTEGER)),
             DATE,
             "The day plus a period of days.",
             days.add_days,
+            (1, 1),
             internal=True,
         ),
         Function(
@@ -123,6 +136,7 @@ FUNCTIONS: Mapping[str, Function] = {
             DATE,
             "The day plus a period of months.",
             days.add_months,
+            (1, 1),
             internal=True,
         ),
         Function(
@@ -131,6 +145,7 @@ FUNCTIONS: Mapping[str, Function] = {
             DATE,
             "The day plus a period of years.",
             days.add_years,
+            (1, 1),
             internal=True,
         ),
         Function(
@@ -139,6 +154,7 @@ FUNCTIONS: Mapping[str, Function] = {
             INTEGER,
             "A day minus another: how many days lie between them.",
             _days_between,
+            (1, -1),
             internal=True,
         ),
         Function(
@@ -147,6 +163,7 @@ FUNCTIONS: Mapping[str, Function] = {
             DECIMAL,
             "An integer where a decimal is asked for.",
             float,
+            (1,),
             internal=True,
         ),
     )

@@ -1,0 +1,167 @@
+"""The columnar reading: the verdicts of all rules on a frame of profiles, by one Polars query.
+
+Every part of a predicate becomes an expression, null where it is unknown, and where it can fail a
+second expression that says for which profiles it did. What is known before the frame is computed
+once: parts of today and constants are folded; a comparison of a function that moves one way with
+a constant becomes a comparison of its argument, at a bound found by bisection; calendar functions
+of one day are looked up in a table. The last two hold for ordinary values only (`ORDINARY`), so a
+frame that has others is read by a second, slower query.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from quadrupel.core.profiles import Profile
+from quadrupel.core.values import Value
+from quadrupel.core.verdicts import Verdict
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.columnar_text import ORDINARY, ColumnWriter, Tables
+from quadrupel.rules.python_text import Leaf
+from quadrupel.rules.tree import Input, KeyedField, Kind, Node, walk
+
+CODES: Mapping[Verdict, int] = {
+    Verdict.NO_MATCH: 0,
+    Verdict.MATCH: 1,
+    Verdict.UNKNOWN: 2,
+    Verdict.ERROR: 3,
+}
+"""How verdicts stand in the columns of an answer."""
+
+VERDICTS: tuple[Verdict, ...] = tuple(CODES)
+"""The verdicts by their code."""
+
+_TYPES: Mapping[Kind, pl.DataType] = {
+    Kind.DATE: pl.Date(),
+    Kind.DATETIME: pl.Datetime("us", "UTC"),
+    Kind.INTEGER: pl.Int64(),
+    Kind.DECIMAL: pl.Float64(),
+    Kind.BOOLEAN: pl.Boolean(),
+    Kind.TEXT: pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a frame of profiles must have: an attribute, or a field of a statistic's key.
+
+    Named as rules write it, without `user.`. Null is missing. Decimals are floats.
+    """
+
+    name: str
+    leaf: Leaf
+    type: pl.DataType
+
+
+def columns(trees: Iterable[Node]) -> tuple[Column, ...]:
+    """The columns that predicates read, each once, sorted by name."""
+    found: dict[str, Column] = {}
+    for tree in trees:
+        for node in walk(tree):
+            if isinstance(node, Leaf):
+                found[column_name(node)] = Column(column_name(node), node, _TYPES[node.kind])
+    return tuple(found[name] for name in sorted(found))
+
+
+def column_name(leaf: Leaf) -> str:
+    """The name of the column that holds an input: `born`, `orders["passport"].count`."""
+    if isinstance(leaf, Input):
+        return leaf.name
+    return f'{leaf.attribute}["{leaf.key}"].{leaf.name}'
+
+
+def frame_of(profiles: Iterable[Profile], needed: Iterable[Column]) -> pl.DataFrame:
+    """A frame of profiles, in their order: `user_id` and the needed columns."""
+    found = list(profiles)
+    series = [pl.Series("user_id", [profile.user_id for profile in found], pl.String)]
+    for column in needed:
+        cells = [_cell(profile.values, column.leaf) for profile in found]
+        series.append(pl.Series(column.name, cells, column.type))
+    return pl.DataFrame(series)
+
+
+def _cell(values: Mapping[str, Value], leaf: Leaf) -> Any:
+    if isinstance(leaf, KeyedField):
+        statistics = values.get(leaf.attribute)
+        entry = statistics.get(leaf.key) if isinstance(statistics, Mapping) else None
+        value = None if entry is None else getattr(entry, leaf.name)
+    else:
+        value = values.get(leaf.name)
+    return value if value is None or leaf.kind is not Kind.DECIMAL else float(value)
+
+
+class ColumnarReading:
+    """Reads the rules of one set for a frame of profiles at a time.
+
+    `columns` are what a frame must have. Safe for use by several threads.
+    """
+
+    def __init__(self, rule_set: RuleSet) -> None:
+        trees = {rule.id: rule.predicate.tree for rule in rule_set.rules.values()}
+        self._query = Query(trees)
+        self.columns = self._query.columns
+
+    def evaluate(self, frame: pl.DataFrame, today: date) -> pl.DataFrame:
+        """The verdicts on the profiles of a frame, all on one day: a UInt8 of CODES per rule.
+
+        The answer has the frame's rows and a column per rule id.
+        """
+        return self._query.evaluate(frame, today)
+
+
+class Query:
+    """Reads some predicates, by name, like ColumnarReading.
+
+    Remembers what it prepared for the last day it was asked for.
+    """
+
+    def __init__(self, trees: Mapping[str, Node]) -> None:
+        self._trees = trees
+        self.columns = columns(trees.values())
+        self._tables = Tables()
+        self._prepared: tuple[date, dict[bool, list[pl.Expr]]] = (date.min, {})
+
+    def evaluate(self, frame: pl.DataFrame, today: date) -> pl.DataFrame:
+        """The verdicts on the profiles of a frame, a column per predicate."""
+        bare = [_bare(column) for column in self.columns] or [pl.first()]
+        values = frame.lazy().select(bare).collect().rechunk()
+        ordinary = _is_ordinary(values, self.columns)
+        return values.lazy().select(self._expressions(today, ordinary=ordinary)).collect()
+
+    def _expressions(self, today: date, *, ordinary: bool) -> list[pl.Expr]:
+        day, prepared = self._prepared
+        if day != today:
+            prepared = {}
+            self._prepared = (today, prepared)
+        if ordinary not in prepared:
+            writer = ColumnWriter(today.toordinal(), self._tables, column_name, ordinary=ordinary)
+            prepared[ordinary] = [
+                writer.verdict(tree, *CODES.values()).alias(rule)
+                for rule, tree in self._trees.items()
+            ]
+        return prepared[ordinary]
+
+
+def _bare(column: Column) -> pl.Expr:
+    """The column as expressions take it: days and times as integers, what adds up without gaps."""
+    bare = pl.col(column.name).cast(column.type)
+    leaf = column.leaf
+    if leaf.adds_up if isinstance(leaf, Input) else leaf.name in ("count", "sum"):
+        return bare.fill_null(0)
+    return bare.to_physical() if leaf.kind in (Kind.DATE, Kind.DATETIME) else bare
+
+
+def _is_ordinary(values: pl.DataFrame, needed: Iterable[Column]) -> bool:
+    checked = [column for column in needed if column.leaf.kind in ORDINARY]
+    if not checked:
+        return True
+    lows = values.select(pl.col(column.name).min() for column in checked).row(0)
+    highs = values.select(pl.col(column.name).max() for column in checked).row(0)
+    for column, low, high in zip(checked, lows, highs, strict=True):
+        bounds = ORDINARY[column.leaf.kind]
+        if low is not None and not bounds[0] <= low <= high <= bounds[1]:
+            return False
+    return True

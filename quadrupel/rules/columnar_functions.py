@@ -1,0 +1,119 @@
+"""The functions of the language on whole columns: what the columnar reading computes for a call.
+
+A day is an Int32 of days since 1970, a time an Int64 of microseconds since 1970, an integer an
+Int64, a decimal a Float64; null is unknown. Today is a plain ordinal.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+EPOCH = date(1970, 1, 1).toordinal()
+FIRST_DAY, LAST_DAY = date.min.toordinal() - EPOCH, date.max.toordinal() - EPOCH
+DAY = 86_400_000_000
+"""Microseconds."""
+
+_FAR = 12 * 20_000
+"""More months than the calendar has, either way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The value of a call, and where it has none although all arguments are known."""
+
+    value: pl.Expr
+    fails: pl.Expr | None = None
+
+
+def _add_days(_today: int, day: pl.Expr, number: pl.Expr) -> Result:
+    later = day.cast(pl.Int64) + number
+    fails = (later < FIRST_DAY) | (later > LAST_DAY)
+    return Result(later.cast(pl.Int32, strict=False), fails)
+
+
+def _add_months(_today: int, day: pl.Expr, number: pl.Expr) -> Result:
+    start = day.cast(pl.Date)
+    months = start.dt.year().cast(pl.Int64) * 12 + start.dt.month() - 1
+    months += number.clip(-_FAR, _FAR)
+    year = months // 12
+    first = pl.date(year, months % 12 + 1, 1)
+    last = first.dt.month_end().dt.day()
+    value = first.to_physical() + pl.min_horizontal(start.dt.day(), last) - 1
+    return Result(value.cast(pl.Int32), (year < 1) | (year > 9999))
+
+
+def _add_years(today: int, day: pl.Expr, number: pl.Expr) -> Result:
+    return _add_months(today, day, number.clip(-_FAR, _FAR) * 12)
+
+
+def _age(today: int, born: pl.Expr) -> Result:
+    years = date.fromordinal(today).year - born.cast(pl.Date).dt.year().cast(pl.Int64)
+    reached = _add_years(today, born, years).value <= today - EPOCH
+    return Result(years - reached.not_().cast(pl.Int64))
+
+
+def _anniversary(today: int, day: pl.Expr) -> Result:
+    years = date.fromordinal(today).year - day.cast(pl.Date).dt.year().cast(pl.Int64)
+    years = pl.max_horizontal(years, pl.lit(1, pl.Int64))
+    this, following = _add_years(today, day, years), _add_years(today, day, years + 1)
+    past = this.value < today - EPOCH
+    value = pl.when(past).then(following.value).otherwise(this.value)
+    return Result(value, _either(this.fails, past & _certain(following.fails)))
+
+
+def _start_of_month(_today: int, day: pl.Expr) -> Result:
+    return Result(day - day.cast(pl.Date).dt.day().cast(pl.Int32) + 1)
+
+
+def _is_weekend(_today: int, day: pl.Expr) -> Result:
+    return Result((day + EPOCH) % 7 % 6 == 0)
+
+
+def _days_since(today: int, day: pl.Expr) -> Result:
+    return Result(pl.lit(today - EPOCH, pl.Int64) - day)
+
+
+def _days_until(today: int, day: pl.Expr) -> Result:
+    return Result(day.cast(pl.Int64) - (today - EPOCH))
+
+
+def _days_between(_today: int, later: pl.Expr, earlier: pl.Expr) -> Result:
+    return Result(later.cast(pl.Int64) - earlier)
+
+
+def _day_of(_today: int, time: pl.Expr) -> Result:
+    return Result((time // DAY).cast(pl.Int32))
+
+
+def _to_decimal(_today: int, number: pl.Expr) -> Result:
+    return Result(number.cast(pl.Float64))
+
+
+def _certain(fails: pl.Expr | None) -> pl.Expr:
+    return pl.lit(value=False) if fails is None else fails
+
+
+def _either(one: pl.Expr | None, other: pl.Expr) -> pl.Expr:
+    return _certain(one) | other
+
+
+COLUMN_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
+    "add_days": _add_days,
+    "add_months": _add_months,
+    "add_years": _add_years,
+    "age": _age,
+    "anniversary": _anniversary,
+    "day_of": _day_of,
+    "days_between": _days_between,
+    "days_since": _days_since,
+    "days_until": _days_until,
+    "is_weekend": _is_weekend,
+    "start_of_month": _start_of_month,
+    "to_decimal": _to_decimal,
+}
+"""Of each of FUNCTIONS; the arguments are today and columns."""
+
+CALENDAR_FUNCTIONS = frozenset({"add_months", "add_years", "age", "anniversary", "start_of_month"})
+"""Those that are dear enough to be looked up in a table by day where that is possible."""

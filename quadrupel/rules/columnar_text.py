@@ -1,0 +1,411 @@
+"""Writes a predicate as Polars expressions, for the columnar reading.
+
+See `quadrupel.rules.columnar` for what they mean and `columnar_functions` for the types in them.
+"""
+
+import bisect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import reduce
+from typing import Any
+
+import polars as pl
+
+from quadrupel.rules.columnar_functions import (
+    CALENDAR_FUNCTIONS,
+    COLUMN_FUNCTIONS,
+    DAY,
+    EPOCH,
+)
+from quadrupel.rules.functions import FUNCTIONS
+from quadrupel.rules.operations import OPERATORS, apply, value_of
+from quadrupel.rules.python_text import Leaf
+from quadrupel.rules.tree import (
+    And,
+    Arithmetic,
+    Call,
+    Compare,
+    Constant,
+    If,
+    Input,
+    IsKnown,
+    KeyedField,
+    Kind,
+    Node,
+    Not,
+    OneOf,
+    Or,
+    Today,
+    children,
+    walk,
+)
+
+Bounds = tuple[Any, Any]
+
+_FIRST, _LAST = date(1880, 1, 1).toordinal(), date(2120, 12, 31).toordinal()
+
+ORDINARY: Mapping[Kind, Bounds] = {
+    Kind.DATE: (_FIRST - EPOCH, _LAST - EPOCH),
+    Kind.DATETIME: ((_FIRST - EPOCH) * DAY, (_LAST - EPOCH) * DAY),
+    Kind.INTEGER: (-(10**9), 10**9),
+    Kind.DECIMAL: (-1e12, 1e12),
+}
+"""What inputs lie between, least and greatest, for the faster query; as they stand in columns."""
+
+_TYPES: Mapping[Kind, Any] = {
+    Kind.DATE: pl.Int32,
+    Kind.DATETIME: pl.Int64,
+    Kind.INTEGER: pl.Int64,
+    Kind.DECIMAL: pl.Float64,
+    Kind.BOOLEAN: pl.Boolean,
+    Kind.TEXT: pl.String,
+}
+
+_WHOLE = (Kind.DATE, Kind.INTEGER)
+_LONGEST_CHAIN = 8
+
+
+class Tables:
+    """Values of calendar functions by day, filled as they are asked for."""
+
+    def __init__(self) -> None:
+        self._tables: dict[object, pl.Series] = {}
+
+    def get(self, key: object, low: int, high: int, function: Callable[..., Any]) -> pl.Series:
+        """The function's value for every day from `low` to `high` (days since 1970)."""
+        if key not in self._tables:
+            day = pl.int_range(low, high + 1, dtype=pl.Int32, eager=True).alias("day")
+            self._tables[key] = day.to_frame().select(function(pl.col("day")).value).to_series()
+        return self._tables[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A node as an expression: where `error` is true the value means nothing.
+
+    `bounds` are the least and greatest value it can have, days as ordinals; None where nothing is
+    known of them. `constant` holds the one value of a part without inputs. `choice` is a condition
+    and two different constants, for a part that is one of the two or unknown.
+    """
+
+    value: pl.Expr
+    error: pl.Expr | None = None
+    bounds: Bounds | None = None
+    constant: tuple[Any] | None = None
+    choice: "tuple[Part, Part, Part] | None" = None
+
+
+class ColumnWriter:
+    """Writes the expressions of one day.
+
+    `name` gives the name of an input's column. Where `ordinary`, inputs lie within ORDINARY.
+    """
+
+    def __init__(
+        self, today: int, tables: Tables, name: Callable[[Leaf], str], *, ordinary: bool
+    ) -> None:
+        self._today = today
+        self._tables = tables
+        self._column = name
+        self._ordinary = ordinary and _FIRST <= today <= _LAST
+
+    def verdict(self, tree: Node, no_match: int, match: int, unknown: int, error: int) -> pl.Expr:
+        """The verdict of a predicate, by four codes of which the first two are 0 and 1."""
+        if (no_match, match) != (0, 1):
+            raise ValueError("a boolean is cast to these codes")
+        part = self.write(tree)
+        codes = part.value.cast(pl.UInt8).fill_null(unknown)
+        if part.error is not None:
+            codes = pl.when(part.error).then(pl.lit(error, pl.UInt8)).otherwise(codes)
+        if not any(isinstance(node, Leaf) for node in walk(tree)):
+            return pl.repeat(codes, pl.len())  # one value, but every row has a verdict
+        return codes
+
+    def write(self, node: Node) -> Part:
+        """The expressions of a node."""
+        match node:
+            case Constant():
+                return _constant(node.kind, value_of(node))
+            case Today():
+                return _constant(Kind.DATE, self._today)
+            case Input() | KeyedField():
+                return Part(pl.col(self._column(node)), None, self._input_bounds(node))
+            case And() | Or():
+                return _junction(node, [self.write(part) for part in node.parts])
+            case If():
+                return _if(*(self.write(each) for each in children(node)))
+            case IsKnown():
+                part = self.write(node.operand)
+                return replace(part, value=part.value.is_not_null(), bounds=None, constant=None)
+            case _:
+                return self._operation(node, [self.write(each) for each in children(node)])
+
+    def _input_bounds(self, leaf: Leaf) -> Bounds | None:
+        if not self._ordinary or leaf.kind not in ORDINARY:
+            return None
+        low, high = ORDINARY[leaf.kind]
+        return (low + EPOCH, high + EPOCH) if leaf.kind is Kind.DATE else (low, high)
+
+    def _operation(self, node: Node, operands: Sequence[Part]) -> Part:
+        """A node that is unknown if an operand is; it asks all of them before it says so."""
+        error = _any_error(operands)
+        known = [part.constant for part in operands if part.constant is not None]
+        if len(known) == len(operands) and error is None:
+            return self._folded(node, [value for (value,) in known])
+        match node:
+            case Not():
+                return Part(operands[0].value.not_(), error)
+            case OneOf():
+                return Part(_one_of(operands[0].value, node), error)
+            case Compare():
+                return Part(self._compare(node, *operands), error)
+            case Arithmetic():
+                value, fails, bounds = _calculate(node, *operands)
+            case Call():
+                value, fails, bounds = self._call(node, operands)
+            case _:
+                raise TypeError(f"{type(node).__name__} is no part of a finished tree")
+        return Part(value, _either(error, fails), bounds)
+
+    def _folded(self, node: Node, operands: Sequence[Any]) -> Part:
+        try:
+            return _constant(node.kind, apply(node, operands, self._today))
+        except ArithmeticError:
+            nothing = pl.lit(None, _TYPES[node.kind])
+            return Part(nothing, pl.lit(value=True), constant=(None,))
+
+    # Comparisons
+
+    def _compare(self, node: Compare, left: Part, right: Part) -> pl.Expr:
+        if node.left.kind in _WHOLE:
+            if right.constant is not None:
+                return self._beside(node.operator, node.left, left, right.constant[0])
+            if left.constant is not None:
+                turned = node.operator.translate(str.maketrans("<>", "><"))
+                return self._beside(turned, node.right, right, left.constant[0])
+        compared: pl.Expr = OPERATORS[node.operator](left.value, right.value)
+        return compared
+
+    def _beside(self, operator: str, node: Node, part: Part, bound: int) -> pl.Expr:
+        """A comparison of a part with a constant."""
+        match operator:
+            case ">=":
+                return self._reaches(node, part, bound)
+            case ">":
+                return self._reaches(node, part, bound + 1)
+            case "<":
+                return self._reaches(node, part, bound, below=True)
+            case "<=":
+                return self._reaches(node, part, bound + 1, below=True)
+            case "==" if isinstance(node, Leaf):
+                return part.value == _literal(node.kind, bound)
+            case "!=" if isinstance(node, Leaf):
+                return part.value != _literal(node.kind, bound)
+            case "==":
+                above = self._reaches(node, part, bound)
+                return above & self._reaches(node, part, bound + 1, below=True)
+            case _:
+                return self._beside("==", node, part, bound).not_()
+
+    def _reaches(self, node: Node, part: Part, bound: int, *, below: bool = False) -> pl.Expr:
+        """Whether a part is at least, or else `below`, a bound; asked of what moves it."""
+        moved = self._moved_by(node, part)
+        if moved is None:
+            limit = _literal(node.kind, bound)
+            return part.value < limit if below else part.value >= limit
+        argument, inner, function, direction = moved
+        if inner.bounds is None:
+            raise ValueError("what moves a part is asked only where its bounds are known")
+        if argument.kind is Kind.DATETIME:
+            limit = pl.lit((bound - EPOCH) * DAY, pl.Int64)
+            return inner.value < limit if below else inner.value >= limit
+        low, high = inner.bounds
+        within = range(low, high + 1)
+        if direction > 0:
+            first = low + bisect.bisect_left(within, x=True, key=lambda x: function(x) >= bound)
+        else:
+            first = low + bisect.bisect_left(within, x=True, key=lambda x: function(x) < bound)
+        return self._reaches(argument, inner, first, below=below == (direction > 0))
+
+    def _moved_by(
+        self, node: Node, part: Part
+    ) -> tuple[Node, Part, Callable[[int], Any], int] | None:
+        """The one argument that moves a call one way, how, and which way; None if there is none."""
+        if not self._ordinary or part.bounds is None or not isinstance(node, Call):
+            return None
+        operands = [self.write(each) for each in node.arguments]
+        moving = [index for index, each in enumerate(operands) if each.constant is None]
+        entry = FUNCTIONS[node.function]
+        if len(moving) != 1 or operands[moving[0]].error is not None:
+            return None
+        index = moving[0]
+        direction = entry.moves[index + entry.of_today]
+        if not direction or operands[index].bounds is None:
+            return None
+        values = [None if each.constant is None else each.constant[0] for each in operands]
+
+        def function(x: int) -> Any:
+            return apply(node, [*values[:index], x, *values[index + 1 :]], self._today)
+
+        return node.arguments[index], operands[index], function, direction
+
+    # Calls
+
+    def _call(
+        self, node: Call, operands: Sequence[Part]
+    ) -> tuple[pl.Expr, pl.Expr | None, Bounds | None]:
+        bounds = self._call_bounds(node, operands)
+        if bounds is not None:
+            for index, choice in enumerate(operands):
+                if choice.choice is not None:
+                    return self._spread(node, operands, index, choice.choice), None, bounds
+        function = COLUMN_FUNCTIONS[node.function]
+        if bounds is not None and node.function in CALENDAR_FUNCTIONS:
+            day, *others = operands
+            if day.constant is None and day.bounds and all(each.constant for each in others):
+                return self._look_up(node, day, others), None, bounds
+        result = function(self._today, *(part.value for part in operands))
+        if result.fails is None or bounds is not None:
+            return result.value, None, bounds
+        known = pl.all_horizontal(part.value.is_not_null() for part in operands)
+        return result.value, known & result.fails.fill_null(value=False), None
+
+    def _call_bounds(self, node: Call, operands: Sequence[Part]) -> Bounds | None:
+        """The bounds of a call that cannot fail; None where it can or nothing is known."""
+        if not self._ordinary or any(part.bounds is None for part in operands):
+            return None
+        if node.function == "day_of":
+            return _FIRST, _LAST
+        entry = FUNCTIONS[node.function]
+        bounds = [part.bounds for part in operands if part.bounds is not None]
+        corners = itertools.product(*bounds)
+        try:
+            found = [apply(node, corner, self._today) for corner in corners]
+        except ArithmeticError:
+            return None
+        if node.function == "anniversary":
+            return self._today, max(found) + 366
+        return (min(found), max(found)) if all(entry.moves) else None
+
+    def _spread(
+        self, node: Call, operands: Sequence[Part], index: int, choice: "tuple[Part, Part, Part]"
+    ) -> pl.Expr:
+        """A call of which one argument is one of two constants, as one of two calls."""
+        condition, *constants = choice
+        one, other = (
+            self._call(node, [*operands[:index], constant, *operands[index + 1 :]])[0]
+            for constant in constants
+        )
+        return pl.when(condition.value).then(one).when(condition.value.not_()).then(other)
+
+    def _look_up(self, node: Call, day: Part, others: Sequence[Part]) -> pl.Expr:
+        if day.bounds is None:
+            raise ValueError("a table is for days whose bounds are known")
+        low, high = day.bounds[0] - EPOCH, day.bounds[1] - EPOCH
+        function = COLUMN_FUNCTIONS[node.function]
+
+        def of(each: pl.Expr) -> Any:
+            return function(self._today, each, *(other.value for other in others))
+
+        asked = self._today if FUNCTIONS[node.function].of_today else None
+        key = (node.function, asked, low, high, *(other.constant for other in others))
+        return pl.lit(self._tables.get(key, low, high, of)).gather(day.value - low)
+
+
+def _literal(kind: Kind, value: Any) -> pl.Expr:
+    return pl.lit(value - EPOCH if kind is Kind.DATE else value, _TYPES[kind])
+
+
+def _constant(kind: Kind, value: Any) -> Part:
+    return Part(_literal(kind, value), None, (value, value), (value,))
+
+
+def _any_error(parts: Sequence[Part]) -> pl.Expr | None:
+    errors = [part.error for part in parts if part.error is not None]
+    return reduce(pl.Expr.or_, errors) if errors else None
+
+
+def _either(one: pl.Expr | None, other: pl.Expr | None) -> pl.Expr | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one | other
+
+
+def _junction(node: And | Or, parts: Sequence[Part]) -> Part:
+    """Kleene's and, or; a part after one that decides is not asked, so its errors do not count."""
+    stop = isinstance(node, Or)
+    value, error = parts[0].value, parts[0].error
+    for part in parts[1:]:
+        if part.error is not None:
+            asked = (value if not stop else value.not_()).fill_null(value=True)
+            error = _either(error, part.error & asked)
+        value = value | part.value if stop else value & part.value
+    return Part(value, error)
+
+
+def _if(condition: Part, then: Part, otherwise: Part) -> Part:
+    asked = condition.value
+    value = (
+        pl.when(asked)
+        .then(then.value)
+        .when(asked.not_())
+        .then(otherwise.value)
+        .when(then.value == otherwise.value)
+        .then(then.value)
+    )
+    error = condition.error
+    if then.error is not None:
+        error = _either(error, then.error & asked.fill_null(value=True))
+    if otherwise.error is not None:
+        error = _either(error, otherwise.error & asked.not_().fill_null(value=True))
+    bounds = None
+    if then.bounds is not None and otherwise.bounds is not None:
+        lows, highs = zip(then.bounds, otherwise.bounds, strict=True)
+        bounds = (min(lows), max(highs))
+    constants = then.constant is not None and otherwise.constant is not None
+    if constants and then.constant != otherwise.constant:
+        return Part(value, error, bounds, choice=(condition, then, otherwise))
+    return Part(value, error, bounds)
+
+
+def _one_of(operand: pl.Expr, node: OneOf) -> pl.Expr:
+    constants = [_literal(constant.kind, value_of(constant)) for constant in node.constants]
+    if len(constants) <= _LONGEST_CHAIN:
+        return reduce(pl.Expr.or_, [operand == constant for constant in constants])
+    values = [value_of(constant) for constant in node.constants]
+    if node.constants[0].kind is Kind.DATE:
+        values = [value - EPOCH for value in values]
+    return operand.is_in(pl.Series(values, dtype=_TYPES[node.constants[0].kind]).implode())
+
+
+def _calculate(
+    node: Arithmetic, left: Part, right: Part
+) -> tuple[pl.Expr, pl.Expr | None, Bounds | None]:
+    bounds = _calculated_bounds(node, left, right)
+    calculate = OPERATORS[node.operator]
+    if bounds is not None:
+        return calculate(left.value, right.value), None, bounds
+    if node.kind is Kind.DECIMAL:
+        value = calculate(left.value, right.value)
+        return value, value.is_finite().not_().fill_null(value=False), None
+    wide = calculate(left.value.cast(pl.Int128), right.value.cast(pl.Int128))
+    fails = (wide < -(2**63)) | (wide >= 2**63)
+    if node.operator in ("//", "%"):
+        fails |= (right.value == 0) & left.value.is_not_null()
+    return wide.cast(pl.Int64, strict=False), fails.fill_null(value=False), None
+
+
+def _calculated_bounds(node: Arithmetic, left: Part, right: Part) -> Bounds | None:
+    """The bounds of a calculation that cannot fail; None where it can or nothing is known."""
+    if left.bounds is None or right.bounds is None or node.operator == "%":
+        return None
+    if node.operator in ("/", "//") and right.bounds[0] <= 0 <= right.bounds[1]:
+        return None
+    try:
+        corners = itertools.product(left.bounds, right.bounds)
+        found = [apply(node, corner, 0) for corner in corners]
+    except ArithmeticError:
+        return None
+    return min(found), max(found)

@@ -1,0 +1,452 @@
+"""When the parts of a predicate turn: what the deadline reading is made of.
+
+Every condition becomes a function of the inputs and a day that gives its answer on that day, and a
+day before which the answer stays. Answers are computed by the text that the row reading runs; which
+way a part moves as days pass follows from FUNCTIONS.
+"""
+
+import bisect
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, cast
+
+from quadrupel.rules.functions import FUNCTIONS
+from quadrupel.rules.python_text import Leaf, Scope, Writer
+from quadrupel.rules.tree import (
+    And,
+    Arithmetic,
+    Call,
+    Compare,
+    Comparison,
+    Constant,
+    If,
+    IsKnown,
+    Kind,
+    Node,
+    Not,
+    Or,
+    Today,
+    children,
+    walk,
+)
+
+FIRST, LAST = date(1600, 1, 1).toordinal(), date(2999, 12, 31).toordinal()
+"""The days that are looked at."""
+
+FOREVER = LAST + 1
+
+MAX_REMEMBERED = 5_000
+_LONGEST_SHIFT = 12 * 500
+
+Answer = bool | None
+
+
+class Moment(NamedTuple):
+    """The answer of a condition on a day, and the day before which it stays the same."""
+
+    answer: Answer
+    until: int
+
+
+Leaves = Sequence[Any]
+Turning = Callable[[Leaves, int], Moment]
+"""What a condition answers on a day; raises ArithmeticError where it has no answer."""
+
+Limit = Callable[[Leaves, int], int]
+"""The day before which a part goes on moving as it does."""
+
+_TURNED: dict[Comparison, Comparison] = {
+    "<": ">",
+    "<=": ">=",
+    ">": "<",
+    ">=": "<=",
+    "==": "==",
+    "!=": "!=",
+}
+
+
+class Turnings:
+    """Makes turnings of conditions that share their inputs."""
+
+    def __init__(self) -> None:
+        self._scope = Scope()
+        self._places: dict[str, int] = {}
+        self._days: dict[int, Kind] = {}
+
+    def loader(self) -> Callable[[Any], Leaves]:
+        """The function that finds the inputs of all turnings made so far in a profile's values."""
+        names = "".join(f"{name}, " for name in self._places)
+        lines = ["def load(values):", "get = values.get", *self._scope.loads, f"return ({names})"]
+        code = compile("\n    ".join(lines), "<rules>", "exec")
+        exec(code, self._scope.namespace)  # noqa: S102 -- no text of a rule in it
+        return cast("Callable[[Any], Leaves]", self._scope.namespace["load"])
+
+    def are_ordinary(self, leaves: Leaves) -> bool:
+        """Whether all days among the inputs are so far from the calendar's ends that none ends."""
+        for place, kind in self._days.items():
+            day = leaves[place]
+            if day is not None and kind is Kind.DATETIME:
+                day = day.toordinal()
+            if day is not None and not FIRST <= day <= LAST:
+                return False
+        return True
+
+    def of(self, node: Node) -> Turning:
+        """The turning of a condition."""
+        match node:
+            case And() | Or():
+                return self._junction(node)
+            case Not():
+                operand = self.of(node.operand)
+                return lambda leaves, today: _not(operand(leaves, today))
+            case If():
+                return self._if(node)
+            case IsKnown() if node.operand.kind is Kind.BOOLEAN:
+                condition = self.of(node.operand)
+                return lambda leaves, today: _is_known(condition(leaves, today))
+            case _ if self._names(node):
+                return self._atom(node)
+            case _:
+                turning = lru_cache(maxsize=100)(partial(self._atom(node), ()))
+                return lambda _, today: turning(today)
+
+    def _junction(self, node: And | Or) -> Turning:
+        """A part that decides keeps deciding while no part before it comes to an error."""
+        stop = isinstance(node, Or)
+        parts = [(self.of(part), _can_fail(part)) for part in node.parts]
+
+        def turning(leaves: Leaves, today: int) -> Moment:
+            decided, soonest, unfailing, unknown = 0, FOREVER, FOREVER, False
+            for part, can_fail in parts:
+                try:
+                    answer, until = part(leaves, today)
+                except ArithmeticError:
+                    if not decided:
+                        raise
+                    break
+                if answer is stop:
+                    decided = max(decided, min(until, unfailing))
+                    if decided >= FOREVER:
+                        break
+                soonest = min(soonest, until)
+                unknown = unknown or answer is None
+                if can_fail:
+                    unfailing = min(unfailing, until)
+            if decided:
+                return Moment(stop, decided)
+            return Moment(None if unknown else not stop, soonest)
+
+        return turning
+
+    def _if(self, node: If) -> Turning:
+        condition, then, otherwise = (self.of(each) for each in children(node))
+        can_fail = _can_fail(node.condition)
+
+        def turning(leaves: Leaves, today: int) -> Moment:
+            asked, until = condition(leaves, today)
+            taken, other = (otherwise, then) if asked is False else (then, otherwise)
+            answer, holds = taken(leaves, today)
+            if asked is None:
+                beside, holds_too = other(leaves, today)
+                stays = min(holds, holds_too)
+                if beside is not answer:
+                    return Moment(None, min(until, stays))
+                return Moment(answer, min(until, stays) if can_fail else stays)
+            if holds <= until or can_fail:
+                return Moment(answer, min(until, holds))
+            try:
+                beside, holds_too = other(leaves, today)
+            except ArithmeticError:
+                return Moment(answer, until)
+            # While both say the same it does not matter which of them is taken.
+            agree = min(holds, holds_too) if beside is answer else until
+            return Moment(answer, max(agree, until))
+
+        return turning
+
+    def _atom(self, node: Node) -> Turning:
+        if isinstance(node, Compare) and _depends(node):
+            return self._comparison(node)
+        value, pick = self._value(node), self._pick(node)
+        if not _depends(node):
+            return lambda leaves, today: Moment(value(today, *pick(leaves)), FOREVER)
+        operand = children(node)[0]
+        if isinstance(node, IsKnown) and _moves(operand) is not None:
+            stays = self._limit(operand)
+        else:
+            stays = self._operands_stay(node)
+        return self._until(value, pick, stays)
+
+    @staticmethod
+    def _until(
+        value: Callable[..., Any], pick: Callable[[Leaves], tuple[Any, ...]], stays: Limit | None
+    ) -> Turning:
+        if stays is None:
+            return lambda leaves, today: Moment(value(today, *pick(leaves)), FOREVER)
+        return lambda leaves, today: Moment(value(today, *pick(leaves)), stays(leaves, today))
+
+    # Comparisons with something that moves
+
+    def _comparison(self, node: Compare) -> Turning:
+        left, right = _moves(node.left), _moves(node.right)
+        value, pick = self._value(node), self._pick(node)
+        moves = None if left is None or right is None else _together(left, -right)
+        if moves is None:
+            return self._until(value, pick, self._operands_stay(node))
+        limits = [each for each in map(self._limit, children(node)) if each is not None]
+        if moves < 0:
+            node = Compare(_TURNED[node.operator], node.right, node.left)
+        if moves and not limits:
+            return self._crossing(node, value, pick)
+
+        def turning(leaves: Leaves, today: int) -> Moment:
+            inputs = pick(leaves)
+            now = value(today, *inputs)
+            until = min((limit(leaves, today) for limit in limits), default=FOREVER)
+            if moves and now is not None:
+                until = _next_other(value, inputs, now, today, until)
+            return Moment(now, until)
+
+        return turning
+
+    def _crossing(
+        self,
+        node: Compare,
+        value: Callable[..., Any],
+        pick: Callable[[Leaves], tuple[Any, ...]],
+    ) -> Turning:
+        """Left minus right grows for ever: days on which it reaches and passes 0 say everything."""
+        crossing = self._days_of_crossing(node)
+        operator = node.operator
+
+        def turning(leaves: Leaves, today: int) -> Moment:
+            inputs = pick(leaves)
+            try:
+                crossed = crossing(*inputs)
+            except ArithmeticError:
+                return Moment(value(today, *inputs), today + 1)
+            if crossed is None:
+                return Moment(None, FOREVER)
+            reaches, passes = crossed
+            if operator in ("==", "!="):
+                is_equal = reaches <= today < passes
+                ahead = (day for day in (reaches, passes) if day > today)
+                return Moment(is_equal is (operator == "=="), next(ahead, FOREVER))
+            turns = reaches if operator in (">=", "<") else passes
+            is_above = today >= turns
+            until = FOREVER if is_above else turns
+            return Moment(is_above is (operator in (">=", ">")), until)
+
+        return turning
+
+    def _days_of_crossing(self, node: Compare) -> Callable[..., tuple[int, int] | None]:
+        """The days on which left reaches and passes right; None when one of them is unknown."""
+        if isinstance(node.left, Today) and not _depends(node.right):
+            other = self._value(node.right, self._names(node))
+            return lambda *inputs: (
+                None if (day := other(FIRST, *inputs)) is None else (day, day + 1)
+            )
+        names = self._names(node)
+        reaches = self._value(Compare(">=", node.left, node.right), names)
+        passes = self._value(Compare(">", node.left, node.right), names)
+
+        @lru_cache(maxsize=MAX_REMEMBERED)
+        def crossing(*inputs: Any) -> tuple[int, int] | None:
+            if reaches(LAST, *inputs) is None or reaches(FIRST, *inputs) is None:
+                return None
+            days = range(FIRST, FOREVER)
+            reached = FIRST + bisect.bisect_left(
+                days, x=True, key=lambda day: reaches(day, *inputs)
+            )
+            return reached, _first(lambda day: bool(passes(day, *inputs)), reached, FOREVER)
+
+        return crossing
+
+    # How parts move, and what they are worth
+
+    def _stays(self, node: Node) -> Limit | None:
+        """Until when the part has the value it has; None for ever."""
+        if isinstance(node, Today):
+            return lambda _, today: today + 1
+        moves = _moves(node)
+        if moves == 0:
+            return self._limit(node)
+        if moves and not isinstance(node, If):
+            return self._stays_until_it_steps(node)
+        return self._operands_stay(node)
+
+    def _operands_stay(self, node: Node) -> Limit | None:
+        found = [self._stays(child) for child in children(node)]
+        limits = [limit for limit in found if limit is not None]
+        if isinstance(node, Call) and FUNCTIONS[node.function].of_today:
+            limits.append(lambda _, today: today + 1)
+        if not limits:
+            return None
+        return lambda leaves, today: min(limit(leaves, today) for limit in limits)
+
+    def _stays_until_it_steps(self, node: Node) -> Limit:
+        value, pick, limit = self._value(node), self._pick(node), self._limit(node)
+
+        def stays(leaves: Leaves, today: int) -> int:
+            inputs = pick(leaves)
+            now = value(today, *inputs)
+            end = limit(leaves, today) if limit else FOREVER
+            return _first(lambda day: value(day, *inputs) != now, today + 1, end)
+
+        return stays
+
+    def _limit(self, node: Node) -> Limit | None:
+        """Until when the part moves as `_moves` says; None when it always does."""
+        if not _depends(node):
+            return None
+        if node.kind is Kind.BOOLEAN:
+            condition = self.of(node)
+            return lambda leaves, today: condition(leaves, today).until
+        below = [self._limit(child) for child in children(node)]
+        if isinstance(node, If):
+            return self._limit_of_choice(node, below[1], below[2])
+        limits = [limit for limit in below if limit is not None]
+        if isinstance(node, Call) and node.function == "anniversary":
+            value, pick = self._value(node), self._pick(node)
+            limits.append(lambda leaves, today: _after(value(today, *pick(leaves))))
+        if not limits:
+            return None
+        return lambda leaves, today: min(limit(leaves, today) for limit in limits)
+
+    def _limit_of_choice(self, node: If, then: Limit | None, otherwise: Limit | None) -> Limit:
+        condition = self.of(node.condition)
+        branches_move = _depends(node.then) or _depends(node.otherwise)
+
+        def limit(leaves: Leaves, today: int) -> int:
+            asked, until = condition(leaves, today)
+            if asked is None and branches_move:  # they may be equal on some days
+                return today + 1
+            if asked is not False and then is not None:
+                until = min(until, then(leaves, today))
+            if asked is not True and otherwise is not None:
+                until = min(until, otherwise(leaves, today))
+            return until
+
+        return limit
+
+    def _names(self, node: Node) -> tuple[str, ...]:
+        names: dict[str, None] = {}
+        for leaf in walk(node):
+            if isinstance(leaf, Leaf):
+                name = self._scope.variable(leaf)
+                place = self._places.setdefault(name, len(self._places))
+                if leaf.kind in (Kind.DATE, Kind.DATETIME):
+                    self._days[place] = leaf.kind
+                names[name] = None
+        return tuple(names)
+
+    def _pick(self, node: Node) -> Callable[[Leaves], tuple[Any, ...]]:
+        """Picks the inputs of a node from all inputs."""
+        places = [self._places[name] for name in self._names(node)]
+        if len(places) == 1:
+            (place,) = places
+            return lambda leaves: (leaves[place],)
+        return lambda leaves: tuple([leaves[place] for place in places])
+
+    def _value(self, node: Node, names: Sequence[str] | None = None) -> Callable[..., Any]:
+        """The value of a node as a function of the day and its inputs, or those of `names`."""
+        parameters = ", ".join(["today", *(self._names(node) if names is None else names)])
+        text = Writer(self._scope, complete=False).write(node).text
+        code = f"lambda {parameters}: {text}"
+        return cast("Callable[..., Any]", eval(code, self._scope.namespace))  # noqa: S307 -- as above
+
+
+def _not(moment: Moment) -> Moment:
+    return Moment(None if moment.answer is None else not moment.answer, moment.until)
+
+
+def _is_known(moment: Moment) -> Moment:
+    return Moment(moment.answer is not None, moment.until)
+
+
+def _after(day: int | None) -> int:
+    return FOREVER if day is None else day + 1
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first day from `low` on which something holds that then holds for good; else `high`."""
+    step = 1
+    while low + step < high and not holds(low + step - 1):
+        low, step = low + step, step * 2
+    end = min(low + step, high)
+    return low + bisect.bisect_left(range(low, end), x=True, key=holds)
+
+
+def _next_other(
+    value: Callable[..., Any], inputs: Sequence[Any], now: bool, today: int, end: int
+) -> int:
+    """The first day before `end` on which a comparison turns, else `end`."""
+
+    def turned(day: int) -> bool:
+        try:
+            return value(day, *inputs) is not now
+        except ArithmeticError:
+            return True
+
+    return _first(turned, today + 1, end)
+
+
+def _together(one: int, other: int) -> int | None:
+    if one * other < 0:
+        return None
+    return one or other
+
+
+def _moves(node: Node) -> int | None:
+    """1 for a part that never falls as days pass, -1 for one that never rises, 0 for a still one.
+
+    None where nothing can be said. Where a part has a limit, it is meant until then.
+    """
+    if isinstance(node, Today):
+        return 1
+    if not _depends(node) or node.kind is Kind.BOOLEAN:
+        return 0
+    below = [_moves(child) for child in children(node)]
+    match node:
+        case If():
+            weights: Sequence[int] = (0, 1, 1)
+        case Call(function="anniversary"):
+            return 0 if below == [0] else None
+        case Call():
+            entry = FUNCTIONS[node.function]
+            weights = entry.moves
+            below = [1, *below] if entry.of_today else below
+        case Arithmetic(operator="+"):
+            weights = (1, 1)
+        case Arithmetic(operator="-"):
+            weights = (1, -1)
+        case _:
+            weights = (0,) * len(below)
+    total: int | None = 0
+    for moves, weight in zip(below, weights, strict=True):
+        if moves is None or (moves and not weight) or total is None:
+            return None
+        total = _together(total, moves * weight)
+    return total
+
+
+def _depends(node: Node) -> bool:
+    """Whether a part can be another one tomorrow."""
+    return any(
+        isinstance(each, Today) or (isinstance(each, Call) and FUNCTIONS[each.function].of_today)
+        for each in walk(node)
+    )
+
+
+def _can_fail(node: Node) -> bool:
+    """Whether a part can come to an error by itself, when all inputs are ordinary."""
+    for each in walk(node):
+        if isinstance(each, Arithmetic):
+            return True
+        if isinstance(each, Call) and each.function in ("add_days", "add_months", "add_years"):
+            number = each.arguments[1]
+            value = number.value if isinstance(number, Constant) else None
+            if not isinstance(value, int) or abs(value) > _LONGEST_SHIFT:
+                return True
+    return False
