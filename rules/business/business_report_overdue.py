@@ -8,7 +8,7 @@ banner = Banner(
     link="/business/reports",
     title={
         "en": "Your report was due on {business_report_due}: file it before accounts are blocked",
-        "ru": "Срок отчётности истёк {business_report_due} Сдайте её, пока счета не заблокированы",
+        "ru": "Отчёт нужно было сдать до {business_report_due} Сдайте его, пока счета не закрыли",
     },
 )
 once_per = "business_report_due"

@@ -8,7 +8,7 @@ banner = Banner(
     link="/business/self-employed/pension",
     title={
         "en": "Self-employed? Earn pension years by voluntary contributions",
-        "ru": "Вы самозанятый? Платите взносы, чтобы шёл пенсионный стаж",
+        "ru": "Самозанятым стаж не идёт сам: платите добровольные взносы на пенсию",
     },
 )
 once_per = "self_employed_since"

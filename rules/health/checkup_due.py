@@ -11,7 +11,7 @@ banner = Banner(
     link="/services/checkup",
     title={
         "en": "Your free check-up this year: book a morning",
-        "ru": "Бесплатная диспансеризация в этом году: выберите утро",
+        "ru": "В этом году вам положена диспансеризация: запишитесь на удобный день",
     },
     text={
         "en": "It takes two hours, and your employer gives you a paid day off.",

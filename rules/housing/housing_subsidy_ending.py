@@ -8,7 +8,7 @@ banner = Banner(
     link="/services/housing-subsidy/renew",
     title={
         "en": "Renew your housing subsidy before {subsidy_until}",
-        "ru": "Продлите субсидию на жильё и ЖКУ до {subsidy_until}",
+        "ru": "Продлите субсидию на оплату ЖКУ до {subsidy_until}",
     },
 )
 email = Email(template="subsidy_ending")

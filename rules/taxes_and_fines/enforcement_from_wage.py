@@ -8,7 +8,7 @@ banner = Banner(
     link="/services/enforcement/keep-income",
     title={
         "en": "Up to half of your income can be held back for a debt",
-        "ru": "Из вашего дохода могут удержать до половины в счёт долга",
+        "ru": "За долг могут удерживать до половины вашего дохода",
     },
     text={
         "en": "Pay {enforcement_owed} roubles, or ask to keep a living wage.",

@@ -8,7 +8,7 @@ banner = Banner(
     link="/services/pension/early",
     title={
         "en": "No job close to retirement? You may apply for an early pension",
-        "ru": "Нет работы перед пенсией? Её можно оформить досрочно",
+        "ru": "Остались без работы перед пенсией? Пенсию можно оформить досрочно",
     },
 )
 once_per = "employment_ended"
