@@ -61,6 +61,10 @@ def _part(boundary: str, kind: str, text: str) -> bytes:
     else:
         encoding, encoded = "base64", encodebytes(body).replace(b"\n", b"\r\n")
     return (
-        f'--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
-        f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
-    ).encode() + encoded + b"\r\n"
+        (
+            f'--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
+            f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
+        ).encode()
+        + encoded
+        + b"\r\n"
+    )

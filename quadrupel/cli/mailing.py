@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from quadrupel import bootstrap
@@ -188,11 +189,13 @@ def _send(name: str, states: tuple[MailingState, ...], *, as_json: bool) -> None
         mailings.only_sender(parts.engine, name),
     ):
         with transaction(parts.engine) as connection:
-            now = bootstrap.now()
-            mailing = mailings.move(connection, name, states, MailingState.SENDING, now)
+            mailing = mailings.get(connection, name)
             people = profiles.count(connection)
         shown = shown_by(settings, parts.rules, mailing.channel, mailing.template)
         pages = open_audience(parts.engine, parts.rules, mailing, shown)
+        with transaction(parts.engine) as connection:
+            now = bootstrap.now()
+            mailing = mailings.move(connection, name, states, MailingState.SENDING, now)
         total = mailing.audience_size if mailing.audience.users else people
         with survey_bar(f"mailing {name}", total) as advance:
             state = fan_out.send(
@@ -241,6 +244,7 @@ def _show_mailings(found: list[Mailing]) -> None:
     table = Table("mailing", "state", "audience", "template", "channel", "size", "queued", "rate")
     for each in found:
         size = f"{each.audience_size:,}"
-        texts = (each.name, each.state.value, str(each.audience), each.template, each.channel)
+        audience = escape(str(each.audience))
+        texts = (each.name, each.state.value, audience, each.template, each.channel)
         table.add_row(*texts, size, f"{each.queued:,}", f"{each.rate}/s")
     console.print(table)

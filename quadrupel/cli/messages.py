@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from quadrupel import bootstrap
@@ -53,9 +54,9 @@ def list_(
     for each in found:
         again = each.next_attempt_at.isoformat(timespec="seconds") if each.next_attempt_at else ""
         updated = each.updated_at.isoformat(timespec="seconds")
-        key = write_key(each.message.key)
+        key = escape(write_key(each.message.key))
         texts = (key, each.message.template, each.state, str(each.attempts), again)
-        table.add_row(*texts, each.error or "", updated)
+        table.add_row(*texts, escape(each.error or ""), updated)
     console.print(table)
     if len(found) == limit:
         console.print(f"there may be more than these {limit}; --limit shows them")

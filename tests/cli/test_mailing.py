@@ -134,6 +134,21 @@ def test_a_mailing_is_planned_confirmed_and_sent(portal, portal_url):
     assert "mailing spring is done, not planned or sending" in again.err
 
 
+def test_a_mailing_whose_template_is_gone_is_not_begun(portal, portal_url):
+    portal(*PLAN, *OLD)
+    with psycopg.connect(portal_url) as connection:
+        connection.execute("UPDATE mailings SET template = 'gone'")
+    refused = portal("mailing", "send", "spring", "--confirm", "spring")
+    assert "there is no template gone" in refused.err
+    assert status(portal)["state"] == "planned"
+
+
+def test_a_table_shows_an_expression_as_it_is(portal):
+    expression = 'user.orders["bold"].count == 0 and user.sex in ["male"]'
+    portal(*PLAN, "--where", expression)
+    assert expression in portal("mailing", "status").out
+
+
 def test_a_rule_chooses_its_users(portal):
     fields = json.loads(portal(*PLAN, "--rule", "birthday", "--as-of", "2027-05-01", "--json").out)
     assert fields["stored"] is True
