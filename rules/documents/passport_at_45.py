@@ -16,7 +16,8 @@ once_per = "birth_date"
 
 
 def matches(user, today):
-    return age(user.birth_date) >= 45 and user.passport_issued < user.birth_date + years(45)
+    turned_45 = user.birth_date + years(45)
+    return turned_45 <= today and user.passport_issued < turned_45
 
 
 examples = [

@@ -19,31 +19,27 @@ email = Email(template="state_exam")
 
 
 def matches(user, today):
-    ends = anniversary(date(2000, 2, 1))
-    opens = ends - months(3)
-    leaves_school = user.birth_date + years(17) <= ends < user.birth_date + years(18) + months(6)
+    opens = anniversary(date(2000, 2, 1)) - months(3)
+    of_age = user.birth_date + months(16 * 12 + 6) <= today < user.birth_date + months(18 * 12 + 6)
     signed_up = user.orders["state_exam"].last
-    return (
-        opens <= today
-        and leaves_school
-        and not (is_known(signed_up) and day_of(signed_up) >= opens)
-    )
+    return opens <= today and of_age and not (is_known(signed_up) and day_of(signed_up) >= opens)
 
 
 examples = [
-    match(today="2026-11-01", birth_date="2010-02-01"),
+    match(today="2026-11-01", birth_date="2010-05-01"),
     match(
         today="2027-02-01",
         birth_date="2008-08-02",
         orders={"state_exam": {"last": "2026-10-31T12:00:00Z"}},
     ),
     no_match(today="2026-10-31", birth_date="2009-05-05"),
+    no_match(today="2027-02-02", birth_date="2009-05-05"),
+    no_match(today="2026-11-01", birth_date="2010-05-02"),
     no_match(today="2027-02-01", birth_date="2008-08-01"),
     no_match(
         today="2026-11-23",
         birth_date="2009-05-05",
         orders={"state_exam": {"last": "2026-11-20T12:00:00Z"}},
     ),
-    no_match(today="2026-11-23", birth_date="2010-02-02"),
     unknown(today="2026-11-23"),
 ]

@@ -1,4 +1,4 @@
-"""The free check-up: every year from 40 on, every third year before, in the month after a birthday.
+"""From 40 on there is a free check-up every year: a reminder in the month after the birthday.
 
 Goes with the check-up, or when the month is over.
 """
@@ -23,18 +23,16 @@ email = Email(template="checkup_due")
 
 def matches(user, today):
     birthday = anniversary(user.birth_date) - years(1)
-    years_old = age(user.birth_date)
-    is_due = years_old >= 40 or years_old >= 18 and years_old % 3 == 0
     last = user.completed["checkup"].last
     had_one = is_known(last) and day_of(last) > birthday - months(6)
-    return is_due and today <= birthday + months(1) and not had_one
+    is_due = user.birth_date + years(40) < today <= birthday + months(1)
+    return is_due and not had_one
 
 
 examples = [
     match(today="2026-11-23", birth_date="1986-11-22"),
-    match(today="2026-11-23", birth_date="2005-10-23"),
+    match(today="2026-11-23", birth_date="1985-10-23"),
     no_match(today="2026-11-23", birth_date="1986-11-24"),
-    no_match(today="2026-11-23", birth_date="2006-10-30"),
     no_match(
         today="2026-11-23",
         birth_date="1966-11-01",

@@ -14,7 +14,8 @@ once_per = "birth_date"
 
 
 def matches(user, today):
-    return age(user.birth_date) == 18 and days_since(user.birth_date + years(18)) <= 30
+    turned_18 = user.birth_date + years(18)
+    return turned_18 <= today <= turned_18 + days(30)
 
 
 examples = [

@@ -19,7 +19,8 @@ once_per = "employment_ended"
 
 
 def matches(user, today):
-    if user.employed or not between(age(user.birth_date), 16, 64):
+    of_age = user.birth_date + years(16) <= today < user.birth_date + years(65)
+    if user.employed or not of_age:
         return False
     registered = user.orders["job_seeker"]
     if is_known(registered.last) and day_of(registered.last) >= user.employment_ended:
