@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from quadrupel.cli import rules_diff, rules_docs, rules_preview, rules_stubs, rules_test
+from quadrupel.cli import explain, rules_diff, rules_docs, rules_new, rules_preview, rules_stubs, rules_test
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.cli.rule_choice import Folder, chosen, counted, line, load
 from quadrupel.config import read_settings, rules_folder
@@ -16,6 +16,8 @@ from quadrupel.rules.rule import Rule
 
 app = typer.Typer(help="Check rule scripts, prove their examples, look at them.")
 
+app.command()(rules_new.new)
+app.command()(explain.explain)
 app.command("test")(rules_test.test)
 app.command("stubs")(rules_stubs.write_stubs)
 app.command()(rules_preview.preview)
