@@ -1,8 +1,12 @@
 """The bus on Apache Kafka: what production and every scale-out uses.
 
-Durable means acknowledged by all in-sync replicas; order and no duplicates from one producer come
-from its idempotence. Which members of a group own which partitions is Kafka's own group protocol,
-see `kafka_consumer`.
+Durable means acknowledged by all in-sync replicas; no duplicates from one producer come from its
+idempotence. It sends one request at a time: a broker that knows nothing of a producer yet takes any
+sequence number as its first. If it refused the first batch, being not the leader yet, and took the
+second, it would answer the first one's repetition as a duplicate, which librdkafka reports as
+delivered; and the batch would be lost.
+
+Which members of a group own which partitions is Kafka's own group protocol: see `kafka_consumer`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,8 +32,8 @@ class KafkaProducer:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._client: confluent_kafka.Producer | None = None
         self._failures: list[tuple[str, KafkaError]] = []
+        self._client: confluent_kafka.Producer | None = self._open()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """See `Producer.publish`. Blocks for the timeout at most."""
@@ -56,6 +60,7 @@ class KafkaProducer:
     def _open(self) -> confluent_kafka.Producer:
         settings = self._cluster.settings(
             enable_idempotence=True,
+            max_in_flight=1,
             linger_ms=5,
             compression_type="lz4",
             partitioner="murmur2_random",

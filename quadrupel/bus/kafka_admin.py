@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import confluent_kafka
+import stamina
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -24,6 +25,7 @@ from .topics import DEAD_LETTERS, MESSAGE_LIMIT, check_partitions, missing_topic
 
 BATCH_OVERHEAD = 4 * 1024
 BROWSE_CHUNK = 1_000
+MOVING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 
 class KafkaAdmin:
@@ -149,7 +151,15 @@ class KafkaAdmin:
         self, reader: confluent_kafka.Consumer, parts: list[TopicPartition]
     ) -> dict[int, tuple[int, int]]:
         """Per partition the first offset there is, and the one that comes next."""
-        return {
-            part.partition: reader.get_watermark_offsets(part, timeout=self._cluster.timeout)
-            for part in parts
-        }
+        timeout = self._cluster.timeout
+        for attempt in stamina.retry_context(
+            on=_is_without_leader, attempts=None, timeout=timeout, wait_initial=0.05, wait_max=1.0
+        ):
+            with attempt:
+                spans = [reader.get_watermark_offsets(part, timeout=timeout) for part in parts]
+        return {part.partition: span for part, span in zip(parts, spans, strict=True)}
+
+
+def _is_without_leader(error: Exception) -> bool:
+    """Whether a partition is new, or is just moving to another broker."""
+    return isinstance(error, KafkaException) and reason(error).code() in MOVING

@@ -21,7 +21,7 @@ from quadrupel.core.ports import Bus, Consumer
 
 def open_bus(name: str) -> Bus:
     if name.startswith("kafka:"):
-        return KafkaBus(name.removeprefix("kafka:"), session_timeout=2.0, poll_timeout=30.0)
+        return KafkaBus(name.removeprefix("kafka:"), session_timeout=1.5, poll_timeout=30.0)
     return PostgresBus(name)
 
 
