@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from fastapi import FastAPI
 from quadrupel import telemetry
 from quadrupel.api.app import create_app
 from quadrupel.api.banner_texts import banner_texts
+from quadrupel.api.explain import explained
 from quadrupel.api.token_keys import TokenKeys, key_source
 from quadrupel.bus import topics
 from quadrupel.bus.kafka import KafkaBus
@@ -267,19 +269,27 @@ def api() -> FastAPI:
         bus.admin().verify(topics.topics(settings.partitions))
     database_url = settings.database
     engine = database.open_engine(database_url)
+    reads_url = settings.replica_url or database_url
+    reads = database.open_engine(reads_url, pool_size=2)
 
     def save_contact(contact: Contact) -> None:
         with database.transaction(engine) as connection:
             contacts.save(connection, [contact], now())
 
+    def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
+        with database.transaction(reads) as connection:
+            day = as_of or today(settings)
+            return explained(connection, live.current, user_id, rule, day)
+
     return create_app(
-        reads=new_pool(settings.replica_url or database_url),
+        reads=new_pool(reads_url),
         open_producer=bus.producer,
         token_keys=TokenKeys(key_source(settings.required("jwt_keys"))),
         issuer=settings.required("jwt_issuer"),
         audience=settings.jwt_audience,
         texts=lambda: texts(()),
         save_contact=save_contact,
+        explain_user=explain_user,
         languages=settings.languages,
         zone=settings.zone,
         now=now,

@@ -19,6 +19,7 @@ class Scope(StrEnum):
     BANNERS_READ = "banners:read"
     EVENTS_WRITE = "events:write"
     CONTACTS_WRITE = "contacts:write"
+    EXPLAIN_READ = "explain:read"
 
 
 _citizen_bearer = HTTPBearer(

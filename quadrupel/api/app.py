@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
 
-from quadrupel.api import access, banners, contacts, documents, events, health
+from quadrupel.api import access, banners, contacts, documents, events, explain, health
 from quadrupel.api.access import Scope
 from quadrupel.api.banner_texts import BannerTexts
 from quadrupel.api.banners import BannerReader
@@ -35,13 +35,14 @@ def create_app(
     audience: str,
     texts: Callable[[], BannerTexts],
     save_contact: Callable[[Contact], None],
+    explain_user: explain.Explain,
     languages: Sequence[str],
     zone: zoneinfo.ZoneInfo,
     now: Callable[[], datetime],
 ) -> FastAPI:
     """The application. It opens `reads` and the producer when it starts, and closes them.
 
-    `save_contact` and what `open_producer` returns may block: they are used in threads.
+    `save_contact`, `explain_user` and what `open_producer` returns may block: threads use them.
     """
     inbox = Inbox(open_producer)
     service_keys = ServiceKeys(partial(keys.find, reads), now)
@@ -71,6 +72,7 @@ def create_app(
     app.include_router(banners.routes(reader, citizen, with_scope(Scope.BANNERS_READ)))
     app.include_router(events.routes(inbox, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
+    app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))
     app.include_router(health.routes(reads, token_keys))
     _serve_openapi(app)
     handle_errors(app)

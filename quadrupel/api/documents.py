@@ -49,6 +49,38 @@ _BANNERS = {
 _CONTACT = {"email": "citizen@example.org", "language": "en", "consents": {"email": True}}
 
 
+_EXPLANATIONS = {
+    "user_id": "u0000123456",
+    "profile_version": 7,
+    "as_of": "2026-11-23",
+    "rules": [
+        {
+            "rule": "fine_overdue",
+            "description": "A traffic fine is overdue.",
+            "verdict": "no_match",
+            "deadline": "2026-12-21",
+            "deadline_is_exact": True,
+            "because": ["user.fine_due < today is false"],
+            "inputs": [
+                {
+                    "attribute": "fine_due",
+                    "doc": "The day by which the latest fine is to be paid",
+                    "value": "2026-12-20",
+                    "event": "fine.issued",
+                    "time": "2026-10-20T09:30:00Z",
+                }
+            ],
+            "clause": {
+                "text": "user.fine_due < today",
+                "line": 18,
+                "value": False,
+                "decides": True,
+            },
+        }
+    ],
+}
+
+
 def _text(description: str, **more: object) -> Fields:
     return {"type": "string", "description": description, **more}
 
@@ -116,6 +148,56 @@ SCHEMAS: Fields = {
         additionalProperties=False,
         examples=[_CONTACT],
     ),
+    "Clause": _object(
+        ["text", "line", "value", "decides"],
+        {
+            "text": _text("the clause in the words of the rule language"),
+            "line": {"type": "integer", "description": "of the rule script"},
+            "value": {"description": "what it came to; null is unknown"},
+            "decides": {"type": "boolean", "description": "it made the clause above what it is"},
+            "error": _text("why it has no value"),
+            "clauses": {"type": "array", "items": _reference("Clause")},
+        },
+    ),
+    "Explanation": _object(
+        ["rule", "verdict", "deadline", "deadline_is_exact", "because", "inputs", "clause"],
+        {
+            "rule": _text("the rule"),
+            "description": _text("what it is about"),
+            "verdict": {"enum": ["match", "no_match", "unknown", "error"]},
+            "deadline": {
+                "type": ["string", "null"],
+                "format": "date",
+                "description": "the first day the verdict can change without an event",
+            },
+            "deadline_is_exact": {"type": "boolean", "description": "it changes on that day"},
+            "because": {"type": "array", "items": _text("a clause that decides")},
+            "inputs": {
+                "type": "array",
+                "items": _object(
+                    ["attribute", "value"],
+                    {
+                        "attribute": _text("the attribute"),
+                        "doc": _text("what it is"),
+                        "value": {"description": "null is missing"},
+                        "event": {"type": ["string", "null"], "description": "what brought it"},
+                        "time": {"type": ["string", "null"], "format": "date-time"},
+                    },
+                ),
+            },
+            "clause": _reference("Clause"),
+        },
+    ),
+    "Explanations": _object(
+        ["user_id", "profile_version", "as_of", "rules"],
+        {
+            "user_id": _text("the user"),
+            "profile_version": {"type": "integer"},
+            "as_of": _text("the day", format="date"),
+            "rules": {"type": "array", "items": _reference("Explanation")},
+        },
+        examples=[_EXPLANATIONS],
+    ),
     "Status": _object(["status"], {"status": {"enum": ["alive", "ready"]}}),
     "Problem": _object(
         ["type", "title", "status", "detail"],
@@ -147,6 +229,7 @@ def _problems(*statuses: int) -> dict[int | str, Fields]:
 
 _MEANINGS = {
     400: "The body cannot be read as what it says it is; for events, `errors` has every bad one.",
+    404: "There is no such user, or no such rule.",
     401: "No token or key, or none that holds.",
     403: "The key lacks the scope.",
     408: "The body took too long to come.",
@@ -224,6 +307,15 @@ CONTACTS: Fields = {
             "required": True,
             "content": {JSON: {"schema": _reference("Contact")}},
         }
+    },
+}
+
+EXPLAIN: Fields = {
+    "summary": "Why rules match a user, and why not",
+    "description": "Needs the scope `explain:read`. Each look is logged with the key that looked.",
+    "responses": {
+        200: _answer("Every clause with its values.", "Explanations", _EXPLANATIONS),
+        **_problems(401, 403, 404, 422, 500, 503),
     },
 }
 

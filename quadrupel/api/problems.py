@@ -22,6 +22,7 @@ from quadrupel.core.errors import (
     InputRefused,
     NotAllowed,
     NotAuthenticated,
+    NotFound,
     QuadrupelError,
     TopicRefused,
     Unavailable,
@@ -99,6 +100,8 @@ def problem_of(error: QuadrupelError) -> Problem:
                 f'scope="{error.scope}"'
             }
             return Problem(HTTPStatus.FORBIDDEN, "not-allowed", str(error), headers=challenge)
+        case NotFound():
+            return Problem(HTTPStatus.NOT_FOUND, "not-found", str(error))
         case Unavailable() | TopicRefused():
             return _unavailable()
         case _:

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from quadrupel.cli import explain, rules_diff, rules_docs, rules_new, rules_preview, rules_stubs, rules_test
+from quadrupel.cli import (
+    explain,
+    rules_diff,
+    rules_docs,
+    rules_new,
+    rules_preview,
+    rules_stubs,
+    rules_test,
+)
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.cli.rule_choice import Folder, chosen, counted, line, load
 from quadrupel.config import read_settings, rules_folder

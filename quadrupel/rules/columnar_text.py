@@ -18,6 +18,7 @@ from quadrupel.rules.columnar_functions import (
     COLUMN_FUNCTIONS,
     DAY,
     EPOCH,
+    Result,
 )
 from quadrupel.rules.functions import FUNCTIONS
 from quadrupel.rules.operations import OPERATORS, apply, value_of
@@ -174,7 +175,7 @@ class ColumnWriter:
             return _constant(node.kind, apply(node, operands, self._today))
         except ArithmeticError:
             nothing = pl.lit(None, _TYPES[node.kind])
-            return Part(nothing, pl.lit(value=True), constant=(None,))
+            return Part(nothing, pl.lit(value=True))
 
     # Comparisons
 
@@ -266,11 +267,32 @@ class ColumnWriter:
             day, *others = operands
             if day.constant is None and day.bounds and all(each.constant for each in others):
                 return self._look_up(node, day, others), None, bounds
-        result = function(self._today, *(part.value for part in operands))
+        if node.function in CALENDAR_FUNCTIONS and any(part.constant is None for part in operands):
+            result = self._at_once(node, operands)
+        else:
+            result = function(self._today, *(part.value for part in operands))
         if result.fails is None or bounds is not None:
             return result.value, None, bounds
         known = pl.all_horizontal(part.value.is_not_null() for part in operands)
         return result.value, known & result.fails.fill_null(value=False), None
+
+    def _at_once(self, node: Call, operands: Sequence[Part]) -> Result:
+        """A call whose arguments are computed once, although its expression has them many times."""
+        moving = [part.value for part in operands if part.constant is None]
+        names = iter([f"{index}" for index in range(len(moving))])
+        given = [pl.col(next(names)) if part.constant is None else part.value for part in operands]
+        result = COLUMN_FUNCTIONS[node.function](self._today, *given)
+        kind = _TYPES[node.kind]
+        fails = pl.lit(value=False) if result.fails is None else result.fails
+        answer = pl.struct(value=result.value.cast(kind), fails=fails)
+
+        def compute(columns: Sequence[pl.Series]) -> pl.Series:
+            named = [column.alias(f"{index}") for index, column in enumerate(columns)]
+            return pl.DataFrame(named).select(answer).to_series()
+
+        shape = pl.Struct({"value": kind, "fails": pl.Boolean})
+        found = pl.map_batches(moving, compute, return_dtype=shape)
+        return Result(found.struct.field("value"), found.struct.field("fails"))
 
     def _call_bounds(self, node: Call, operands: Sequence[Part]) -> Bounds | None:
         """The bounds of a call that cannot fail; None where it can or nothing is known."""

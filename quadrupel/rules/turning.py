@@ -190,22 +190,30 @@ class Turnings:
 
     def _comparison(self, node: Compare) -> Turning:
         left, right = _moves(node.left), _moves(node.right)
-        value, pick = self._value(node), self._pick(node)
         moves = None if left is None or right is None else _together(left, -right)
+        if moves is not None and moves < 0:
+            node = Compare(_TURNED[node.operator], node.right, node.left)
+        value, pick = self._value(node), self._pick(node)
         if moves is None:
             return self._until(value, pick, self._operands_stay(node))
         limits = [each for each in map(self._limit, children(node)) if each is not None]
-        if moves < 0:
-            node = Compare(_TURNED[node.operator], node.right, node.left)
         if moves and not limits:
             return self._crossing(node, value, pick)
+
+        # Equality comes and goes; that left reaches right and that it passes it each come once.
+        orders: tuple[Comparison, ...] = (">=", ">")
+        if node.operator not in ("==", "!="):
+            orders = (node.operator,)
+        names = self._names(node)
+        once = [self._value(Compare(each, node.left, node.right), names) for each in orders]
 
         def turning(leaves: Leaves, today: int) -> Moment:
             inputs = pick(leaves)
             now = value(today, *inputs)
             until = min((limit(leaves, today) for limit in limits), default=FOREVER)
             if moves and now is not None:
-                until = _next_other(value, inputs, now, today, until)
+                for each in once:
+                    until = _next_other(each, inputs, today, until)
             return Moment(now, until)
 
         return turning
@@ -378,10 +386,9 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
     return low + bisect.bisect_left(range(low, end), x=True, key=holds)
 
 
-def _next_other(
-    value: Callable[..., Any], inputs: Sequence[Any], now: bool, today: int, end: int
-) -> int:
-    """The first day before `end` on which a comparison turns, else `end`."""
+def _next_other(value: Callable[..., Any], inputs: Sequence[Any], today: int, end: int) -> int:
+    """The first day before `end` on which a comparison that turns once has turned, else `end`."""
+    now = value(today, *inputs)
 
     def turned(day: int) -> bool:
         try:

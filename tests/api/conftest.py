@@ -42,7 +42,7 @@ from quadrupel.testing import MemoryBus
 
 ISSUER = "https://login.portal.example"
 AUDIENCE = "quadrupel"
-SCOPES = ("banners:read", "events:write", "contacts:write")
+SCOPES = ("banners:read", "events:write", "contacts:write", "explain:read")
 
 TEXTS = BannerTexts(
     {
@@ -177,6 +177,7 @@ def running(api_database: str, signer: Signer, folder: Path) -> Iterator[Api]:
         audience=AUDIENCE,
         texts=lambda: TEXTS,
         save_contact=save_contact,
+        explain_user=lambda *_: {},
         languages=("en", "ru"),
         zone=zoneinfo.ZoneInfo("UTC"),
         now=lambda: datetime.now(UTC),

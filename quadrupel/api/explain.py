@@ -1,0 +1,71 @@
+"""`GET /v1/users/{user_id}/explain`: why a user is shown what they are shown, and why not the rest.
+
+Who looks sees what is known of a citizen, so each look is logged with the key that looked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from quadrupel.api import documents
+from quadrupel.core.errors import DatabaseUnavailable, NotFound
+from quadrupel.core.events import check_user_id
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.explain import explain
+from quadrupel.rules.explain_json import explanations_json
+from quadrupel.store.keys import ServiceKey
+from quadrupel.store.profiles import ProfileStore
+
+SECONDS = 5.0
+LOOKS_AT_ONCE = 2
+
+log = structlog.get_logger()
+
+Explain = Callable[[str, str | None, date | None], Mapping[str, Any]]
+"""Explains to a user id the rules, or one, on a day, or today; blocks."""
+
+
+def explained(
+    connection: sa.Connection, rule_set: RuleSet, user_id: str, rule: str | None, as_of: date
+) -> Mapping[str, Any]:
+    """Why all rules, or one, say what they say of a user. Raises NotFound for user or rule."""
+    if rule is not None and rule not in rule_set.rules:
+        raise NotFound(f'there is no rule "{rule}"')
+    found = ProfileStore(rule_set.schema).read(connection, [user_id])
+    if user_id not in found:
+        raise NotFound(f'there is no user "{user_id}"')
+    asked = rule_set.rules if rule is None else [rule]
+    told = [explain(rule_set, each, found[user_id], as_of) for each in asked]
+    return explanations_json(found[user_id], as_of, told)
+
+
+def routes(explain: Explain, service: Callable[..., Awaitable[ServiceKey]]) -> APIRouter:
+    """The route; `service` is the dependency that lets callers in."""
+    router = APIRouter(tags=["explain"])
+    looking = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    @router.get("/v1/users/{user_id}/explain", **documents.EXPLAIN)
+    async def users_explanations(
+        key: Annotated[ServiceKey, Depends(service)],
+        user_id: Annotated[str, Path(description="The user id.", examples=["u0000123456"])],
+        rule: Annotated[str | None, Query(description="Only this rule.")] = None,
+        as_of: Annotated[date | None, Query(description="The day; without it, today.")] = None,
+    ) -> Response:
+        check_user_id(user_id)
+        log.info("a user was looked at", key=key.key_id, user=user_id, rule=rule, as_of=as_of)
+        try:
+            async with asyncio.timeout(SECONDS), looking:
+                told = await asyncio.to_thread(explain, user_id, rule, as_of)
+        except TimeoutError as error:
+            raise DatabaseUnavailable(f"no explanation within {SECONDS} s") from error
+        headers = {"Cache-Control": "no-store"}
+        return Response(msgspec.json.encode(told), 200, headers, "application/json")
+
+    return router

@@ -1,0 +1,111 @@
+"""`quadrupel rules explain`: why a user is shown what they are shown, and why not the rest."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated
+
+import structlog
+import typer
+
+from quadrupel import bootstrap
+from quadrupel.cli.arguments import day_option
+from quadrupel.cli.output import Json, print_json
+from quadrupel.cli.rule_choice import Folder, chosen, line
+from quadrupel.config import read_settings
+from quadrupel.core.errors import NotFound
+from quadrupel.core.events import check_user_id
+from quadrupel.core.values import to_text
+from quadrupel.core.verdicts import Verdict
+from quadrupel.rules.explain import Clause, Explanation, Origin
+from quadrupel.rules.explain import explain as explain_rule
+from quadrupel.rules.explain_json import explanations_json
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+
+log = structlog.get_logger()
+
+_STYLES = {Verdict.MATCH: "green", Verdict.ERROR: "red", Verdict.UNKNOWN: "yellow"}
+
+
+def explain(
+    user: Annotated[str, typer.Option("--user", metavar="ID", help="The user.")],
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", metavar="RULE", help="Only this one; repeatable.")
+    ] = None,
+    as_of: Annotated[date | None, day_option("--as-of", "The day; else today.")] = None,
+    rules: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Say why rules match a user, and why not: every clause with its values, and until when.
+
+    Examples:
+      quadrupel rules explain --user c0000042
+      quadrupel rules explain --user c0000042 --rule driving_licence_expiring
+      quadrupel rules explain --user c0000042 --as-of 2027-01-31 --json
+
+    Without --rule, all clauses are told of rules that match or fail, and of the others one line.
+    """
+    settings = read_settings(rules=rules)
+    rule_set = bootstrap.load_rules(settings)
+    asked = chosen(rule_set, rule or [])
+    day = as_of or bootstrap.today(settings)
+    with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        found = ProfileStore(rule_set.schema).read(connection, [check_user_id(user)])
+    if user not in found:
+        raise NotFound(f'there is no user "{user}"')
+    log.info("explained", user=user, rules=rule, key=None)
+    told = [explain_rule(rule_set, each.id, found[user], day) for each in asked]
+    if as_json:
+        print_json(explanations_json(found[user], day, told))
+        return
+    line(f"{user} on {day}, profile version {found[user].version}")
+    for each in told:
+        _print(each, whole=bool(rule) or each.verdict in (Verdict.MATCH, Verdict.ERROR))
+
+
+def _print(explanation: Explanation, *, whole: bool) -> None:
+    deadline = explanation.deadline
+    until = f"until {deadline.day}" if deadline.day else "for good"
+    about = until if deadline.exact else f"at least {until}"
+    name = f"{explanation.rule.id}: {explanation.verdict.value.replace('_', ' ')}, {about}"
+    line("")
+    line(name, style=_STYLES.get(explanation.verdict, ""))
+    for reason in explanation.because:
+        line(f"  {reason}")
+    if not whole:
+        return
+    line("  because of")
+    for text in _lines(explanation.clause, 2):
+        line(text)
+    line("  with")
+    for origin in explanation.origins:
+        line(f"    {_origin(origin)}")
+
+
+def _lines(clause: Clause, depth: int) -> Iterator[str]:
+    """The clause and those in it, one a line; what is written in full above is left out."""
+    mark = "*" if clause.decides else " "
+    yield f"{'  ' * depth}{mark} {_told(clause)}  {clause.text}"
+    for each in clause.clauses:
+        if each.text != _told(each):
+            yield from _lines(each, depth + 1)
+
+
+def _told(clause: Clause) -> str:
+    if clause.error is not None:
+        return f"error ({clause.error})"
+    if clause.value is None:
+        return "unknown"
+    return str(clause.value).lower() if isinstance(clause.value, bool) else str(clause.value)
+
+
+def _origin(origin: Origin) -> str:
+    if origin.value is None:
+        told = "missing"
+    elif isinstance(origin.value, dict):
+        told = ", ".join(f"{key} x{each.count}" for key, each in sorted(origin.value.items()))
+    else:
+        told = to_text(origin.value)
+    if origin.time is None:
+        return f"{origin.attribute} = {told}"
+    return f"{origin.attribute} = {told}, by {origin.event or 'an event'} at {to_text(origin.time)}"

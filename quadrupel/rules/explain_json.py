@@ -1,0 +1,75 @@
+"""Explanations as JSON: what the command line prints and the API answers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from quadrupel.core.profiles import Profile
+from quadrupel.core.values import to_text
+from quadrupel.rules.explain import Clause, Explanation, Origin
+
+
+def explanations_json(
+    profile: Profile, as_of: date, explanations: Sequence[Explanation]
+) -> dict[str, Any]:
+    """Why rules say what they say of one user on one day."""
+    return {
+        "user_id": profile.user_id,
+        "profile_version": profile.version,
+        "as_of": as_of.isoformat(),
+        "rules": [_explanation(each) for each in explanations],
+    }
+
+
+def _explanation(explanation: Explanation) -> dict[str, Any]:
+    deadline = explanation.deadline
+    return {
+        "rule": explanation.rule.id,
+        "description": explanation.rule.description,
+        "verdict": explanation.verdict.value,
+        "deadline": deadline.day and deadline.day.isoformat(),
+        "deadline_is_exact": deadline.exact,
+        "because": list(explanation.because),
+        "inputs": [_origin(origin) for origin in explanation.origins],
+        "clause": _clause(explanation.clause),
+    }
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    return {
+        "attribute": origin.attribute,
+        "doc": origin.doc,
+        "value": _value(origin.value),
+        "event": origin.event,
+        "time": origin.time and to_text(origin.time),
+    }
+
+
+def _clause(clause: Clause) -> dict[str, Any]:
+    """A clause; leaves have no clauses, and what has no error no `error`."""
+    told: dict[str, Any] = {
+        "text": clause.text,
+        "line": clause.line,
+        "value": _value(clause.value),
+        "decides": clause.decides,
+    }
+    if clause.error is not None:
+        told["error"] = clause.error
+    if clause.clauses:
+        told["clauses"] = [_clause(each) for each in clause.clauses]
+    return told
+
+
+def _value(value: Any) -> Any:
+    """Numbers, texts and booleans as they are, days and times as texts, statistics by key."""
+    if isinstance(value, Mapping):
+        return {
+            key: {
+                "count": each.count,
+                "sum": to_text(each.sum),
+                "first": to_text(each.first),
+                "last": to_text(each.last),
+            }
+            for key, each in sorted(value.items())
+        }
+    return value if value is None or isinstance(value, bool | int | float) else to_text(value)

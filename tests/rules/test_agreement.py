@@ -1,0 +1,316 @@
+"""All readings of a rule agree: random predicates and shipped rules on random profiles and days.
+
+Each predicate is read for many profiles on one day; every (predicate, profile) counts as one pair.
+A longer run: `QUADRUPEL_AGREEMENT_PAIRS=1000000 pytest tests/rules/test_agreement.py`.
+"""
+
+import operator
+import os
+import random
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from quadrupel.core.attributes import Schema, Type
+from quadrupel.core.profiles import Profile
+from quadrupel.core.values import Statistic
+from quadrupel.rules import (
+    catalogue,
+    columnar_functions,
+    columnar_text,
+    days,
+    explain,
+    python_text,
+    turning,
+)
+from quadrupel.rules.columnar import VERDICTS, Query, frame_of
+from quadrupel.rules.deadline import predicate_deadline
+from quadrupel.rules.explain import read_clauses, verdict_of
+from quadrupel.rules.predicate import Predicate, parse_expression
+from quadrupel.rules.row import predicate_reading
+from quadrupel.rules.spelling import spell
+from quadrupel.rules.tree import And, KeyedField, Kind, Or, walk
+
+PAIRS = int(os.environ.get("QUADRUPEL_AGREEMENT_PAIRS", "20000"))
+PROFILES = 100
+"""How many profiles each predicate is read for."""
+
+AHEAD = 30
+"""How many days after today a verdict is looked at, to hold its deadline to account."""
+
+RULES = Path(__file__).parents[2] / "rules"
+MONTH_ENDS = [date(2027, 1, 31), date(2028, 2, 29), date(2027, 2, 28), date(2028, 12, 31)]
+
+# Random predicates, as text
+
+
+def words(*choices: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(choices)
+
+
+def form(text: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.tuples(*parts).map(lambda found: text.format(*found))
+
+
+ORDER = words("<", "<=", ">", ">=", "==", "!=")
+DAY = words("today", "today", "user.born", "user.expires", "user.issued", "date(2028, 2, 29)")
+NUMBER = words("user.points", "user.visits", "0", "1", "-3", "14", 'user.orders["a"].count')
+AMOUNT = words("user.owed", "user.income", "0.5", "-2.25", 'user.orders["a"].sum')
+COUNT = words("1", "-1", "2", "30", "-90", "user.level", "6 * 12")
+BRANCH = words("user.vip", "user.active", "today <= user.expires", "age(user.born) >= 18")
+
+DAYS = st.one_of(
+    DAY,
+    form("({} {} {}({}))", DAY, words("+", "-"), words("days", "months", "years"), COUNT),
+    form("start_of_month({})", DAY),
+    form("anniversary({})", DAY),
+    words("day_of(user.seen)", 'day_of(user.orders["a"].last)', "anniversary(today - days(3))"),
+    form("({} if {} else {})", DAY, BRANCH, DAY),
+    form("(user.born + years(60 if {} else 65))", BRANCH),
+)
+NUMBERS = st.one_of(
+    NUMBER,
+    form("age({})", DAYS),
+    form("{}({})", words("days_since", "days_until"), DAYS),
+    form("({} - {})", DAYS, DAYS),
+    form("({} {} {})", NUMBER, words("+", "-", "*", "//", "%"), NUMBER),
+    form("(age({}) % {})", DAY, words("2", "3", "user.level")),
+    form("({} if {} else {})", NUMBER, BRANCH, NUMBER),
+)
+AMOUNTS = st.one_of(
+    AMOUNT,
+    form("({} {} {})", AMOUNT, words("+", "-", "*", "/"), AMOUNT | NUMBERS),
+    form("({} if {} else 0)", AMOUNT, BRANCH),
+)
+CONDITIONS = st.one_of(
+    form("{} {} {}", DAYS, ORDER, DAYS),
+    form("{} {} {}", DAYS, ORDER, DAYS),
+    form("{} {} {} {} {}", DAYS, words("<=", "<"), DAYS, words("<=", "<"), DAYS),
+    form("{} {} {}", NUMBERS, ORDER, NUMBERS | AMOUNTS),
+    form("{} {} {}", AMOUNTS, ORDER, AMOUNTS | NUMBERS),
+    form("between({}, {}, {})", NUMBERS, NUMBER, NUMBER),
+    form("is_known({})", DAYS | NUMBERS),
+    form("is_weekend({})", DAYS),
+    form("one_of({}, 1, 14, 18)", NUMBERS),
+    form("{} in [date(2028, 2, 29), date(2027, 1, 31), date(1999, 9, 9)]", DAYS),
+    words("user.vip", "user.active == user.vip", 'user.sex == "male"', 'user.region != "77"'),
+    words('user.region in ["77", "50"]', 'user.seen > user.orders["b"].first', "True"),
+)
+PREDICATES = st.recursive(
+    CONDITIONS,
+    lambda inner: st.one_of(
+        form("({} and {})", inner, inner),
+        form("({} or {})", inner, inner),
+        form("({} and {} and {})", inner, inner, inner),
+        form("(not {})", inner.map("({})".format)),
+        form("({} if {} else {})", inner, inner, inner),
+        form("is_known({})", inner),
+    ),
+    max_leaves=5,
+)
+SEEDS = st.integers(0, 2**32)
+
+# Random profiles, near the days that matter
+
+
+def some_day(rng: random.Random, today: date, *, wild: bool) -> date:
+    if wild and rng.random() < 0.1:
+        return rng.choice([date.min, date.max, date(1700, 2, 28), date(9998, 12, 31)])
+    years = rng.choice([0, 0, 0, 0, -1, 1, -14, -18, -20, -60, -65, rng.randrange(-80, 10)])
+    months = rng.choice([0, 0, 0, 1, -1, 6, -6])
+    shifted = days.add_months(today.toordinal(), 12 * years + months)
+    if rng.random() < 0.1:
+        shifted = date(2000 + 4 * rng.randrange(7), 2, 29).toordinal()
+    return date.fromordinal(shifted + rng.choice([0, 0, 0, 1, -1, 2, -3, rng.randrange(-90, 90)]))
+
+
+def some_value(rng: random.Random, type_: Type, values, keys, today: date, *, wild: bool):
+    match type_:
+        case Type.DATE:
+            return some_day(rng, today, wild=wild)
+        case Type.DATETIME:
+            at = some_day(rng, today, wild=False)
+            time = datetime(at.year, at.month, at.day, tzinfo=UTC)
+            return time + timedelta(seconds=rng.choice([0, 86_399, rng.randrange(86_400)]))
+        case Type.INTEGER:
+            far = [2**63 - 1, -(2**63), 2**40, 3_000_000]
+            return rng.choice(far) if wild and rng.random() < 0.2 else rng.randrange(-3, 20)
+        case Type.DECIMAL:
+            return Decimal(rng.randrange(-12, 12)) / 4 + rng.choice([0, 0, Decimal("30000.1")])
+        case Type.BOOLEAN:
+            return rng.random() < 0.5
+        case Type.TEXT:
+            return rng.choice(values or ("77", "50", "16"))
+        case Type.STATISTICS:
+            return {key: some_statistic(rng, today) for key in keys if rng.random() < 0.7}
+
+
+def some_statistic(rng: random.Random, today: date) -> Statistic:
+    times = sorted(some_value(rng, Type.DATETIME, (), (), today, wild=False) for _ in range(2))
+    return Statistic(rng.randrange(1, 4), Decimal(rng.randrange(-8, 8)) / 4, *times)
+
+
+def some_profiles(rng, schema: Schema, predicate: Predicate, today: date) -> list[Profile]:
+    keys = {node.key for node in walk(predicate.tree) if isinstance(node, KeyedField)}
+    wild = rng.random() < 0.25
+    profiles = []
+    for number in range(PROFILES):
+        gaps = rng.choice([0, 0, 0.15, 0.6])
+        values = {
+            name: some_value(
+                rng, schema[name].type, schema[name].values, sorted(keys), today, wild=wild
+            )
+            for name in predicate.inputs
+            if rng.random() >= gaps
+        }
+        profiles.append(Profile(f"u{number}", 1, values))
+    return profiles
+
+
+def some_today(rng: random.Random) -> date:
+    return rng.choice([*MONTH_ENDS, date(2024, 1, 1) + timedelta(days=rng.randrange(3_000))])
+
+
+# The comparison
+
+
+def compare(schema: Schema, predicate: Predicate, seed: int) -> int:
+    """Read the predicate in every way for random profiles; the number of pairs."""
+    rng = random.Random(seed)
+    today = some_today(rng)
+    profiles = some_profiles(rng, schema, predicate, today)
+    row, deadline = predicate_reading(predicate), predicate_deadline(predicate)
+    query = Query({"rule": predicate.tree})
+    codes = query.evaluate(frame_of(profiles, query.columns), today)["rule"].to_list()
+    assert len(codes) == len(profiles)
+    for profile, code in zip(profiles, codes, strict=True):
+        told = f"{predicate.text} on {today} for {profile.values}"
+        verdict = row(profile.values, today)
+        assert VERDICTS[code] is verdict, f"columnar: {told}"
+        clause = read_clauses(predicate, profile.values, today)
+        assert verdict_of(clause) is verdict, f"explain: {told}"
+        check_deadline(row, deadline(profile.values, today), profile, today, told, rng)
+    return len(profiles)
+
+
+def check_deadline(row, found, profile, today, told, rng) -> None:
+    verdict = row(profile.values, today)
+    holds = 400 * 365 if found.day is None else (found.day - today).days
+    assert holds > 0, told
+    sampled = [rng.randrange(1, min(holds, 20_000) + 1) for _ in range(3)]
+    for ahead in {*range(1, AHEAD), *sampled, holds - 1}:
+        if 0 < ahead < min(holds, 30_000):
+            later = today + timedelta(days=ahead)
+            assert row(profile.values, later) is verdict, f"{later} is before {found}: {told}"
+    if found.exact and found.day is not None:
+        assert row(profile.values, found.day) is not verdict, f"{found} is not exact: {told}"
+
+
+def generated(schema: Schema, pairs: int, **options) -> int:
+    """Compare the readings of generated predicates; how many pairs."""
+    counted = 0
+
+    @settings(
+        max_examples=-(-pairs // PROFILES),
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        **options,
+    )
+    @given(text=PREDICATES, seed=SEEDS)
+    def run(text: str, seed: int) -> None:
+        nonlocal counted
+        predicate = parse_expression(text, schema)
+        assert parse_expression(spell(predicate.tree), schema).tree == predicate.tree, text
+        counted += compare(schema, predicate, seed)
+
+    run()
+    return counted
+
+
+@pytest.mark.timeout(max(120, PAIRS // 200))
+def test_the_readings_of_random_predicates_agree(schema, record_property):
+    pairs = generated(schema, PAIRS)
+    record_property("pairs", pairs)
+    assert pairs >= PAIRS
+
+
+SHIPPED = catalogue.load(RULES)
+
+
+@pytest.mark.parametrize("rule", SHIPPED.rules)
+def test_the_readings_of_a_shipped_rule_agree(rule):
+    predicate = SHIPPED.rules[rule].predicate
+    for seed in range(3):
+        assert compare(SHIPPED.schema, predicate, seed) == PROFILES
+
+
+# A mistake in any reading is found
+
+
+def less_or_equal(monkeypatch) -> None:
+    wrong = {**columnar_text.OPERATORS, "<": operator.le}
+    monkeypatch.setattr(columnar_text, "OPERATORS", wrong)
+
+
+def and_for_or(monkeypatch) -> None:
+    right = columnar_text._junction
+
+    def wrong(node, parts):
+        return right(Or(node.parts) if isinstance(node, And) else And(node.parts), parts)
+
+    monkeypatch.setattr(columnar_text, "_junction", wrong)
+
+
+def or_for_and(monkeypatch) -> None:
+    monkeypatch.setattr(python_text.Writer, "_and", python_text.Writer._or)
+
+
+def months_that_overflow(monkeypatch) -> None:
+    right = columnar_functions.COLUMN_FUNCTIONS["add_months"]
+
+    def wrong(today, day, number):
+        since_first = day.cast(pl.Date).dt.day().cast(pl.Int32) - 1
+        return columnar_functions.Result(
+            right(today, day - since_first, number).value + since_first
+        )
+
+    functions = {**columnar_functions.COLUMN_FUNCTIONS, "add_months": wrong}
+    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", functions)
+
+
+def missing_for_false(monkeypatch) -> None:
+    right = explain._Reader._input
+
+    def wrong(self, node):
+        value = right(self, node)
+        return False if value is None and node.kind is Kind.BOOLEAN else value
+
+    monkeypatch.setattr(explain._Reader, "_input", wrong)
+
+
+def a_day_late(monkeypatch) -> None:
+    right = turning._first
+    monkeypatch.setattr(turning, "_first", lambda holds, low, high: right(holds, low, high) + 1)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        less_or_equal,
+        and_for_or,
+        or_for_and,
+        months_that_overflow,
+        missing_for_false,
+        a_day_late,
+    ],
+)
+def test_a_mistake_in_a_reading_is_found(schema, monkeypatch, mistake):
+    mistake(monkeypatch)
+    with pytest.raises(AssertionError):
+        generated(schema, 20_000, derandomize=True, database=None, report_multiple_bugs=False)
