@@ -7,7 +7,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from quadrupel import bootstrap
+from quadrupel import bootstrap, telemetry
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, print_json
 from quadrupel.cli.rule_choice import Folder, chosen, line
@@ -46,6 +46,7 @@ def explain(
     Without --rule, all clauses are told of rules that match or fail, and of the others one line.
     """
     settings = read_settings(rules=rules)
+    telemetry.configure_logs(settings.log_format, settings.log_level)
     rule_set = bootstrap.load_rules(settings)
     asked = chosen(rule_set, rule or [])
     day = as_of or bootstrap.today(settings)
@@ -53,7 +54,7 @@ def explain(
         found = ProfileStore(rule_set.schema).read(connection, [check_user_id(user)])
     if user not in found:
         raise NotFound(f'there is no user "{user}"')
-    log.info("explained", user=user, rules=rule, key=None)
+    log.info("a user was looked at", key=None, user=user, rules=rule, as_of=str(day))
     told = [explain_rule(rule_set, each.id, found[user], day) for each in asked]
     if as_json:
         print_json(explanations_json(found[user], day, told))

@@ -1,0 +1,64 @@
+"""`quadrupel rules explain`, on a real database."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from quadrupel.core.events import Event
+from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.rules import catalogue
+from quadrupel.store import database, schema
+from quadrupel.store.profiles import ProfileStore
+
+RULES = Path(__file__).parents[2] / "rules"
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def citizen(engine):
+    rule_set = catalogue.load(RULES)
+    profile = Profile("u1")
+    born = Event("e1", "/r", "citizen.registered", "u1", NOW, {"birth_date": "1990-11-23"})
+    fold(profile, [born], Feeds(rule_set.schema), date(2026, 11, 20))
+    with database.transaction(engine) as connection:
+        schema.apply(connection, rule_set.schema, NOW)
+        ProfileStore(rule_set.schema).write(connection, [profile], NOW)
+
+
+@pytest.fixture
+def explain(quadrupel, citizen, migrated_url):
+    def call(*arguments):
+        return quadrupel("rules", "explain", *arguments, database_url=migrated_url, rules=RULES)
+
+    return call
+
+
+BIRTHDAY = ("--user", "u1", "--rule", "birthday", "--as-of")
+
+
+def test_a_match_is_told_with_clauses_values_and_the_event(explain):
+    told = explain(*BIRTHDAY, "2026-11-23")
+    assert told.code == 0
+    assert "birthday: match, until 2026-11-24" in told.out
+    assert "anniversary(user.birth_date) == today is true" in told.out
+    assert "birth_date = 1990-11-23, by citizen.registered at 2026-11-20T09:30:00Z" in told.out
+
+
+def test_why_not_is_told_too_as_json(explain):
+    told = json.loads(explain(*BIRTHDAY, "2026-11-24", "--json").out)
+    (rule,) = told["rules"]
+    assert (rule["verdict"], rule["deadline"]) == ("no_match", "2027-11-23")
+    assert rule["clause"]["value"] is False
+
+
+def test_all_rules_are_told_in_short(explain):
+    told = explain("--user", "u1", "--as-of", "2026-11-23")
+    assert "fine_overdue: unknown" in told.out or "fine_overdue: no match" in told.out
+
+
+def test_an_unknown_user_or_rule_is_an_error(explain):
+    assert explain("--user", "u2").code == 1
+    assert 'there is no user "u2"' in explain("--user", "u2").err
+    assert "there is no rule" in explain("--user", "u1", "--rule", "birthda").err
