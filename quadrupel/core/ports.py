@@ -51,7 +51,8 @@ class Producer(Protocol):
 
         Raises BusUnavailable when one may not be. After an error some of the messages may be on
         the bus: publishing all of them again is correct, since every reader is idempotent. Memory
-        is bounded whatever the length.
+        is bounded whatever the length. Raises TopicRefused when a topic does not exist, and
+        InputRefused, before any message is sent, when one is too large for the bus.
         """
 
     def close(self) -> None:
@@ -69,14 +70,17 @@ class Consumer(Protocol):
     def poll(self, limit: int, timeout: float) -> list[Message]:
         """Up to `limit` messages, as soon as there are any; empty after `timeout` seconds.
 
-        Raises BusUnavailable; the consumer then stays usable and recovers by itself.
+        Returns fewer when they are large, so that memory is bounded. Raises BusUnavailable; the
+        consumer then stays usable and recovers by itself. Raises TopicRefused when the topic does
+        not exist.
         """
 
     def commit(self) -> None:
         """Acknowledge everything polled since the last commit or rewind.
 
         Raises AssignmentLost when some of it belongs to another member now (that part is
-        redelivered there, the rest is acknowledged), BusUnavailable when it is not known.
+        redelivered there, the rest is acknowledged), BusUnavailable when it is not known: then
+        `commit` may be tried again, or `rewind` lets it be delivered again.
         """
 
     def rewind(self) -> None:
@@ -85,7 +89,9 @@ class Consumer(Protocol):
     def keep_alive(self) -> None:
         """Stay a member during long work: call at least every 30 s between poll and commit.
 
-        Delivers nothing. Raises AssignmentLost when polled partitions moved to another member.
+        Delivers nothing and costs little, so call it often. Raises AssignmentLost when polled
+        partitions moved to another member; what else was polled is then rewound. Raises
+        BusUnavailable.
         """
 
     def close(self) -> None:
