@@ -5,7 +5,7 @@ from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quadrupel.channels.email import read_address, read_sender
@@ -29,6 +29,7 @@ def composed(subject="x", text="x", html="x", to=ANNA, sender=SENDER):
     return compose(sender, to, Rendered(subject, text, html), KEY, NOW)
 
 
+@settings(deadline=None)
 @given(subjects, bodies, bodies)
 @example("Ж" * 250, "ж" * 5_000 + "\n.\n..\nFrom x\n", "<p>" + "x" * 5_000)
 @example("=?utf-8?b?eA==?=", f"--=_{KEY.digest}--\n=20\n \t\n", "")

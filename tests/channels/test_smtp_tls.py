@@ -121,6 +121,7 @@ def hand_over(url):
             return await connections.hand_over(MAIL)
         finally:
             await connections.close()
+            await asyncio.sleep(0.1)  # the two sides take leave of each other
 
     return asyncio.run(one())
 
