@@ -39,6 +39,15 @@ kafka: install ## Run a real Apache Kafka broker on a free port until Ctrl-C
 test: dev ## Run every test (ARGS are pytest's)
 	@$(BIN)/python -m pytest $(ARGS)
 
+$(VENV)/bench.installed: requirements/bench.txt $(VENV)/run.installed
+	@echo "installing what benchmarks compare with into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.PHONY: bench-rules
+bench-rules: $(VENV)/bench.installed ## Read rules beside ZEN and CEL (ARGS="--profiles 20000")
+	@$(BIN)/python benchmarks/bench_rules.py $(ARGS)
+
 .PHONY: format check lock
 format: dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -53,3 +62,4 @@ check: dev ## What CI runs: format, lint, types, imports, tests
 lock: dev ## Lock the dependencies again after a change of pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --extra bench -c requirements/run.txt pyproject.toml -o requirements/bench.txt
