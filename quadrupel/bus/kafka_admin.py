@@ -1,9 +1,9 @@
 """Topics of a Kafka cluster: created with what durability asks for, checked, measured, browsed."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, TypeVar
 
 import confluent_kafka
 import stamina
@@ -25,7 +25,16 @@ from .topics import DEAD_LETTERS, MESSAGE_LIMIT, check_partitions, missing_topic
 
 BATCH_OVERHEAD = 4 * 1024
 BROWSE_CHUNK = 1_000
-MOVING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+MOVING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
+"""A partition, or what keeps a group's offsets, is new or just moving to another broker."""
+
+Answer = TypeVar("Answer")
 
 
 class KafkaAdmin:
@@ -56,7 +65,8 @@ class KafkaAdmin:
         with closing(self._reader(group)) as reader:
             try:
                 ends = self._ends(reader, parts)
-                committed = reader.committed(parts, timeout=self._cluster.timeout)
+                timeout = self._cluster.timeout
+                committed = self._settled(lambda: reader.committed(parts, timeout=timeout))
             except KafkaException as failure:
                 doing = f"measuring the lag of {group} in {topic}"
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
@@ -152,14 +162,24 @@ class KafkaAdmin:
     ) -> dict[int, tuple[int, int]]:
         """Per partition the first offset there is, and the one that comes next."""
         timeout = self._cluster.timeout
-        for attempt in stamina.retry_context(
-            on=_is_without_leader, attempts=None, timeout=timeout, wait_initial=0.05, wait_max=1.0
-        ):
-            with attempt:
-                spans = [reader.get_watermark_offsets(part, timeout=timeout) for part in parts]
+        spans = self._settled(
+            lambda: [reader.get_watermark_offsets(part, timeout=timeout) for part in parts]
+        )
         return {part.partition: span for part, span in zip(parts, spans, strict=True)}
 
+    def _settled(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer once nothing is moving any more, waiting for the timeout at most."""
+        for attempt in stamina.retry_context(
+            on=_is_moving,
+            attempts=None,
+            timeout=self._cluster.timeout,
+            wait_initial=0.05,
+            wait_max=1.0,
+        ):
+            with attempt:
+                answer = ask()
+        return answer
 
-def _is_without_leader(error: Exception) -> bool:
-    """Whether a partition is new, or is just moving to another broker."""
+
+def _is_moving(error: Exception) -> bool:
     return isinstance(error, KafkaException) and reason(error).code() in MOVING
