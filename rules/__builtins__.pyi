@@ -67,6 +67,8 @@ def months(number: int, /) -> Period:
     """`months(1)`: A period; 31 January plus a month is the last of February."""
 def years(number: int, /) -> Period:
     """`years(14)`: A period; 29 February plus a year is 28 February."""
+def is_holiday(day: date, /) -> bool:
+    """`is_holiday(day)`: Whether the calendar rules/holidays.txt has the day."""
 def is_known(x: object, /) -> bool:
     """`is_known(x)`: Whether x has a value; never unknown itself."""
 def one_of(x: object, /, *constants: object) -> bool:

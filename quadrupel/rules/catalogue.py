@@ -2,6 +2,7 @@
 
     rules/profile.py               the attributes of a profile
     rules/placements.py            where banners are shown
+    rules/holidays.txt             the holidays, if rules ask for them
     rules/SITUATION/RULE_ID.py     the rules, by life situation
 
 All other files (templates, notes, names that begin with an underscore) are left alone. Nothing of
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quadrupel.core.attributes import Schema
-from quadrupel.rules import declaration, placements
+from quadrupel.rules import declaration, holidays, placements
 from quadrupel.rules.identity import digest
 from quadrupel.rules.names import IDENTIFIER
 from quadrupel.rules.offers import Declarations
@@ -64,10 +65,11 @@ def examine(folder: Path, languages: Sequence[str] = LANGUAGES) -> Examined:
     """Read all rules of a folder, and collect what is wrong instead of raising it."""
     profile = read(folder / declaration.FILE_NAME, str(folder / declaration.FILE_NAME))
     places = read(folder / placements.FILE_NAME, str(folder / placements.FILE_NAME))
+    calendar, calendar_sources = holidays.declared(folder)
     declarations = Declarations(
-        declaration.declared(profile), placements.declared(places), tuple(languages)
+        declaration.declared(profile), placements.declared(places), tuple(languages), calendar
     )
-    sources = [profile, places]
+    sources = [profile, places, *calendar_sources]
     rules: dict[str, Rule] = {}
     if declarations.schema.attributes and declarations.placements:
         for path, source in _scripts(folder):

@@ -13,6 +13,7 @@ from quadrupel.core.attributes import ADDITIVE, Attribute, Schema
 from quadrupel.rules import build, forms
 from quadrupel.rules.build import Mismatch
 from quadrupel.rules.functions import FORMS, WORDS
+from quadrupel.rules.holidays import NO_HOLIDAYS, Holidays
 from quadrupel.rules.problems import suggest
 from quadrupel.rules.source import Source
 from quadrupel.rules.syntax import CALCULATIONS, COMPARISONS, describe
@@ -60,9 +61,10 @@ class _Refused(Exception):
 class Checker:
     """Reads the expressions of one predicate against one schema."""
 
-    def __init__(self, source: Source, schema: Schema) -> None:
+    def __init__(self, source: Source, schema: Schema, holidays: Holidays = NO_HOLIDAYS) -> None:
         self.source = source
         self.schema = schema
+        self.holidays = holidays
         self._steps = 0
         self._readers: Mapping[type[ast.expr], Callable[[Any, Names], Node]] = {
             ast.Constant: self._constant,
@@ -278,5 +280,7 @@ class Checker:
         if node.keywords:
             raise Mismatch("arguments stand without names", f"write {forms.usage(word)}")
         arguments = self._read_all(node.args, names)
+        if word == "is_holiday":
+            return forms.is_holiday(arguments, self.holidays, self.source.place(node))
         read = forms.REWRITTEN[word] if word in FORMS else forms.function
         return read(word, arguments, self.source.place(node))

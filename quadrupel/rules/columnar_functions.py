@@ -83,6 +83,10 @@ def _days_between(_today: int, later: pl.Expr, earlier: pl.Expr) -> Result:
     return Result(later.cast(pl.Int64) - earlier)
 
 
+def _covered_day(_today: int, day: pl.Expr, first: pl.Expr, last: pl.Expr) -> Result:
+    return Result(day, (day < first) | (day > last))
+
+
 def _day_of(_today: int, time: pl.Expr) -> Result:
     return Result((time // DAY).cast(pl.Int32))
 
@@ -105,6 +109,7 @@ COLUMN_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
     "add_years": _add_years,
     "age": _age,
     "anniversary": _anniversary,
+    "covered_day": _covered_day,
     "day_of": _day_of,
     "days_between": _days_between,
     "days_since": _days_since,

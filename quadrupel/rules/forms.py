@@ -9,7 +9,8 @@ from datetime import date
 
 from quadrupel.rules import build
 from quadrupel.rules.functions import FORMS, FUNCTIONS
-from quadrupel.rules.tree import And, Call, Constant, IsKnown, Kind, Node, Place
+from quadrupel.rules.holidays import FILE_NAME, Holidays
+from quadrupel.rules.tree import And, Call, Constant, IsKnown, Kind, Node, OneOf, Place
 
 Form = Callable[[str, Sequence[Node], Place], Node]
 
@@ -58,6 +59,19 @@ def _is_known(_word: str, arguments: Sequence[Node], place: Place) -> Node:
     return IsKnown(build.scalar(arguments[0]), place=place)
 
 
+def is_holiday(arguments: Sequence[Node], holidays: Holidays, place: Place) -> Node:
+    """Whether a day is one of the holidays; an error outside of the years they cover."""
+    if len(arguments) != 1:
+        raise build.Mismatch("is_holiday() takes one argument", usage("is_holiday"))
+    day = build.argument("is_holiday", "day", arguments[0], Kind.DATE)
+    if not holidays.days:
+        raise build.Mismatch("there is no calendar of holidays", f"write rules/{FILE_NAME}")
+    ends = (Constant(each, Kind.DATE, place) for each in (holidays.first, holidays.last))
+    covered = Call("covered_day", (day, *ends), Kind.DATE, place)
+    constants = tuple(Constant(each, Kind.DATE, place) for each in holidays.days)
+    return OneOf(covered, constants, place=place)
+
+
 def _one_of(_word: str, arguments: Sequence[Node], place: Place) -> Node:
     if len(arguments) < 2:
         raise build.Mismatch("one_of() takes a value and constants", usage("one_of"))
@@ -83,4 +97,4 @@ REWRITTEN: Mapping[str, Form] = {
     "one_of": _one_of,
     "between": _between,
 }
-"""How each of FORMS is read."""
+"""How each of FORMS is read; `is_holiday` needs the calendar besides."""

@@ -59,6 +59,12 @@ def _days_between(later: int, earlier: int) -> int:
     return later - earlier
 
 
+def _covered_day(day: int, first: int, last: int) -> int:
+    if first <= day <= last:
+        return day
+    raise OverflowError("the calendar of holidays does not cover the day")
+
+
 def _day_of(time: datetime) -> int:
     return time.astimezone(UTC).toordinal()
 
@@ -158,6 +164,15 @@ FUNCTIONS: Mapping[str, Function] = {
             internal=True,
         ),
         Function(
+            "covered_day",
+            (("day", DATE), ("first", DATE), ("last", DATE)),
+            DATE,
+            "The day, if a calendar that reaches from one day to another covers it.",
+            _covered_day,
+            (1, 0, 0),
+            internal=True,
+        ),
+        Function(
             "to_decimal",
             (("number", INTEGER),),
             DECIMAL,
@@ -179,6 +194,9 @@ FORMS: Mapping[str, Form] = {
         Form("days", "days(7)", "A period, to add to a day or take from it."),
         Form("months", "months(1)", "A period; 31 January plus a month is the last of February."),
         Form("years", "years(14)", "A period; 29 February plus a year is 28 February."),
+        Form(
+            "is_holiday", "is_holiday(day)", "Whether the calendar rules/holidays.txt has the day."
+        ),
         Form("is_known", "is_known(x)", "Whether x has a value; never unknown itself."),
         Form("one_of", "one_of(x, a, b)", "Whether x is one of the constants: x in [a, b]."),
         Form("between", "between(x, a, b)", "Whether a <= x <= b."),

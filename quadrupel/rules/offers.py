@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from quadrupel.core.attributes import Schema
 from quadrupel.rules import literals
+from quadrupel.rules.holidays import NO_HOLIDAYS, Holidays
 from quadrupel.rules.literals import Arguments, word_call
 from quadrupel.rules.names import IDENTIFIER
 from quadrupel.rules.placements import Placement
@@ -21,11 +22,12 @@ MAX_LINK = 500
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """What rule scripts may refer to: attributes, placements, and the languages texts must have."""
+    """What rule scripts may refer to: attributes, placements, languages of texts, and holidays."""
 
     schema: Schema
     placements: Mapping[str, Placement]
     languages: Sequence[str]
+    holidays: Holidays = NO_HOLIDAYS
 
 
 class OfferReader:

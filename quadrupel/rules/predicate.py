@@ -12,6 +12,7 @@ from quadrupel.core.attributes import Schema
 from quadrupel.rules import build
 from quadrupel.rules.check import Checker, Names, TooLarge
 from quadrupel.rules.functions import WORDS
+from quadrupel.rules.holidays import NO_HOLIDAYS, Holidays
 from quadrupel.rules.problems import refusal
 from quadrupel.rules.source import Source, parse
 from quadrupel.rules.syntax import describe
@@ -35,7 +36,7 @@ class Predicate:
         return inputs(self.tree)
 
 
-def parse_expression(text: str, schema: Schema) -> Predicate:
+def parse_expression(text: str, schema: Schema, holidays: Holidays = NO_HOLIDAYS) -> Predicate:
     """A predicate written as one expression: `age(user.birth_date) >= 18`.
 
     Raises DeclarationRefused with every problem.
@@ -45,7 +46,7 @@ def parse_expression(text: str, schema: Schema) -> Predicate:
     tree = None
     if module is not None:
         if len(module.body) == 1 and isinstance(module.body[0], ast.Expr):
-            tree = _guarded(source, schema, module.body[0].value)
+            tree = _guarded(Checker(source, schema, holidays), module.body[0].value)
         else:
             source.refuse(None, "this is not one expression", "age(user.birth_date) >= 18")
     if tree is None or source.problems:
@@ -53,10 +54,15 @@ def parse_expression(text: str, schema: Schema) -> Predicate:
     return Predicate(tree, source.text)
 
 
-def read_predicate(source: Source, schema: Schema, function: ast.FunctionDef) -> Predicate | None:
+def read_predicate(
+    source: Source,
+    schema: Schema,
+    function: ast.FunctionDef,
+    holidays: Holidays = NO_HOLIDAYS,
+) -> Predicate | None:
     """The predicate that a script defines; None when the source says what is wrong with it."""
     _check_signature(source, function)
-    reader = _Body(source, schema)
+    reader = _Body(source, Checker(source, schema, holidays))
     try:
         tree = reader.block(function.body, {}, function)
     except TooLarge:
@@ -68,9 +74,9 @@ def read_predicate(source: Source, schema: Schema, function: ast.FunctionDef) ->
     return Predicate(tree, "\n".join(lines))
 
 
-def _guarded(source: Source, schema: Schema, expression: ast.expr) -> Node | None:
+def _guarded(checker: Checker, expression: ast.expr) -> Node | None:
     try:
-        return Checker(source, schema).condition(expression, {})
+        return checker.condition(expression, {})
     except TooLarge:
         return None
 
@@ -95,9 +101,9 @@ def _check_signature(source: Source, function: ast.FunctionDef) -> None:
 class _Body:
     """Reads the statements of one predicate, along every path through them."""
 
-    def __init__(self, source: Source, schema: Schema) -> None:
+    def __init__(self, source: Source, checker: Checker) -> None:
         self._source = source
-        self._checker = Checker(source, schema)
+        self._checker = checker
         self._reached: set[ast.stmt] = set()
 
     def block(

@@ -55,7 +55,9 @@ def read_rule(
     parts = _parts(source, module)
     predicate = None
     if parts.function is not None:
-        predicate = read_predicate(source, declarations.schema, parts.function)
+        predicate = read_predicate(
+            source, declarations.schema, parts.function, declarations.holidays
+        )
     reader = _Reader(source, parts.assigned, declarations, predicate)
     rule = reader.rule(rule_id, situation, parts.description)
     return None if source.problems else rule

@@ -45,6 +45,8 @@ def _spell(node: Node) -> tuple[str, int]:
         case Compare():
             sides = _inside(node.left, _ADD), _inside(node.right, _ADD)
             return f" {node.operator} ".join(sides), _COMPARE
+        case OneOf(operand=Call(function="covered_day", arguments=(day, *_))):
+            return f"is_holiday({spell(day)})", _ATOM
         case OneOf():
             return f"{_inside(node.operand, _ADD)} in {_constants(node)}", _COMPARE
         case Arithmetic():
@@ -93,8 +95,8 @@ def _constants(node: OneOf) -> str:
 
 
 def _not(node: Not) -> tuple[str, int]:
-    if isinstance(node.operand, OneOf):
-        operand = node.operand
+    operand = node.operand
+    if isinstance(operand, OneOf) and _spell(operand)[1] == _COMPARE:
         return f"{_inside(operand.operand, _ADD)} not in {_constants(operand)}", _COMPARE
     return f"not {_inside(node.operand, _NOT)}", _NOT
 

@@ -79,6 +79,7 @@ _FORMS = {
     "days": "(number: int, /) -> Period",
     "months": "(number: int, /) -> Period",
     "years": "(number: int, /) -> Period",
+    "is_holiday": "(day: date, /) -> bool",
     "is_known": "(x: object, /) -> bool",
     "one_of": "(x: object, /, *constants: object) -> bool",
 }

@@ -449,7 +449,9 @@ def _depends(node: Node) -> bool:
 def _can_fail(node: Node) -> bool:
     """Whether a part can come to an error by itself, when all inputs are ordinary."""
     for each in walk(node):
-        if isinstance(each, Arithmetic):
+        if isinstance(each, Arithmetic) or (
+            isinstance(each, Call) and each.function == "covered_day"
+        ):
             return True
         if isinstance(each, Call) and each.function in ("add_days", "add_months", "add_years"):
             number = each.arguments[1]

@@ -1,0 +1,81 @@
+"""The columnar reading: what a frame must have, and what the answer is.
+
+That its verdicts are those of the other readings is held by test_agreement.
+"""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from quadrupel.core.profiles import Profile
+from quadrupel.core.values import Statistic
+from quadrupel.core.verdicts import Verdict
+from quadrupel.rules import catalogue
+from quadrupel.rules.columnar import VERDICTS, ColumnarReading, Query, columns, frame_of
+from quadrupel.rules.columnar_functions import COLUMN_FUNCTIONS
+from quadrupel.rules.functions import FUNCTIONS
+from quadrupel.rules.predicate import parse_expression
+
+TODAY = date(2026, 11, 23)
+AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def verdicts_of(schema, text: str, *profiles: dict, today: date = TODAY) -> list[Verdict]:
+    query = Query({"rule": parse_expression(text, schema).tree})
+    frame = frame_of([Profile(f"u{n}", 1, each) for n, each in enumerate(profiles)], query.columns)
+    return [VERDICTS[code] for code in query.evaluate(frame, today)["rule"]]
+
+
+def test_every_function_has_a_column_form():
+    assert set(COLUMN_FUNCTIONS) == set(FUNCTIONS)
+
+
+def test_the_needed_columns_are_the_inputs_as_rules_write_them(schema):
+    text = 'user.owed > 1 and user.orders["a"].last > user.seen and user.orders["a"].count > 0'
+    needed = columns([parse_expression(text, schema).tree])
+    assert {column.name: column.type for column in needed} == {
+        'orders["a"].count': pl.Int64(),
+        'orders["a"].last': pl.Datetime("us", "UTC"),
+        "owed": pl.Float64(),
+        "seen": pl.Datetime("us", "UTC"),
+    }
+
+
+def test_a_frame_has_null_for_what_is_missing(schema):
+    needed = columns([parse_expression('user.owed > user.orders["a"].sum', schema).tree])
+    statistics = {"a": Statistic(2, Decimal("2.5"), AT, AT)}
+    profiles = [Profile("u1", 1, {"owed": Decimal("0.1"), "orders": statistics}), Profile("u2")]
+    assert frame_of(profiles, needed).rows() == [("u1", 2.5, 0.1), ("u2", None, None)]
+
+
+def test_the_four_verdicts_stand_side_by_side(schema):
+    rows = [{"points": 4, "level": 2}, {"points": 1, "level": 2}, {"points": 1}]
+    found = verdicts_of(schema, "user.points / user.level > 1", *rows, {"points": 1, "level": 0})
+    assert found == [Verdict.MATCH, Verdict.NO_MATCH, Verdict.UNKNOWN, Verdict.ERROR]
+
+
+def test_a_value_far_out_changes_no_other_verdict(schema):
+    text = "user.born + years(14) <= today"
+    rows = [{"born": date(2012, 11, 23)}, {"born": date(2012, 11, 24)}, {}]
+    usual = [Verdict.MATCH, Verdict.NO_MATCH, Verdict.UNKNOWN]
+    assert verdicts_of(schema, text, *rows) == usual
+    assert verdicts_of(schema, text, *rows, {"born": date.max}) == [*usual, Verdict.ERROR]
+
+
+@pytest.mark.parametrize("text", ["is_weekend(today)", "True", "1 / 0 > 1"])
+def test_a_predicate_without_inputs_has_a_verdict_for_every_row(schema, text):
+    assert len(set(verdicts_of(schema, text, {}, {}, {}))) == 1
+    assert len(verdicts_of(schema, text, {}, {}, {})) == 3
+
+
+def test_no_profiles_give_no_verdicts(schema):
+    assert verdicts_of(schema, "user.vip") == []
+
+
+def test_a_reading_has_a_column_per_rule_and_does_not_keep_days_apart_wrongly(folder):
+    reading = ColumnarReading(catalogue.load(folder))
+    frame = frame_of([Profile("u1", 1, {"born": TODAY})], reading.columns)
+    for today, code in ((TODAY, 1), (date(2026, 11, 22), 0), (TODAY, 1)):
+        assert reading.evaluate(frame, today).to_dict(as_series=False) == {"someone_born": [code]}
