@@ -59,6 +59,8 @@ def start_of_month(day: date, /) -> date:
     """The first day of the day's month."""
 def is_weekend(day: date, /) -> bool:
     """Whether the day is a Saturday or a Sunday."""
+def stable_share(time: datetime, share: float, /) -> bool:
+    """Whether the time falls into a share of all times that is always the same."""
 def day_of(time: datetime, /) -> date:
     """The day of the time, in UTC."""
 def days(number: int, /) -> Period:

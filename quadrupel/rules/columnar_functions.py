@@ -10,6 +10,8 @@ from datetime import date
 
 import polars as pl
 
+from quadrupel.rules.days import SHARE_FACTOR, SHARE_MODULUS
+
 EPOCH = date(1970, 1, 1).toordinal()
 FIRST_DAY, LAST_DAY = date.min.toordinal() - EPOCH, date.max.toordinal() - EPOCH
 DAY = 86_400_000_000
@@ -91,6 +93,10 @@ def _day_of(_today: int, time: pl.Expr) -> Result:
     return Result((time // DAY).cast(pl.Int32))
 
 
+def _stable_share(_today: int, time: pl.Expr, share: pl.Expr) -> Result:
+    return Result((time % SHARE_MODULUS * SHARE_FACTOR % 2**32).cast(pl.Float64) < share * 2**32)
+
+
 def _to_decimal(_today: int, number: pl.Expr) -> Result:
     return Result(number.cast(pl.Float64))
 
@@ -115,6 +121,7 @@ COLUMN_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
     "days_since": _days_since,
     "days_until": _days_until,
     "is_weekend": _is_weekend,
+    "stable_share": _stable_share,
     "start_of_month": _start_of_month,
     "to_decimal": _to_decimal,
 }

@@ -301,6 +301,8 @@ class ColumnWriter:
         if node.function == "day_of":
             return _FIRST, _LAST
         entry = FUNCTIONS[node.function]
+        if entry.result is Kind.BOOLEAN:
+            return None
         bounds = [part.bounds for part in operands if part.bounds is not None]
         corners = itertools.product(*bounds)
         try:

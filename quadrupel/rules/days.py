@@ -6,10 +6,15 @@ follow from that: who was born on 29 February is a year older on 28 February of 
 A day outside the years 1 to 9999 is an OverflowError.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 LAST_DAY = date.max.toordinal()
+
+SHARE_MODULUS, SHARE_FACTOR = 2_147_483_629, 2_654_435_761
+"""A prime below 2**31, and Knuth's factor for multiplicative hashing: 64 bits hold the product."""
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 _DAYS_IN_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -63,6 +68,12 @@ def start_of_month(day: int) -> int:
 def is_weekend(day: int) -> bool:
     """Whether the day is a Saturday or a Sunday."""
     return day % 7 in (6, 0)
+
+
+def stable_share(time: datetime, share: float) -> bool:
+    """Whether a hash of the time, from 0 up to 1, is below the share."""
+    microseconds = (time - _EPOCH) // _MICROSECOND
+    return microseconds % SHARE_MODULUS * SHARE_FACTOR % 2**32 < share * 2**32
 
 
 def _month_length(year: int, month: int) -> int:

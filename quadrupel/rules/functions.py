@@ -125,6 +125,14 @@ FUNCTIONS: Mapping[str, Function] = {
             (0,),
         ),
         Function(
+            "stable_share",
+            (("time", DATETIME), ("share", DECIMAL)),
+            BOOLEAN,
+            "Whether the time falls into a share of all times that is always the same.",
+            days.stable_share,
+            (0, 0),
+        ),
+        Function(
             "day_of", (("time", DATETIME),), DATE, "The day of the time, in UTC.", _day_of, (1,)
         ),
         Function(

@@ -98,6 +98,7 @@ CONDITIONS = st.one_of(
     form("is_weekend({})", DAYS),
     form("one_of({}, 1, 14, 18)", NUMBERS),
     form("{} in [date(2028, 2, 29), date(2027, 1, 31), date(1999, 9, 9)]", DAYS),
+    form("stable_share(user.seen, {})", words("0.5", "0.01", "user.income")),
     words("user.vip", "user.active == user.vip", 'user.sex == "male"', 'user.region != "77"'),
     words('user.region in ["77", "50"]', 'user.seen > user.orders["b"].first', "True"),
 )

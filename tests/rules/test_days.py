@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -102,3 +102,12 @@ def test_days_beyond_the_calendar_are_errors(number):
     for add in (days.add_days, days.add_months, days.add_years):
         with pytest.raises(OverflowError):
             add(ordinal("2026-11-23"), number)
+
+
+def test_a_stable_share_is_about_as_large_as_it_says():
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    times = [start + timedelta(seconds=7_919 * number) for number in range(20_000)]
+    for share in (0.01, 0.1, 0.5):
+        among = [time for time in times if days.stable_share(time, share)]
+        assert len(among) / len(times) == pytest.approx(share, rel=0.2)
+        assert all(days.stable_share(time, share * 1.5) for time in among)
