@@ -140,6 +140,8 @@ class Words:
                 operator = operator if holds else _OPPOSITE[operator]
                 table = _OF_DAYS if left.kind in (Kind.DATE, Kind.DATETIME) else _OF_NUMBERS
                 return f"{self._value(left)} {table[operator]} {self._value(right)}"
+            case OneOf(operand=Call(function="covered_day", arguments=(day, *_))):
+                return f"{self._value(day)} is {'' if holds else 'not '}a holiday"
             case OneOf():
                 listed = ", ".join(self._value(constant) for constant in node.constants)
                 return f"{self._value(node.operand)} is {'one' if holds else 'none'} of {listed}"
@@ -147,6 +149,9 @@ class Words:
                 return f"{self._value(node.operand)} is {'known' if holds else 'not known'}"
             case Constant(value=value):
                 return "always" if bool(value) is holds else "never"
+            case Call(function="stable_share", arguments=(time, share)):
+                among = f"among a stable {self._value(share)} of all by {self._value(time)}"
+                return f"the user is {'' if holds else 'not '}{among}"
             case Call() if node.function.startswith("is_"):
                 about = self._value(node.arguments[0]) if node.arguments else "it"
                 what = node.function.removeprefix("is_").replace("_", " ")

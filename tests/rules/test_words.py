@@ -1,11 +1,15 @@
+from datetime import date
+
 import pytest
 
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.rules.predicate import parse_expression
-from quadrupel.rules.words import Words
+from quadrupel.rules.tree import Call, Constant, Kind, Not, OneOf, Today
+from quadrupel.rules.words import Sentence, Words
 
 DOCS = {
     "born": (Type.DATE, "The day of birth, as registered"),
+    "seen": (Type.DATETIME, "When the user was seen"),
     "sex": (Type.TEXT, "The sex"),
     "points": (Type.INTEGER, "Points in the register"),
     "employed": (Type.BOOLEAN, "Whether the citizen has a job"),
@@ -47,6 +51,10 @@ def words():
         ("age(user.born) == 18", "the whole years since the day of birth is 18"),
         ("user.born < today + months(1)", "the day of birth is before 1 month after today"),
         ("user.born > today - days(7)", "the day of birth is after 7 days before today"),
+        (
+            "stable_share(user.seen, 0.01)",
+            "the user is among a stable 0.01 of all by when the user was seen",
+        ),
         ("user.born == date(2026, 12, 31)", "the day of birth is 31 December 2026"),
         ('user.orders["passport"].count == 0', 'how many "passport" in services ordered is 0'),
         (
@@ -85,3 +93,11 @@ def test_a_condition_on_a_condition_says_if_then_otherwise(words):
         "  otherwise:",
         "    points in the register is more than 2",
     ]
+
+
+def test_a_holiday_is_told_without_its_calendar():
+    days = tuple(Constant(date(2027, 1, day), Kind.DATE) for day in (1, 2))
+    covered = Call("covered_day", (Today(), *days), Kind.DATE)
+    words = Words(Schema({}))
+    assert words.sentence(OneOf(covered, days)) == Sentence("today is a holiday")
+    assert words.sentence(Not(OneOf(covered, days))) == Sentence("today is not a holiday")
