@@ -6,9 +6,8 @@ See `quadrupel.rules.columnar` for what they mean and `columnar_functions` for t
 import bisect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from functools import reduce
 from typing import Any
 
 import polars as pl
@@ -19,6 +18,19 @@ from quadrupel.rules.columnar_functions import (
     DAY,
     EPOCH,
     Result,
+)
+from quadrupel.rules.columnar_parts import (
+    TYPES,
+    Bounds,
+    Part,
+    any_error,
+    calculation,
+    conditional,
+    constant,
+    either,
+    junction,
+    literal,
+    membership,
 )
 from quadrupel.rules.functions import FUNCTIONS
 from quadrupel.rules.operations import OPERATORS, apply, value_of
@@ -43,8 +55,6 @@ from quadrupel.rules.tree import (
     walk,
 )
 
-Bounds = tuple[Any, Any]
-
 _FIRST, _LAST = date(1880, 1, 1).toordinal(), date(2120, 12, 31).toordinal()
 
 ORDINARY: Mapping[Kind, Bounds] = {
@@ -55,17 +65,7 @@ ORDINARY: Mapping[Kind, Bounds] = {
 }
 """What inputs lie between, least and greatest, for the faster query; as they stand in columns."""
 
-_TYPES: Mapping[Kind, Any] = {
-    Kind.DATE: pl.Int32,
-    Kind.DATETIME: pl.Int64,
-    Kind.INTEGER: pl.Int64,
-    Kind.DECIMAL: pl.Float64,
-    Kind.BOOLEAN: pl.Boolean,
-    Kind.TEXT: pl.String,
-}
-
 _WHOLE = (Kind.DATE, Kind.INTEGER)
-_LONGEST_CHAIN = 8
 
 
 class Tables:
@@ -80,22 +80,6 @@ class Tables:
             day = pl.int_range(low, high + 1, dtype=pl.Int32, eager=True).alias("day")
             self._tables[key] = day.to_frame().select(function(pl.col("day")).value).to_series()
         return self._tables[key]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A node as an expression: where `error` is true the value means nothing.
-
-    `bounds` are the least and greatest value it can have, days as ordinals; None where nothing is
-    known of them. `constant` holds the one value of a part without inputs. `choice` is a condition
-    and two different constants, for a part that is one of the two or unknown.
-    """
-
-    value: pl.Expr
-    error: pl.Expr | None = None
-    bounds: Bounds | None = None
-    constant: tuple[Any] | None = None
-    choice: "tuple[Part, Part, Part] | None" = None
 
 
 class ColumnWriter:
@@ -128,15 +112,15 @@ class ColumnWriter:
         """The expressions of a node."""
         match node:
             case Constant():
-                return _constant(node.kind, value_of(node))
+                return constant(node.kind, value_of(node))
             case Today():
-                return _constant(Kind.DATE, self._today)
+                return constant(Kind.DATE, self._today)
             case Input() | KeyedField():
                 return Part(pl.col(self._column(node)), None, self._input_bounds(node))
             case And() | Or():
-                return _junction(node, [self.write(part) for part in node.parts])
+                return junction(node, [self.write(part) for part in node.parts])
             case If():
-                return _if(*(self.write(each) for each in children(node)))
+                return conditional(*(self.write(each) for each in children(node)))
             case IsKnown():
                 part = self.write(node.operand)
                 return replace(part, value=part.value.is_not_null(), bounds=None, constant=None)
@@ -151,7 +135,7 @@ class ColumnWriter:
 
     def _operation(self, node: Node, operands: Sequence[Part]) -> Part:
         """A node that is unknown if an operand is; it asks all of them before it says so."""
-        error = _any_error(operands)
+        error = any_error(operands)
         known = [part.constant for part in operands if part.constant is not None]
         if len(known) == len(operands) and error is None:
             return self._folded(node, [value for (value,) in known])
@@ -159,22 +143,22 @@ class ColumnWriter:
             case Not():
                 return Part(operands[0].value.not_(), error)
             case OneOf():
-                return Part(_one_of(operands[0].value, node), error)
+                return Part(membership(operands[0].value, node), error)
             case Compare():
                 return Part(self._compare(node, *operands), error)
             case Arithmetic():
-                value, fails, bounds = _calculate(node, *operands)
+                value, fails, bounds = calculation(node, *operands)
             case Call():
                 value, fails, bounds = self._call(node, operands)
             case _:
                 raise TypeError(f"{type(node).__name__} is no part of a finished tree")
-        return Part(value, _either(error, fails), bounds)
+        return Part(value, either(error, fails), bounds)
 
     def _folded(self, node: Node, operands: Sequence[Any]) -> Part:
         try:
-            return _constant(node.kind, apply(node, operands, self._today))
+            return constant(node.kind, apply(node, operands, self._today))
         except ArithmeticError:
-            nothing = pl.lit(None, _TYPES[node.kind])
+            nothing = pl.lit(None, TYPES[node.kind])
             return Part(nothing, pl.lit(value=True))
 
     # Comparisons
@@ -201,9 +185,9 @@ class ColumnWriter:
             case "<=":
                 return self._reaches(node, part, bound + 1, below=True)
             case "==" if isinstance(node, Leaf):
-                return part.value == _literal(node.kind, bound)
+                return part.value == literal(node.kind, bound)
             case "!=" if isinstance(node, Leaf):
-                return part.value != _literal(node.kind, bound)
+                return part.value != literal(node.kind, bound)
             case "==":
                 above = self._reaches(node, part, bound)
                 return above & self._reaches(node, part, bound + 1, below=True)
@@ -214,7 +198,7 @@ class ColumnWriter:
         """Whether a part is at least, or else `below`, a bound; asked of what moves it."""
         moved = self._moved_by(node, part)
         if moved is None:
-            limit = _literal(node.kind, bound)
+            limit = literal(node.kind, bound)
             return part.value < limit if below else part.value >= limit
         argument, inner, function, direction = moved
         if inner.bounds is None:
@@ -282,7 +266,7 @@ class ColumnWriter:
         names = iter([f"{index}" for index in range(len(moving))])
         given = [pl.col(next(names)) if part.constant is None else part.value for part in operands]
         result = COLUMN_FUNCTIONS[node.function](self._today, *given)
-        kind = _TYPES[node.kind]
+        kind = TYPES[node.kind]
         fails = pl.lit(value=False) if result.fails is None else result.fails
         answer = pl.struct(value=result.value.cast(kind), fails=fails)
 
@@ -336,100 +320,3 @@ class ColumnWriter:
         asked = self._today if FUNCTIONS[node.function].of_today else None
         key = (node.function, asked, low, high, *(other.constant for other in others))
         return pl.lit(self._tables.get(key, low, high, of)).gather(day.value - low)
-
-
-def _literal(kind: Kind, value: Any) -> pl.Expr:
-    return pl.lit(value - EPOCH if kind is Kind.DATE else value, _TYPES[kind])
-
-
-def _constant(kind: Kind, value: Any) -> Part:
-    return Part(_literal(kind, value), None, (value, value), (value,))
-
-
-def _any_error(parts: Sequence[Part]) -> pl.Expr | None:
-    errors = [part.error for part in parts if part.error is not None]
-    return reduce(pl.Expr.or_, errors) if errors else None
-
-
-def _either(one: pl.Expr | None, other: pl.Expr | None) -> pl.Expr | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return one | other
-
-
-def _junction(node: And | Or, parts: Sequence[Part]) -> Part:
-    """Kleene's and, or; a part after one that decides is not asked, so its errors do not count."""
-    stop = isinstance(node, Or)
-    value, error = parts[0].value, parts[0].error
-    for part in parts[1:]:
-        if part.error is not None:
-            asked = (value if not stop else value.not_()).fill_null(value=True)
-            error = _either(error, part.error & asked)
-        value = value | part.value if stop else value & part.value
-    return Part(value, error)
-
-
-def _if(condition: Part, then: Part, otherwise: Part) -> Part:
-    asked = condition.value
-    value = (
-        pl.when(asked)
-        .then(then.value)
-        .when(asked.not_())
-        .then(otherwise.value)
-        .when(then.value == otherwise.value)
-        .then(then.value)
-    )
-    error = condition.error
-    if then.error is not None:
-        error = _either(error, then.error & asked.fill_null(value=True))
-    if otherwise.error is not None:
-        error = _either(error, otherwise.error & asked.not_().fill_null(value=True))
-    bounds = None
-    if then.bounds is not None and otherwise.bounds is not None:
-        lows, highs = zip(then.bounds, otherwise.bounds, strict=True)
-        bounds = (min(lows), max(highs))
-    constants = then.constant is not None and otherwise.constant is not None
-    if constants and then.constant != otherwise.constant:
-        return Part(value, error, bounds, choice=(condition, then, otherwise))
-    return Part(value, error, bounds)
-
-
-def _one_of(operand: pl.Expr, node: OneOf) -> pl.Expr:
-    constants = [_literal(constant.kind, value_of(constant)) for constant in node.constants]
-    if len(constants) <= _LONGEST_CHAIN:
-        return reduce(pl.Expr.or_, [operand == constant for constant in constants])
-    values = [value_of(constant) for constant in node.constants]
-    if node.constants[0].kind is Kind.DATE:
-        values = [value - EPOCH for value in values]
-    return operand.is_in(pl.Series(values, dtype=_TYPES[node.constants[0].kind]).implode())
-
-
-def _calculate(
-    node: Arithmetic, left: Part, right: Part
-) -> tuple[pl.Expr, pl.Expr | None, Bounds | None]:
-    bounds = _calculated_bounds(node, left, right)
-    calculate = OPERATORS[node.operator]
-    if bounds is not None:
-        return calculate(left.value, right.value), None, bounds
-    if node.kind is Kind.DECIMAL:
-        value = calculate(left.value, right.value)
-        return value, value.is_finite().not_().fill_null(value=False), None
-    wide = calculate(left.value.cast(pl.Int128), right.value.cast(pl.Int128))
-    fails = (wide < -(2**63)) | (wide >= 2**63)
-    if node.operator in ("//", "%"):
-        fails |= (right.value == 0) & left.value.is_not_null()
-    return wide.cast(pl.Int64, strict=False), fails.fill_null(value=False), None
-
-
-def _calculated_bounds(node: Arithmetic, left: Part, right: Part) -> Bounds | None:
-    """The bounds of a calculation that cannot fail; None where it can or nothing is known."""
-    if left.bounds is None or right.bounds is None or node.operator == "%":
-        return None
-    if node.operator in ("/", "//") and right.bounds[0] <= 0 <= right.bounds[1]:
-        return None
-    try:
-        corners = itertools.product(left.bounds, right.bounds)
-        found = [apply(node, corner, 0) for corner in corners]
-    except ArithmeticError:
-        return None
-    return min(found), max(found)

@@ -12,14 +12,13 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 from quadrupel.rules.functions import FUNCTIONS
+from quadrupel.rules.motion import depends, may_fail, moves_of, together
 from quadrupel.rules.python_text import Leaf, Scope, Writer
 from quadrupel.rules.tree import (
     And,
-    Arithmetic,
     Call,
     Compare,
     Comparison,
-    Constant,
     If,
     IsKnown,
     Kind,
@@ -37,7 +36,6 @@ FIRST, LAST = date(1600, 1, 1).toordinal(), date(2999, 12, 31).toordinal()
 FOREVER = LAST + 1
 
 MAX_REMEMBERED = 5_000
-_LONGEST_SHIFT = 12 * 500
 
 Answer = bool | None
 
@@ -114,7 +112,7 @@ class Turnings:
     def _junction(self, node: And | Or) -> Turning:
         """A part that decides keeps deciding while no part before it comes to an error."""
         stop = isinstance(node, Or)
-        parts = [(self.of(part), _can_fail(part)) for part in node.parts]
+        parts = [(self.of(part), may_fail(part)) for part in node.parts]
 
         def turning(leaves: Leaves, today: int) -> Moment:
             decided, soonest, unfailing, unknown = 0, FOREVER, FOREVER, False
@@ -141,7 +139,7 @@ class Turnings:
 
     def _if(self, node: If) -> Turning:
         condition, then, otherwise = (self.of(each) for each in children(node))
-        can_fail = _can_fail(node.condition)
+        can_fail = may_fail(node.condition)
 
         def turning(leaves: Leaves, today: int) -> Moment:
             asked, until = condition(leaves, today)
@@ -166,13 +164,13 @@ class Turnings:
         return turning
 
     def _atom(self, node: Node) -> Turning:
-        if isinstance(node, Compare) and _depends(node):
+        if isinstance(node, Compare) and depends(node):
             return self._comparison(node)
         value, pick = self._value(node), self._pick(node)
-        if not _depends(node):
+        if not depends(node):
             return lambda leaves, today: Moment(value(today, *pick(leaves)), FOREVER)
         operand = children(node)[0]
-        if isinstance(node, IsKnown) and _moves(operand) is not None:
+        if isinstance(node, IsKnown) and moves_of(operand) is not None:
             stays = self._limit(operand)
         else:
             stays = self._operands_stay(node)
@@ -189,8 +187,8 @@ class Turnings:
     # Comparisons with something that moves
 
     def _comparison(self, node: Compare) -> Turning:
-        left, right = _moves(node.left), _moves(node.right)
-        moves = None if left is None or right is None else _together(left, -right)
+        left, right = moves_of(node.left), moves_of(node.right)
+        moves = None if left is None or right is None else together(left, -right)
         if moves is not None and moves < 0:
             node = Compare(_TURNED[node.operator], node.right, node.left)
         value, pick = self._value(node), self._pick(node)
@@ -250,7 +248,7 @@ class Turnings:
 
     def _days_of_crossing(self, node: Compare) -> Callable[..., tuple[int, int] | None]:
         """The days on which left reaches and passes right; None when one of them is unknown."""
-        if isinstance(node.left, Today) and not _depends(node.right):
+        if isinstance(node.left, Today) and not depends(node.right):
             other = self._value(node.right, self._names(node))
             return lambda *inputs: (
                 None if (day := other(FIRST, *inputs)) is None else (day, day + 1)
@@ -277,7 +275,7 @@ class Turnings:
         """Until when the part has the value it has; None for ever."""
         if isinstance(node, Today):
             return lambda _, today: today + 1
-        moves = _moves(node)
+        moves = moves_of(node)
         if moves == 0:
             return self._limit(node)
         if moves and not isinstance(node, If):
@@ -305,8 +303,8 @@ class Turnings:
         return stays
 
     def _limit(self, node: Node) -> Limit | None:
-        """Until when the part moves as `_moves` says; None when it always does."""
-        if not _depends(node):
+        """Until when the part moves as `moves_of` says; None when it always does."""
+        if not depends(node):
             return None
         if node.kind is Kind.BOOLEAN:
             condition = self.of(node)
@@ -324,7 +322,7 @@ class Turnings:
 
     def _limit_of_choice(self, node: If, then: Limit | None, otherwise: Limit | None) -> Limit:
         condition = self.of(node.condition)
-        branches_move = _depends(node.then) or _depends(node.otherwise)
+        branches_move = depends(node.then) or depends(node.otherwise)
 
         def limit(leaves: Leaves, today: int) -> int:
             asked, until = condition(leaves, today)
@@ -397,65 +395,3 @@ def _next_other(value: Callable[..., Any], inputs: Sequence[Any], today: int, en
             return True
 
     return _first(turned, today + 1, end)
-
-
-def _together(one: int, other: int) -> int | None:
-    if one * other < 0:
-        return None
-    return one or other
-
-
-def _moves(node: Node) -> int | None:
-    """1 for a part that never falls as days pass, -1 for one that never rises, 0 for a still one.
-
-    None where nothing can be said. Where a part has a limit, it is meant until then.
-    """
-    if isinstance(node, Today):
-        return 1
-    if not _depends(node) or node.kind is Kind.BOOLEAN:
-        return 0
-    below = [_moves(child) for child in children(node)]
-    match node:
-        case If():
-            weights: Sequence[int] = (0, 1, 1)
-        case Call(function="anniversary"):
-            return 0 if below == [0] else None
-        case Call():
-            entry = FUNCTIONS[node.function]
-            weights = entry.moves
-            below = [1, *below] if entry.of_today else below
-        case Arithmetic(operator="+"):
-            weights = (1, 1)
-        case Arithmetic(operator="-"):
-            weights = (1, -1)
-        case _:
-            weights = (0,) * len(below)
-    total: int | None = 0
-    for moves, weight in zip(below, weights, strict=True):
-        if moves is None or (moves and not weight) or total is None:
-            return None
-        total = _together(total, moves * weight)
-    return total
-
-
-def _depends(node: Node) -> bool:
-    """Whether a part can be another one tomorrow."""
-    return any(
-        isinstance(each, Today) or (isinstance(each, Call) and FUNCTIONS[each.function].of_today)
-        for each in walk(node)
-    )
-
-
-def _can_fail(node: Node) -> bool:
-    """Whether a part can come to an error by itself, when all inputs are ordinary."""
-    for each in walk(node):
-        if isinstance(each, Arithmetic) or (
-            isinstance(each, Call) and each.function == "covered_day"
-        ):
-            return True
-        if isinstance(each, Call) and each.function in ("add_days", "add_months", "add_years"):
-            number = each.arguments[1]
-            value = number.value if isinstance(number, Constant) else None
-            if not isinstance(value, int) or abs(value) > _LONGEST_SHIFT:
-                return True
-    return False

@@ -73,6 +73,7 @@ def test_every_route_has_a_summary_a_door_and_a_problem_for_every_error(document
     assert paths == {
         "GET /v1/me/banners",
         "GET /v1/users/{user_id}/banners",
+        "GET /v1/users/{user_id}/explain",
         "POST /v1/events",
         "PUT /v1/users/{user_id}/contacts",
         "GET /livez",

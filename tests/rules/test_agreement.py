@@ -260,12 +260,12 @@ def less_or_equal(monkeypatch) -> None:
 
 
 def and_for_or(monkeypatch) -> None:
-    right = columnar_text._junction
+    right = columnar_text.junction
 
     def wrong(node, parts):
         return right(Or(node.parts) if isinstance(node, And) else And(node.parts), parts)
 
-    monkeypatch.setattr(columnar_text, "_junction", wrong)
+    monkeypatch.setattr(columnar_text, "junction", wrong)
 
 
 def or_for_and(monkeypatch) -> None:

@@ -1,0 +1,149 @@
+"""Parts of the columnar reading's expressions, and how they are put together.
+
+See `quadrupel.rules.columnar` for what they mean and `columnar_functions` for the types in them.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import polars as pl
+
+from quadrupel.rules.columnar_functions import EPOCH
+from quadrupel.rules.operations import OPERATORS, apply, value_of
+from quadrupel.rules.tree import And, Arithmetic, Kind, OneOf, Or
+
+Bounds = tuple[Any, Any]
+
+TYPES: Mapping[Kind, Any] = {
+    Kind.DATE: pl.Int32,
+    Kind.DATETIME: pl.Int64,
+    Kind.INTEGER: pl.Int64,
+    Kind.DECIMAL: pl.Float64,
+    Kind.BOOLEAN: pl.Boolean,
+    Kind.TEXT: pl.String,
+}
+
+_LONGEST_CHAIN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A node as an expression: where `error` is true the value means nothing.
+
+    `bounds` are the least and greatest value it can have, days as ordinals; None where nothing is
+    known of them. `constant` holds the one value of a part without inputs. `choice` is a condition
+    and two different constants, for a part that is one of the two or unknown.
+    """
+
+    value: pl.Expr
+    error: pl.Expr | None = None
+    bounds: Bounds | None = None
+    constant: tuple[Any] | None = None
+    choice: "tuple[Part, Part, Part] | None" = None
+
+
+def literal(kind: Kind, value: Any) -> pl.Expr:
+    """A value, a day as its ordinal, as it stands in columns."""
+    return pl.lit(value - EPOCH if kind is Kind.DATE else value, TYPES[kind])
+
+
+def constant(kind: Kind, value: Any) -> Part:
+    """The part that has one value."""
+    return Part(literal(kind, value), None, (value, value), (value,))
+
+
+def any_error(parts: Sequence[Part]) -> pl.Expr | None:
+    """Where at least one of the parts failed."""
+    errors = [part.error for part in parts if part.error is not None]
+    return reduce(pl.Expr.or_, errors) if errors else None
+
+
+def either(one: pl.Expr | None, other: pl.Expr | None) -> pl.Expr | None:
+    """Where one or the other holds; None for what never does."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one | other
+
+
+def junction(node: And | Or, parts: Sequence[Part]) -> Part:
+    """Kleene's and, or; a part after one that decides is not asked, so its errors do not count."""
+    stop = isinstance(node, Or)
+    value, error = parts[0].value, parts[0].error
+    for part in parts[1:]:
+        if part.error is not None:
+            asked = (value if not stop else value.not_()).fill_null(value=True)
+            error = either(error, part.error & asked)
+        value = value | part.value if stop else value & part.value
+    return Part(value, error)
+
+
+def conditional(condition: Part, then: Part, otherwise: Part) -> Part:
+    """One of two parts; while the condition is unknown, what both agree on."""
+    asked = condition.value
+    value = (
+        pl.when(asked)
+        .then(then.value)
+        .when(asked.not_())
+        .then(otherwise.value)
+        .when(then.value == otherwise.value)
+        .then(then.value)
+    )
+    error = condition.error
+    if then.error is not None:
+        error = either(error, then.error & asked.fill_null(value=True))
+    if otherwise.error is not None:
+        error = either(error, otherwise.error & asked.not_().fill_null(value=True))
+    bounds = None
+    if then.bounds is not None and otherwise.bounds is not None:
+        lows, highs = zip(then.bounds, otherwise.bounds, strict=True)
+        bounds = (min(lows), max(highs))
+    constants = then.constant is not None and otherwise.constant is not None
+    if constants and then.constant != otherwise.constant:
+        return Part(value, error, bounds, choice=(condition, then, otherwise))
+    return Part(value, error, bounds)
+
+
+def membership(operand: pl.Expr, node: OneOf) -> pl.Expr:
+    """Whether a value is one of some constants."""
+    constants = [literal(constant.kind, value_of(constant)) for constant in node.constants]
+    if len(constants) <= _LONGEST_CHAIN:
+        return reduce(pl.Expr.or_, [operand == constant for constant in constants])
+    values = [value_of(constant) for constant in node.constants]
+    if node.constants[0].kind is Kind.DATE:
+        values = [value - EPOCH for value in values]
+    return operand.is_in(pl.Series(values, dtype=TYPES[node.constants[0].kind]).implode())
+
+
+def calculation(
+    node: Arithmetic, left: Part, right: Part
+) -> tuple[pl.Expr, pl.Expr | None, Bounds | None]:
+    """The value of a calculation, where it fails although it is known, and its bounds."""
+    bounds = _calculated_bounds(node, left, right)
+    calculate = OPERATORS[node.operator]
+    if bounds is not None:
+        return calculate(left.value, right.value), None, bounds
+    if node.kind is Kind.DECIMAL:
+        value = calculate(left.value, right.value)
+        return value, value.is_finite().not_().fill_null(value=False), None
+    wide = calculate(left.value.cast(pl.Int128), right.value.cast(pl.Int128))
+    fails = (wide < -(2**63)) | (wide >= 2**63)
+    if node.operator in ("//", "%"):
+        fails |= (right.value == 0) & left.value.is_not_null()
+    return wide.cast(pl.Int64, strict=False), fails.fill_null(value=False), None
+
+
+def _calculated_bounds(node: Arithmetic, left: Part, right: Part) -> Bounds | None:
+    """The bounds of a calculation that cannot fail; None where it can or nothing is known."""
+    if left.bounds is None or right.bounds is None or node.operator == "%":
+        return None
+    if node.operator in ("/", "//") and right.bounds[0] <= 0 <= right.bounds[1]:
+        return None
+    try:
+        corners = itertools.product(left.bounds, right.bounds)
+        found = [apply(node, corner, 0) for corner in corners]
+    except ArithmeticError:
+        return None
+    return min(found), max(found)

@@ -1,0 +1,82 @@
+"""How parts of a predicate move as days pass: up, down, not at all, or nobody can say."""
+
+from collections.abc import Sequence
+
+from quadrupel.rules.functions import FUNCTIONS
+from quadrupel.rules.tree import (
+    Arithmetic,
+    Call,
+    Constant,
+    If,
+    Kind,
+    Node,
+    Today,
+    children,
+    walk,
+)
+
+_LONGEST_SHIFT = 12 * 500
+"""Months, more than which can leave the calendar from an ordinary day."""
+
+
+def together(one: int, other: int) -> int | None:
+    """How a sum moves of which the parts move so; None where they move against each other."""
+    if one * other < 0:
+        return None
+    return one or other
+
+
+def moves_of(node: Node) -> int | None:
+    """1 for a part that never falls as days pass, -1 for one that never rises, 0 for a still one.
+
+    None where nothing can be said. Where a part has a limit, it is meant until then.
+    """
+    if isinstance(node, Today):
+        return 1
+    if not depends(node) or node.kind is Kind.BOOLEAN:
+        return 0
+    below = [moves_of(child) for child in children(node)]
+    match node:
+        case If():
+            weights: Sequence[int] = (0, 1, 1)
+        case Call(function="anniversary"):
+            return 0 if below == [0] else None
+        case Call():
+            entry = FUNCTIONS[node.function]
+            weights = entry.moves
+            below = [1, *below] if entry.of_today else below
+        case Arithmetic(operator="+"):
+            weights = (1, 1)
+        case Arithmetic(operator="-"):
+            weights = (1, -1)
+        case _:
+            weights = (0,) * len(below)
+    total: int | None = 0
+    for moves, weight in zip(below, weights, strict=True):
+        if moves is None or (moves and not weight) or total is None:
+            return None
+        total = together(total, moves * weight)
+    return total
+
+
+def depends(node: Node) -> bool:
+    """Whether a part can be another one tomorrow."""
+    return any(
+        isinstance(each, Today) or (isinstance(each, Call) and FUNCTIONS[each.function].of_today)
+        for each in walk(node)
+    )
+
+
+def may_fail(node: Node) -> bool:
+    """Whether a part can come to an error by itself, when all inputs are ordinary."""
+    for each in walk(node):
+        if isinstance(each, Arithmetic) or (
+            isinstance(each, Call) and each.function == "covered_day"
+        ):
+            return True
+        if isinstance(each, Call) and each.function in ("add_days", "add_months", "add_years"):
+            number = each.arguments[1]
+            value = number.value if isinstance(number, Constant) else None
+            if not isinstance(value, int) or abs(value) > _LONGEST_SHIFT:
+                return True
+    return False
