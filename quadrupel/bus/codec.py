@@ -35,7 +35,10 @@ class RangeTask:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An input that can never be applied: why, where it was, and its original bytes."""
+    """An input that can never be applied: why, where it was, and its original bytes.
+
+    `size` is their number; of more than DEAD_LETTER_BYTES, `body` has only the first.
+    """
 
     stage: str
     reason: str
@@ -44,9 +47,13 @@ class DeadLetter:
     partition: int
     offset: int
     key: bytes | None
+    size: int
     body: bytes
     first_seen: datetime
 
+
+DEAD_LETTER_BYTES = 1024 * 1024
+"""More than any input of ours may have, and in base64 still less than a message may have."""
 
 _Wire = TypeVar("_Wire")
 
@@ -90,12 +97,13 @@ def dead_letter(stage: str, message: Message, error: InputRefused) -> Outgoing:
         "topic": message.topic,
         "partition": message.partition,
         "offset": message.offset,
-        "key": None if message.key is None else b64encode(message.key).decode(),
-        "body": b64encode(message.value).decode(),
+        "key": None if message.key is None else b64encode(message.key[:1024]).decode(),
+        "size": len(message.value),
+        "body": b64encode(message.value[:DEAD_LETTER_BYTES]).decode(),
         "first_seen": message.timestamp,
     }
     position = f"{message.topic}/{message.partition}/{message.offset}"
-    return Outgoing(DEAD_LETTERS, message.key or position.encode(), _encode(letter))
+    return Outgoing(DEAD_LETTERS, (message.key or position.encode())[:1024], _encode(letter))
 
 
 def read_dead_letter(message: Message) -> DeadLetter:

@@ -56,6 +56,8 @@ def show(
             else:
                 console.print(f"{letter.reason}: {letter.detail}", markup=False)
                 console.print(letter.body.decode("utf-8", "backslashreplace"), markup=False)
+                if letter.size > len(letter.body):
+                    console.print(f"... the first {len(letter.body):,} of {letter.size:,} bytes")
             return
     raise NotFound(f"no dead letter at {position}; `quadrupel dead-letters list` shows them")
 
@@ -82,5 +84,6 @@ def _fields(letter: codec.DeadLetter) -> dict[str, object]:
         "reason": letter.reason,
         "detail": letter.detail,
         "first_seen": letter.first_seen.isoformat(),
+        "size": letter.size,
         "body": letter.body.decode("utf-8", "backslashreplace"),
     }

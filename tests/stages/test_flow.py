@@ -117,6 +117,16 @@ def test_poison_goes_to_the_dead_letters_with_reason_and_bytes_and_delays_nothin
     assert by_topic(outgoing, topics.PROFILES) == [codec.changed_profile("c1")]
 
 
+def test_poison_as_large_as_the_bus_takes_still_fits_into_a_dead_letter(flow, delivered):
+    key, value = b"k" * 1_000_000, b"x" * (topics.MESSAGE_LIMIT - 1_000_000)
+    [letter] = flow.ingest.process(delivered([Outgoing(topics.EVENTS, key, value)]))
+    topics.check_sizes([letter])
+    [read] = map(codec.read_dead_letter, delivered([letter]))
+    assert read.size == len(value)
+    assert value.startswith(read.body)
+    assert len(read.body) == codec.DEAD_LETTER_BYTES
+
+
 @pytest.mark.parametrize("value", [b"", b"{}", b"null", b'{"user_id": 5}', b"\xff", b"[" * 10_000])
 def test_poison_on_the_inner_topics_is_put_aside_too(flow, delivered, value):
     [letter] = flow.evaluate.process(delivered([Outgoing(topics.PROFILES, b"x", value)]))
