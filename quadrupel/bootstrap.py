@@ -66,7 +66,19 @@ def open_bus(settings: Settings) -> Bus:
 
 def load_rules(settings: Settings) -> RuleSet:
     """Read all rule scripts. Raises DeclarationRefused with every problem in them."""
-    return catalogue.load(rules_folder(settings), languages=settings.languages)
+    folder = rules_folder(settings)
+    return catalogue.load(folder, settings.languages, template_placeholders(settings))
+
+
+def template_placeholders(settings: Settings) -> dict[str, frozenset[str]] | None:
+    """What each template of an e-mail shows, by its name; None where no folder holds templates.
+
+    Raises DeclarationRefused with every problem in them.
+    """
+    if not (rules_folder(settings) / "templates").is_dir():
+        return None
+    read = load_templates(settings)
+    return {name: read.placeholders(name) for name in read.names}
 
 
 @contextlib.contextmanager

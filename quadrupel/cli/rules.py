@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from quadrupel import bootstrap
 from quadrupel.cli import (
     explain,
     rules_diff,
@@ -44,7 +45,8 @@ def check(rules: Folder = None, as_json: Json = False) -> None:
     Exits with 1 if something is wrong.
     """
     settings = read_settings(rules=rules)
-    examined = catalogue.examine(rules_folder(settings), settings.languages)
+    templates = bootstrap.template_placeholders(settings)
+    examined = catalogue.examine(rules_folder(settings), settings.languages, templates)
     rule_set = examined.rule_set
     sizes = {
         "rules": len(rule_set.rules),

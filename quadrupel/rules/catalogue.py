@@ -9,7 +9,7 @@ All other files (templates, notes, names that begin with an underscore) are left
 it is ever imported or executed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from quadrupel.rules.script import read_rule
 from quadrupel.rules.source import Source, read
 
 LANGUAGES = ("en", "ru")
+Templates = Mapping[str, Collection[str]]
 SKIPPED = frozenset({"templates"})
 """Folders beside the rules that hold none."""
 
@@ -50,24 +51,33 @@ class Examined:
     problems: tuple[Problem, ...]
 
 
-def load(folder: Path, languages: Sequence[str] = LANGUAGES) -> RuleSet:
+def load(
+    folder: Path, languages: Sequence[str] = LANGUAGES, templates: Templates | None = None
+) -> RuleSet:
     """Read all rules of a folder. Raises DeclarationRefused with every problem of every file.
 
-    Texts must be there in all `languages`.
+    Texts must be there in all `languages`. E-mails must be of `templates`, if these are given:
+    the placeholders of each, by its name.
     """
-    examined = examine(folder, languages)
+    examined = examine(folder, languages, templates)
     if examined.problems:
         raise refusal(examined.problems)
     return examined.rule_set
 
 
-def examine(folder: Path, languages: Sequence[str] = LANGUAGES) -> Examined:
+def examine(
+    folder: Path, languages: Sequence[str] = LANGUAGES, templates: Templates | None = None
+) -> Examined:
     """Read all rules of a folder, and collect what is wrong instead of raising it."""
     profile = read(folder / declaration.FILE_NAME, str(folder / declaration.FILE_NAME))
     places = read(folder / placements.FILE_NAME, str(folder / placements.FILE_NAME))
     calendar, calendar_sources = holidays.declared(folder)
     declarations = Declarations(
-        declaration.declared(profile), placements.declared(places), tuple(languages), calendar
+        declaration.declared(profile),
+        placements.declared(places),
+        tuple(languages),
+        calendar,
+        templates,
     )
     sources = [profile, places, *calendar_sources]
     rules: dict[str, Rule] = {}

@@ -1,7 +1,7 @@
 """What a match shows and sends: reads `banner`, `email` and `webhook` of a rule script."""
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -22,12 +22,16 @@ MAX_LINK = 500
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """What rule scripts may refer to: attributes, placements, languages of texts, and holidays."""
+    """What rule scripts may refer to: attributes, placements, languages of texts, and holidays.
+
+    `templates` says which placeholders each template of an e-mail has; None: it is not known.
+    """
 
     schema: Schema
     placements: Mapping[str, Placement]
     languages: Sequence[str]
     holidays: Holidays = NO_HOLIDAYS
+    templates: Mapping[str, Collection[str]] | None = None
 
 
 class OfferReader:
@@ -86,6 +90,10 @@ class OfferReader:
         arguments = Arguments(self._source, found[1], ("template", "values"))
         template = self._identifier(arguments.required("template"))
         values = self._values(arguments.optional("values"))
+        templates = self._declarations.templates
+        if template is not None and templates is not None and template not in templates:
+            hint = suggest(template, templates, "the templates are ")
+            self._source.refuse(node, f'there is no template "{template}"', hint)
         return Email(template, values) if template else None
 
     def webhook(self, node: ast.expr | None) -> Webhook | None:

@@ -6,7 +6,7 @@ and nothing else. docs/reference/rule-language.md describes it for its authors.
 
 import ast
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from quadrupel.core.attributes import ADDITIVE, Type
@@ -18,7 +18,7 @@ from quadrupel.rules.offers import Declarations, OfferReader
 from quadrupel.rules.outcomes import can_be_unknown, can_match_without
 from quadrupel.rules.predicate import Predicate, read_predicate
 from quadrupel.rules.problems import suggest
-from quadrupel.rules.rule import Example, Rule
+from quadrupel.rules.rule import Email, Example, Rule
 from quadrupel.rules.source import Source, parse
 
 WORDS = (
@@ -136,6 +136,7 @@ class _Reader:
         once_per = literals.text(source, given("once_per"))
         shown = [*offers.shown, *([(given("once_per"), once_per)] if once_per else [])]
         self._check_shown(shown)
+        self._check_template(email, {name for _, name in shown})
         shadow = literals.boolean(source, given("shadow"))
         share = literals.fraction(source, given("share"))
         ratio = literals.fraction(source, given("max_match_ratio"))
@@ -182,6 +183,15 @@ class _Reader:
             elif attribute.feeds[0].operation not in ADDITIVE and self._can_lack(name):
                 message = f"{name} can be missing when the rule matches"
                 self._source.refuse(node, message, f"add is_known(user.{name}) to the predicate")
+
+    def _check_template(self, email: Email | None, shown: Collection[str]) -> None:
+        """What the template of an e-mail shows must be what the rule hands over."""
+        templates = self._declarations.templates
+        if email is None or templates is None:
+            return
+        for name in sorted(set(templates.get(email.template, ())) - set(shown)):
+            message = f"the template {email.template} shows {name}, which the rule does not give"
+            self._source.refuse(self._assigned["email"], message, f'add values=["{name}"] to Email')
 
     def _can_lack(self, name: str) -> bool:
         return self._predicate is not None and can_match_without(self._predicate.tree, name)
