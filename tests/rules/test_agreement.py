@@ -1,7 +1,7 @@
 """All readings of a rule agree: random predicates and shipped rules on random profiles and days.
 
 Each predicate is read for many profiles on one day; every (predicate, profile) counts as one pair.
-A longer run: `QUADRUPEL_AGREEMENT_PAIRS=1000000 pytest tests/rules/test_agreement.py`.
+A longer run: `AGREEMENT_PAIRS=1000000 pytest tests/rules/test_agreement.py`.
 """
 
 import operator
@@ -36,7 +36,7 @@ from quadrupel.rules.row import predicate_reading
 from quadrupel.rules.spelling import spell
 from quadrupel.rules.tree import And, KeyedField, Kind, Or, walk
 
-PAIRS = int(os.environ.get("QUADRUPEL_AGREEMENT_PAIRS", "20000"))
+PAIRS = int(os.environ.get("AGREEMENT_PAIRS", "20000"))
 PROFILES = 100
 """How many profiles each predicate is read for."""
 
