@@ -173,7 +173,7 @@ class Banner:
     """What a match shows; {attribute} in a text stands for its value."""
     def __init__(
         self, *, placement: Literal["main", "sidebar", "mobile"], priority: int, link: str,
-        title: dict[str, str], text: dict[str, str] = ...,
+        title: dict[str, str], text: dict[str, str] = ..., exclusive: str = ...,
     ) -> None: ...
 
 class Email:

@@ -22,8 +22,9 @@ Banner = tuple[str, Mapping[str, str]]
 class Offer:
     """What publish needs to know of a rule: where its banner goes and what it sends.
 
-    `placement` None: no banner. `messages` are pairs of channel and template. `share`: the part of
-    the users, by a stable hash, who are shown anything; `shadow`: nobody is.
+    `placement` None: no banner. Of one `exclusive` group one banner is shown. `messages` are pairs
+    of channel and template. `share`: the part of the users, by a stable hash, who are shown
+    anything; `shadow`: nobody is.
     """
 
     rule: str
@@ -32,6 +33,7 @@ class Offer:
     messages: tuple[tuple[str, str], ...] = ()
     shadow: bool = False
     share: float = 1.0
+    exclusive: str | None = None
 
     def reaches(self, user_id: str) -> bool:
         """Whether this user is shown and sent what the rule offers."""
@@ -133,13 +135,18 @@ def decide(
 
 
 def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> tuple[Banner, ...]:
-    """The banner set: by placement, in it by falling priority, then by rule id, up to its limit."""
+    """The banner set: by placement, in it by falling priority, then by rule id, up to its limit.
+
+    Of an exclusive group the banner of the highest priority stays, in whatever placement.
+    """
     offers = [
         (offer, match)
         for match in matches
         if (offer := catalogue.offers.get(match.rule)) is not None and offer.reaches(user_id)
     ]
-    offers.sort(key=lambda pair: (pair[0].placement or "", -pair[0].priority, pair[0].rule))
+    offers.sort(key=lambda pair: (-pair[0].priority, pair[0].rule))
+    offers = _without_excluded(offers)
+    offers.sort(key=lambda pair: pair[0].placement or "")
     free = dict(catalogue.limits)
     banners: list[Banner] = []
     for offer, match in offers:
@@ -148,6 +155,19 @@ def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> t
         free[offer.placement] -= 1
         banners.append((match.rule, match.shown))
     return tuple(banners)
+
+
+def _without_excluded(offers: Sequence[tuple[Offer, Match]]) -> list[tuple[Offer, Match]]:
+    """Of each exclusive group the first banner, and everything that is in none."""
+    taken: set[str] = set()
+    kept = []
+    for offer, match in offers:
+        if offer.exclusive is not None and offer.placement is not None:
+            if offer.exclusive in taken:
+                continue
+            taken.add(offer.exclusive)
+        kept.append((offer, match))
+    return kept
 
 
 def stable_share(rule: str, user_id: str) -> float:

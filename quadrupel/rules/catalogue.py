@@ -9,7 +9,7 @@ All other files (templates, notes, names that begin with an underscore) are left
 it is ever imported or executed.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,10 @@ def examine(
     if declarations.schema.attributes and declarations.placements:
         for path, source in _scripts(folder):
             sources.append(source)
-            _add(rules, read_rule(source, path.stem, path.parent.name, declarations), source)
+            rule = read_rule(source, path.stem, path.parent.name, declarations)
+            if rule is not None:
+                _check_exclusive(rules.values(), rule, source)
+            _add(rules, rule, source)
     ordered = {rule_id: rules[rule_id] for rule_id in sorted(rules)}
     hashed = digest(f"{rule.id}={rule.identity}" for rule in ordered.values())
     rule_set = RuleSet(declarations.schema, ordered, declarations.placements, hashed)
@@ -98,6 +101,17 @@ def _add(rules: dict[str, Rule], rule: Rule | None, source: Source) -> None:
         source.refuse(None, f"{rule.id} is also the id of {rules[rule.id].path}", "rename one")
     else:
         rules[rule.id] = rule
+
+
+def _check_exclusive(known: Iterable[Rule], rule: Rule, source: Source) -> None:
+    """Of two banners of one exclusive group, the priorities must decide which is shown."""
+    if rule.banner is None or rule.banner.exclusive is None:
+        return
+    chosen_by = (rule.banner.exclusive, rule.banner.priority)
+    for other in known:
+        if other.banner and (other.banner.exclusive, other.banner.priority) == chosen_by:
+            message = f'is exclusive in "{chosen_by[0]}" with the priority of {other.path}'
+            source.refuse(None, message, "give one of them another priority")
 
 
 def _scripts(folder: Path) -> Iterator[tuple[Path, Source]]:

@@ -51,16 +51,17 @@ class OfferReader:
         found = word_call(self._source, node, ("Banner",))
         if found is None:
             return None
-        names = ("placement", "priority", "link", "title", "text")
+        names = ("placement", "priority", "link", "title", "text", "exclusive")
         arguments = Arguments(self._source, found[1], names)
         titles = self._texts(arguments.required("title"), MAX_TITLE)
         texts = self._texts(arguments.optional("text"), MAX_TEXT)
         priority = literals.integer(self._source, arguments.required("priority"), 0, MAX_PRIORITY)
         placement = self._placement(arguments.required("placement"))
         link = self._link(arguments.required("link"))
+        exclusive = self._identifier(arguments.optional("exclusive"))
         if placement is None or link is None or priority is None:
             return None
-        return Banner(placement, priority, link, titles, texts)
+        return Banner(placement, priority, link, titles, texts, exclusive)
 
     def _texts(self, node: ast.expr | None, limit: int) -> Mapping[str, str]:
         texts = read_texts(self._source, node, limit, self._declarations.languages)

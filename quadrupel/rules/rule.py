@@ -11,13 +11,17 @@ from quadrupel.rules.predicate import Predicate
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """What a match shows. `title` and `text` are by language; `text` may be empty."""
+    """What a match shows. `title` and `text` are by language; `text` may be empty.
+
+    Of the banners of one `exclusive` group, a citizen is shown the one of the highest priority.
+    """
 
     placement: str
     priority: int
     link: str
     title: Mapping[str, str]
     text: Mapping[str, str]
+    exclusive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ def _offers(schema: Schema, placements: Iterable[str]) -> Iterator[str]:
     yield _doc("What a match shows; {attribute} in a text stands for its value.")
     yield "    def __init__("
     yield f"        self, *, placement: {_literal(placements) or 'str'}, priority: int, link: str,"
-    yield "        title: dict[str, str], text: dict[str, str] = ...,"
+    yield "        title: dict[str, str], text: dict[str, str] = ..., exclusive: str = ...,"
     yield "    ) -> None: ..."
     yield ""
     yield from _sending("Email", "template", "The e-mail that a match sends, and what it shows.")

@@ -113,6 +113,7 @@ def _offer(rule: Rule) -> Offer:
         messages=tuple(messages),
         shadow=rule.shadow,
         share=rule.share,
+        exclusive=rule.banner.exclusive if rule.banner else None,
     )
 
 

@@ -169,6 +169,20 @@ def test_banners_are_ordered_by_priority_and_limited_by_placement():
     assert user.rules() == ["expired", "expiring", "hint"]
 
 
+def test_of_an_exclusive_group_the_highest_priority_is_shown_wherever_it_is_placed():
+    offers = [
+        Offer("low", "main", 1, exclusive="licence"),
+        Offer("high", "sidebar", 9, exclusive="licence"),
+        Offer("other", "main", 5, exclusive="passport"),
+        Offer("free", "main", 3),
+    ]
+    catalogue = Catalogue({offer.rule: offer for offer in offers}, {"main": 3, "sidebar": 3})
+    matches = [Match(offer.rule, "e", DAY, {}) for offer in offers]
+    shown = [rule for rule, _ in arbitrate("c1", matches, catalogue)]
+    assert shown == ["other", "free", "high"]
+    assert [rule for rule, _ in arbitrate("c1", matches[:1], catalogue)] == ["low"]
+
+
 def test_a_shadow_rule_matches_and_shows_and_sends_nothing():
     user = User()
     user.publish(evaluation("trial"))

@@ -124,3 +124,15 @@ def test_a_hundred_hostile_rules_are_refused_in_seconds(folder):
     started = time.monotonic()
     assert len(problems(folder)) == 100
     assert time.monotonic() - started < 10
+
+
+def test_two_exclusive_banners_of_a_group_with_one_priority_are_refused(folder, script):
+    exclusive = script.replace("placement=", 'exclusive="birth", placement=', 1)
+    assert exclusive != script
+    (folder / "people" / "someone_born.py").write_text(exclusive)
+    assert problems(folder) == []
+    (folder / "people" / "the_same.py").write_text(exclusive)
+    [problem] = problems(folder)
+    assert 'is exclusive in "birth" with the priority of' in problem
+    (folder / "people" / "the_same.py").write_text(exclusive.replace('"birth"', '"death"'))
+    assert problems(folder) == []

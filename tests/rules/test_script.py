@@ -432,6 +432,7 @@ banner = Banner(
     link="https://portal.example/x?y=1#z",
     title={"en": "Since {issued}", "ru": "С {issued}", "pt-BR": "Desde {issued} {{sic}}"},
     text={"en": "You owe {owed}", "ru": "Долг {owed}"},
+    exclusive="debts",
 )
 email = Email(template="reminder", values=["born"])
 webhook = Webhook(endpoint="crm", values=["region"])
@@ -476,6 +477,7 @@ examples = [
             "pt-BR": "Desde {issued} {{sic}}",
         },
         "text": {"en": "You owe {owed}", "ru": "Долг {owed}"},
+        "exclusive": "debts",
     }
     assert (rule.email.template, rule.webhook.endpoint) == ("reminder", "crm")
     assert rule.inputs == ("born", "issued", "orders", "region")
