@@ -490,7 +490,7 @@ examples = [
         Verdict.UNKNOWN,
     ]
     example = rule.examples[0]
-    assert (example.today, example.line) == (date(2026, 11, 23), 31)
+    assert (example.today, example.line) == (date(2026, 11, 23), 32)
     assert example.values["orders"]["x"].count == 2
 
 
