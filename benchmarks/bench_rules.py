@@ -24,7 +24,7 @@ from peers import NotExpressible, Translation
 from rich.console import Console
 from rich.table import Table
 
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.population import events
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
@@ -103,7 +103,7 @@ def population(size: int, rule_set: RuleSet) -> list[Profile]:
     feeds, profiles = Feeds(rule_set.schema), []
     for user_id, facts in groupby(events(size, 1, TODAY), key=lambda event: event.subject):
         profile = Profile(user_id)
-        fold(profile, list(facts), feeds, TODAY)
+        fold(profile, arrived(facts, TODAY), feeds)
         profiles.append(profile)
     return profiles
 

@@ -16,6 +16,9 @@ from quadrupel.core.errors import SettingRefused
 # Every metric, in the order of the flow.
 EVENTS_CONSUMED = Counter("quadrupel_events_consumed", "Events taken from the bus by ingest")
 EVENTS_DEAD = Counter("quadrupel_events_dead", "Events put aside as dead letters by ingest")
+EVENTS_LATE = Counter(
+    "quadrupel_events_late", "Events that came more than a day after they became true"
+)
 PROFILES_WRITTEN = Counter("quadrupel_profiles_written", "Profiles saved by ingest")
 EVALUATIONS_PUBLISHED = Counter(
     "quadrupel_evaluations_published", "Evaluations by what publish made of them", ["outcome"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.population import events
 from quadrupel.rules import catalogue
 from quadrupel.rules.row import RowReading
@@ -42,7 +42,7 @@ def shares_on(today, rules, feeds):
     matches: Counter[str] = Counter()
     for user_id, life in groupby(events(USERS, 1, today), lambda event: event.subject):
         profile = Profile(user_id)
-        assert fold(profile, life, feeds, today).refused == ()
+        assert fold(profile, arrived(life, today), feeds).refused == ()
         verdicts = reading.evaluate(profile.values, today)
         assert verdicts.errors == ()
         matches.update(verdicts.matches)
@@ -72,6 +72,6 @@ def test_every_attribute_is_fed_by_the_population(rules, feeds):
     known: set[str] = set()
     for user_id, life in groupby(events(5_000, 1, TODAY), lambda event: event.subject):
         profile = Profile(user_id)
-        fold(profile, life, feeds, TODAY)
+        fold(profile, arrived(life, TODAY), feeds)
         known |= profile.values.keys()
     assert set(rules.schema.attributes) - known == set()

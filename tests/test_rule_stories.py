@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from quadrupel.core.events import Event
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.rules import catalogue
 from quadrupel.rules.row import RowReading
 
@@ -27,7 +27,7 @@ class Life:
         when = date.fromisoformat(day)
         time = datetime(when.year, when.month, when.day, 12, tzinfo=UTC)
         event = Event(f"{type_}-{day}-{data}", "/story", type_, "ivan", time, data)
-        assert fold(self.profile, [event], FEEDS, when).refused == ()
+        assert fold(self.profile, arrived([event], when), FEEDS).refused == ()
 
     def on(self, day):
         """Which of the chapters match on a day."""

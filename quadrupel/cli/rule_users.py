@@ -17,7 +17,7 @@ from quadrupel.config import Settings
 from quadrupel.core.attributes import Schema, Type
 from quadrupel.core.errors import SettingRefused
 from quadrupel.core.events import Event
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.population import events
 from quadrupel.rules.columnar import Column, frame_of
 from quadrupel.rules.tally import USER_ID
@@ -98,7 +98,7 @@ def _synthetic(size: int, attributes: Schema, today: date) -> Users:
 
     def folded(user_id: str, life: Iterable[Event]) -> Profile:
         profile = Profile(user_id)
-        fold(profile, life, feeds, today)
+        fold(profile, arrived(life, today), feeds)
         return profile
 
     @cache

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from quadrupel.core.errors import EventRefused
@@ -22,6 +22,10 @@ MAX_DEPTH = 8
 """How many objects and lists may be inside one another in `data`, `data` itself included."""
 MAX_EXPONENT = 308
 YEARS = range(1900, 2201)
+MAX_AHEAD = timedelta(minutes=5)
+"""How far the clock of a source may be ahead of the bus."""
+LATE = timedelta(days=1)
+"""An event that comes later than this after it became true is counted as late."""
 
 _USER_ID = re.compile(r"[A-Za-z0-9._:@-]{1,64}")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
@@ -87,6 +91,22 @@ def read_event(fields: object) -> Event:
         time=_time(_attribute(fields, "time")),
         data=_data(fields.get("data")),
     )
+
+
+def check_time(event: Event, arrived_at: datetime) -> None:
+    """Raise EventRefused (`in-the-future`) for an event from long after the bus took it."""
+    if event.time > arrived_at + MAX_AHEAD:
+        minutes = int(MAX_AHEAD.total_seconds() / 60)
+        raise EventRefused(
+            "in-the-future",
+            f"time is more than {minutes} minutes after the event came, at"
+            f" {arrived_at.isoformat(timespec='seconds')}; mend the clock of its source",
+        )
+
+
+def is_late(event: Event, arrived_at: datetime) -> bool:
+    """Whether the event came more than LATE after it became true. It counts all the same."""
+    return arrived_at - event.time > LATE
 
 
 def check_user_id(text: object) -> str:

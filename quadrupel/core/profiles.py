@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.errors import EventRefused
@@ -29,6 +30,16 @@ _NEVER: "Mark" = (-(2**63), 0, 0)
 
 Mark = tuple[int, int, int]
 """What decided a register: event time in microseconds since 1970, identity and tag of the event."""
+
+
+class Arrival(NamedTuple):
+    """An event, and the day (UTC) on which the bus took it.
+
+    The bus tells the same day at every delivery, so a repetition is judged as the first time.
+    """
+
+    event: Event
+    day: date
 
 
 @dataclass(slots=True)
@@ -93,14 +104,20 @@ class Feeds:
         ]
 
 
-def fold(profile: Profile, events: Iterable[Event], feeds: Feeds, arrived: date) -> FoldResult:
-    """Fold events of one user into `profile`, in place. `arrived`: the day they came (UTC).
+def arrived(events: Iterable[Event], on: date) -> list[Arrival]:
+    """Events that all arrived on one day."""
+    return [Arrival(event, on) for event in events]
+
+
+def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldResult:
+    """Fold events of one user into `profile`, in place.
 
     An event is applied whole or refused whole.
     """
     applied = unchanged = 0
+    latest = date.min
     refused: list[tuple[Event, EventRefused]] = []
-    for event in events:
+    for event, day in arrivals:
         interested = feeds.of(event)
         if not interested:
             continue
@@ -112,11 +129,12 @@ def fold(profile: Profile, events: Iterable[Event], feeds: Feeds, arrived: date)
         if changes is None:
             unchanged += 1
         else:
-            changes.apply(profile, arrived.toordinal())
+            changes.apply(profile, day.toordinal())
+            latest = max(latest, day)
             applied += 1
     if applied:
         profile.version += 1
-        _forget(profile.state, arrived.toordinal())
+        _forget(profile.state, latest.toordinal())
     return FoldResult(applied, unchanged, tuple(refused))
 
 

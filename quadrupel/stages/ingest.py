@@ -11,12 +11,12 @@ from quadrupel.bus import codec
 from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
-from quadrupel.core.events import Event
+from quadrupel.core.events import Event, check_time, is_late
 from quadrupel.core.ports import Message, Outgoing
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
-from quadrupel.telemetry import EVENTS_CONSUMED, EVENTS_DEAD, PROFILES_WRITTEN
+from quadrupel.telemetry import EVENTS_CONSUMED, EVENTS_DEAD, EVENTS_LATE, PROFILES_WRITTEN
 
 NAME = "ingest"
 log = structlog.get_logger()
@@ -73,7 +73,8 @@ class Ingest:
             known = declared.store.read(connection, list(events))
             for user_id, sent in sorted(events.items()):
                 profile = known.get(user_id) or Profile(user_id)
-                result = fold(profile, [event for _, event in sent], declared.feeds, now.date())
+                arrivals = [Arrival(event, message.timestamp.date()) for message, event in sent]
+                result = fold(profile, arrivals, declared.feeds)
                 carriers = {id(event): message for message, event in sent}
                 dead += [
                     _dead_letter(carriers[id(event)], error) for event, error in result.refused
@@ -96,10 +97,13 @@ def _decode(
     for message in messages:
         try:
             event = decode_event(message.value)
+            check_time(event, message.timestamp)
         except EventRefused as error:
             dead.append(_dead_letter(message, error))
         else:
             events.setdefault(event.subject, []).append((message, event))
+            if is_late(event, message.timestamp):
+                EVENTS_LATE.inc()
     return events, dead
 
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from quadrupel.api.explain import explained, routes
 from quadrupel.api.problems import handle_errors
 from quadrupel.core.events import Event
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.rules import catalogue
 from quadrupel.store import database, schema
 from quadrupel.store.keys import ServiceKey
@@ -53,7 +53,7 @@ def client(engine, rule_set):
         NOW,
         {"amount": 500, "due": "2026-11-22", "discount_until": "2026-12-01"},
     )
-    fold(profile, [issued], Feeds(rule_set.schema), TODAY)
+    fold(profile, arrived([issued], TODAY), Feeds(rule_set.schema))
     with database.transaction(engine) as connection:
         schema.apply(connection, rule_set.schema, NOW)
         ProfileStore(rule_set.schema).write(connection, [profile], NOW)

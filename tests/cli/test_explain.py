@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quadrupel.core.events import Event
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.rules import catalogue
 from quadrupel.store import database, schema
 from quadrupel.store.profiles import ProfileStore
@@ -21,7 +21,7 @@ def citizen(engine):
     rule_set = catalogue.load(RULES)
     profile = Profile("u1")
     born = Event("e1", "/r", "citizen.registered", "u1", NOW, {"birth_date": "1990-11-23"})
-    fold(profile, [born], Feeds(rule_set.schema), date(2026, 11, 20))
+    fold(profile, arrived([born], date(2026, 11, 20)), Feeds(rule_set.schema))
     with database.transaction(engine) as connection:
         schema.apply(connection, rule_set.schema, NOW)
         ProfileStore(rule_set.schema).write(connection, [profile], NOW)

@@ -4,7 +4,15 @@ from decimal import Decimal
 import pytest
 
 from quadrupel.core.errors import EventRefused
-from quadrupel.core.events import Event, check_user_id, read_event
+from quadrupel.core.events import (
+    LATE,
+    MAX_AHEAD,
+    Event,
+    check_time,
+    check_user_id,
+    is_late,
+    read_event,
+)
 
 GOOD = {
     "specversion": "1.0",
@@ -158,3 +166,26 @@ def test_a_user_id_is_checked_by_itself() -> None:
     assert check_user_id("u-1") == "u-1"
     with pytest.raises(EventRefused, match="bad-user-id"):
         check_user_id("u 1")
+
+
+ARRIVED = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def at(time: datetime) -> Event:
+    return Event("1", "/registry", "moved", "u1", time, {})
+
+
+@pytest.mark.parametrize("early", [timedelta(0), timedelta(days=36_500), -MAX_AHEAD])
+def test_an_event_may_be_old_or_a_little_ahead_of_the_bus(early: timedelta) -> None:
+    check_time(at(ARRIVED - early), ARRIVED)
+
+
+def test_an_event_from_long_after_its_arrival_is_refused() -> None:
+    with pytest.raises(EventRefused, match="5 minutes") as refused:
+        check_time(at(ARRIVED + MAX_AHEAD + timedelta(microseconds=1)), ARRIVED)
+    assert refused.value.reason == "in-the-future"
+
+
+def test_an_event_is_late_a_day_after_it_became_true() -> None:
+    assert not is_late(at(ARRIVED - LATE), ARRIVED)
+    assert is_late(at(ARRIVED - LATE - timedelta(microseconds=1)), ARRIVED)

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.events import Event
-from quadrupel.core.profiles import DUPLICATE_DAYS, MAX_STATISTIC_KEYS, Feeds, Profile, fold
+from quadrupel.core.profiles import (
+    DUPLICATE_DAYS,
+    MAX_STATISTIC_KEYS,
+    Arrival,
+    Feeds,
+    Profile,
+    arrived,
+    fold,
+)
 from quadrupel.core.values import Statistic
 
 ARRIVED = date(2026, 11, 23)
@@ -72,9 +80,9 @@ def event(type_, /, *, hours=0, id="1", **data):
     )
 
 
-def folded(*events, arrived=ARRIVED):
+def folded(*events, on=ARRIVED):
     profile = Profile("c1")
-    fold(profile, events, FEEDS, arrived)
+    fold(profile, arrived(events, on), FEEDS)
     return profile
 
 
@@ -121,25 +129,25 @@ def test_counts_and_sums_add_up_once_per_event():
 
 def test_a_duplicate_in_a_later_batch_changes_nothing():
     profile = folded(event("child.registered", id="a"))
-    result = fold(
-        profile,
-        [event("child.registered", id="a")],
-        FEEDS,
-        ARRIVED + timedelta(days=DUPLICATE_DAYS),
-    )
+    again = Arrival(event("child.registered", id="a"), ARRIVED + timedelta(days=DUPLICATE_DAYS))
+    result = fold(profile, [again], FEEDS)
     assert (result.applied, result.unchanged) == (0, 1)
     assert (profile.version, profile.values["children"]) == (1, 1)
 
 
 def test_identities_are_forgotten_after_the_days_in_which_duplicates_are_known():
     profile = folded(event("child.registered", id="a"))
-    fold(
-        profile,
-        [event("child.registered", id="b")],
-        FEEDS,
-        ARRIVED + timedelta(days=DUPLICATE_DAYS + 1),
-    )
+    later = Arrival(event("child.registered", id="b"), ARRIVED + timedelta(days=DUPLICATE_DAYS + 1))
+    fold(profile, [later], FEEDS)
     assert set(profile.state.seen) == {event("child.registered", id="b").identity}
+
+
+def test_an_event_read_again_long_after_is_judged_by_the_day_on_which_it_arrived():
+    first = Arrival(event("child.registered", id="a"), ARRIVED)
+    much_later = Arrival(event("child.registered", id="b"), ARRIVED + timedelta(days=6))
+    profile = Profile("c1")
+    fold(profile, [first, much_later], FEEDS)
+    assert fold(profile, [first, much_later], FEEDS).applied == 0
 
 
 def test_statistics_keep_count_sum_first_and_last_per_key():
@@ -185,7 +193,7 @@ REFUSED = [
 def test_a_value_of_the_wrong_type_refuses_the_event_and_only_it(type_, data, reason):
     profile = Profile("c1")
     good = event("child.registered", id="good")
-    result = fold(profile, [event(type_, id="bad", **data), good], FEEDS, ARRIVED)
+    result = fold(profile, arrived([event(type_, id="bad", **data), good], ARRIVED), FEEDS)
     [(_, error)] = result.refused
     assert error.reason == reason
     assert profile.values == {"children": 1}
@@ -200,13 +208,13 @@ def test_the_keys_of_a_statistic_are_limited():
     events = [
         event("service.ordered", id=str(n), service=f"s{n}") for n in range(MAX_STATISTIC_KEYS + 1)
     ]
-    result = fold(Profile("c1"), events, FEEDS, ARRIVED)
+    result = fold(Profile("c1"), arrived(events, ARRIVED), FEEDS)
     assert [error.reason for _, error in result.refused] == ["too-many-keys"]
 
 
 def test_events_that_feed_nothing_are_no_error_and_no_change():
     profile = Profile("c1")
-    result = fold(profile, [event("weather.changed", colour="grey")], FEEDS, ARRIVED)
+    result = fold(profile, arrived([event("weather.changed", colour="grey")], ARRIVED), FEEDS)
     assert (result.applied, result.unchanged, result.refused, profile.version) == (0, 0, (), 0)
 
 
@@ -244,7 +252,7 @@ def test_order_repetition_and_batches_do_not_matter(history, random, data):
     random.shuffle(shuffled)
     cut = data.draw(st.integers(0, len(shuffled)))
     profile = Profile("c1")
-    fold(profile, shuffled[:cut], FEEDS, ARRIVED)
-    fold(profile, shuffled[cut:], FEEDS, ARRIVED)
+    fold(profile, arrived(shuffled[:cut], ARRIVED), FEEDS)
+    fold(profile, arrived(shuffled[cut:], ARRIVED), FEEDS)
     assert profile.values == expected.values
     assert profile.state == expected.state

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from quadrupel.core.events import Event
-from quadrupel.core.profiles import Feeds, Profile, fold
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules import catalogue
 from quadrupel.rules.deadline import Deadline
@@ -26,7 +26,7 @@ def rule_set(folder):
 def profile(rule_set):
     profile = Profile("u1")
     event = Event("e1", "/r", "person.registered", "u1", AT, {"born": "2027-01-01"})
-    fold(profile, [event], Feeds(rule_set.schema), TODAY)
+    fold(profile, arrived([event], TODAY), Feeds(rule_set.schema))
     return profile
 
 

@@ -117,6 +117,18 @@ def test_poison_goes_to_the_dead_letters_with_reason_and_bytes_and_delays_nothin
     assert by_topic(outgoing, topics.PROFILES) == [codec.changed_profile("c1")]
 
 
+def test_an_event_from_the_future_is_put_aside_and_judged_by_the_time_the_bus_took_it(
+    flow, delivered
+):
+    ahead = Event("2", "/registry", "child.registered", "c1", NOW + timedelta(minutes=6), {})
+    batch = delivered(arriving(event("c1", "child.registered"), ahead))
+    for _ in range(2):
+        _, dead = flow.ingest.process(batch)
+        [letter] = map(codec.read_dead_letter, delivered([dead]))
+        assert (letter.reason, letter.body) == ("in-the-future", encode_event(ahead))
+    assert profiles(flow.engine, "c1")["c1"].values == {"children": 1}
+
+
 def test_poison_as_large_as_the_bus_takes_still_fits_into_a_dead_letter(flow, delivered):
     key, value = b"k" * 1_000_000, b"x" * (topics.MESSAGE_LIMIT - 1_000_000)
     [letter] = flow.ingest.process(delivered([Outgoing(topics.EVENTS, key, value)]))
