@@ -80,8 +80,9 @@ def read_event(fields: object) -> Event:
         raise EventRefused("not-an-object", "an event is a JSON object")
     if fields.get("specversion") != "1.0":
         raise _wrong_version(fields)
-    for name in fields.keys() - _KNOWN:
-        _check_extension(name, fields[name])
+    if not fields.keys() <= _KNOWN:
+        for name in fields.keys() - _KNOWN:
+            _check_extension(name, fields[name])
     _check_content_type(fields.get("datacontenttype"))
     return Event(
         id=_text(fields, "id", MAX_ID),

@@ -9,13 +9,22 @@ maximum.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
-from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
+from quadrupel.core.attributes import (
+    REGISTER,
+    Attribute,
+    Feed,
+    Operation,
+    Scalar,
+    Schema,
+    Type,
+)
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event
 from quadrupel.core.fields import bounded, to_decimal, to_key, to_value
@@ -60,7 +69,7 @@ class Profile:
 
     user_id: str
     version: int = 0
-    values: dict[str, Value] = field(default_factory=dict)
+    values: MutableMapping[str, Value] = field(default_factory=dict)
     state: FoldState = field(default_factory=FoldState)
 
 
@@ -78,8 +87,9 @@ class FoldResult:
     refused: tuple[tuple[Event, EventRefused], ...]
 
 
+@cache
 def event_tag(event_type: str) -> int:
-    """A stable 32-bit number for a type of events: it tells later which brought a value."""
+    """A stable 32-bit number for a declared type of events: it tells which brought a value."""
     return zlib.crc32(event_type.encode())
 
 
@@ -88,20 +98,37 @@ def mark_time(mark: Mark) -> datetime:
     return _EPOCH + mark[0] * _MICROSECOND
 
 
+class Intake(NamedTuple):
+    """A feed as the fold asks it: whose it is, what an event must have for it, what it does."""
+
+    attribute: Attribute
+    feed: Feed
+    tag: int
+    where: tuple[tuple[str, Scalar], ...]
+    change: "Change"
+
+    def takes(self, event: Event) -> bool:
+        """Whether the event, which has the feed's type, counts."""
+        for name, wanted in self.where:
+            actual = event.data.get(name)
+            if actual != wanted or type(actual) is not type(wanted):
+                return False
+        return True
+
+
 class Feeds:
     """A schema's feeds by event type, ready for folding many events."""
 
     def __init__(self, schema: Schema) -> None:
         types = {feed.event for attribute in schema.attributes.values() for feed in attribute.feeds}
-        self._by_type = {event_type: schema.feeds_of(event_type) for event_type in types}
+        self._by_type = {
+            event_type: tuple(_intake(*each) for each in schema.feeds_of(event_type))
+            for event_type in types
+        }
 
-    def of(self, event: Event) -> list[tuple[Attribute, Feed]]:
+    def of(self, event: Event) -> list[Intake]:
         """The feeds the event goes into; empty when nothing declared is interested in it."""
-        return [
-            (attribute, feed)
-            for attribute, feed in self._by_type.get(event.type, ())
-            if all(_same(event.data.get(name), value) for name, value in feed.where.items())
-        ]
+        return [intake for intake in self._by_type.get(event.type, ()) if intake.takes(event)]
 
 
 def arrived(events: Iterable[Event], on: date) -> list[Arrival]:
@@ -156,40 +183,26 @@ class _Changes:
             profile.state.seen[self.identity] = arrived
 
 
-def _changes(
-    profile: Profile, event: Event, interested: list[tuple[Attribute, Feed]]
-) -> _Changes | None:
+def _changes(profile: Profile, event: Event, interested: list[Intake]) -> _Changes | None:
     """What the event changes; None when it was folded before, or decides nothing any more."""
     identity = event.identity
     if identity in profile.state.seen:
         return None
     changes = _Changes(identity, {}, {}, adds_up=False)
     mark = ((event.time - _EPOCH) // _MICROSECOND, identity, event_tag(event.type))
-    for attribute, feed in interested:
-        match feed.operation:
-            case Operation.LATEST | Operation.SET | Operation.CLEAR:
-                _decide(changes, profile, attribute, feed, event, mark)
-            case Operation.FIRST_TIME | Operation.LAST_TIME:
-                _extend(changes, profile, attribute, feed, event)
-            case _:
-                _add(changes, profile, attribute, feed, event)
+    for intake in interested:
+        intake.change(changes, profile, intake, event, mark)
     return changes if changes.values or changes.marks else None
 
 
-def _decide(
-    changes: _Changes,
-    profile: Profile,
-    attribute: Attribute,
-    feed: Feed,
-    event: Event,
-    mark: Mark,
-) -> None:
+def _decide(changes: _Changes, profile: Profile, intake: Intake, event: Event, mark: Mark) -> None:
+    attribute, feed, tag, *_ = intake
     if feed.operation is Operation.LATEST and feed.field not in event.data:
         return
     value = _register_value(attribute, feed, event)
-    if mark > profile.state.marks.get(attribute.tag, _NEVER):
+    if mark > profile.state.marks.get(tag, _NEVER):
         changes.values[attribute.name] = value
-        changes.marks[attribute.tag] = mark
+        changes.marks[tag] = mark
 
 
 def _register_value(attribute: Attribute, feed: Feed, event: Event) -> Value | None:
@@ -201,9 +214,8 @@ def _register_value(attribute: Attribute, feed: Feed, event: Event) -> Value | N
     return None if raw is None else to_value(attribute, feed.field, raw)
 
 
-def _extend(
-    changes: _Changes, profile: Profile, attribute: Attribute, feed: Feed, event: Event
-) -> None:
+def _extend(changes: _Changes, profile: Profile, intake: Intake, event: Event, _: Mark) -> None:
+    attribute, feed = intake.attribute, intake.feed
     time = event.time.date() if attribute.type is Type.DATE else event.time
     present = changes.values.get(attribute.name, profile.values.get(attribute.name))
     choose = min if feed.operation is Operation.FIRST_TIME else max
@@ -212,9 +224,8 @@ def _extend(
         changes.values[attribute.name] = extended
 
 
-def _add(
-    changes: _Changes, profile: Profile, attribute: Attribute, feed: Feed, event: Event
-) -> None:
+def _add(changes: _Changes, profile: Profile, intake: Intake, event: Event, _: Mark) -> None:
+    attribute, feed = intake.attribute, intake.feed
     present = changes.values.get(attribute.name, profile.values.get(attribute.name))
     if feed.operation is Operation.STATISTICS:
         statistics = present if isinstance(present, Mapping) else {}
@@ -224,6 +235,19 @@ def _add(
     if total is not None:
         changes.values[attribute.name] = total
         changes.adds_up = True
+
+
+Change = Callable[[_Changes, Profile, Intake, Event, Mark], None]
+"""Adds to the changes what one feed makes of an event; EventRefused if its data is wrong."""
+
+
+def _intake(attribute: Attribute, feed: Feed) -> Intake:
+    change: Change = _add
+    if feed.operation in REGISTER:
+        change = _decide
+    elif feed.operation in (Operation.FIRST_TIME, Operation.LAST_TIME):
+        change = _extend
+    return Intake(attribute, feed, attribute.tag, tuple(feed.where.items()), change)
 
 
 def _total(
@@ -264,7 +288,3 @@ def _forget(state: FoldState, today: int) -> None:
     old = [identity for identity, day in state.seen.items() if day < today - DUPLICATE_DAYS]
     for identity in old:
         del state.seen[identity]
-
-
-def _same(actual: object, wanted: object) -> bool:
-    return type(actual) is type(wanted) and actual == wanted

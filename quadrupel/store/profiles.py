@@ -7,14 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from quadrupel.core.attributes import Schema, Type
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.profiles import Profile
-from quadrupel.core.values import Statistic, Value, to_text
-from quadrupel.store import fold_state
+from quadrupel.core.values import Statistic, Value
+from quadrupel.store import fold_state, profile_rows
 from quadrupel.store.database import driver
+from quadrupel.store.profile_rows import Columns, RowValues
 
 COLUMN_TYPES: Mapping[Type, str] = {
     Type.DATE: "date",
@@ -31,6 +31,7 @@ class ProfileStore:
     """Reads and writes the profiles of one schema. Holds no connection."""
 
     def __init__(self, schema: Schema) -> None:
+        self._columns = Columns(schema)
         self._types = {name: attribute.type for name, attribute in schema.attributes.items()}
         names = sql.SQL(", ").join(map(sql.Identifier, self._types))
         comma = sql.SQL(", ") if self._types else sql.SQL("")
@@ -40,15 +41,19 @@ class ProfileStore:
         )
 
     def read(self, connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Profile]:
-        """The profiles of those users that have one, with their fold state."""
+        """The profiles of those users that have one, with their fold state.
+
+        Their values are read from the row when they are asked for.
+        """
+        raw = driver(connection)
+        raw.execute("SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'")
         query = sql.SQL(
-            "SELECT user_id, version, fold_state{} FROM profiles WHERE user_id = ANY(%s)"
-        ).format(self._values)
-        rows = driver(connection).execute(query, [list(user_ids)])
-        return {
-            user_id: Profile(user_id, version, self._load(values), fold_state.unpack(state))
-            for user_id, version, state, *values in rows
-        }
+            "COPY (SELECT user_id, version, fold_state{} FROM profiles WHERE user_id = ANY({}))"
+            " TO STDOUT"
+        ).format(self._values, sql.Literal(list(user_ids)))
+        with raw.cursor() as cursor, cursor.copy(query) as copy:
+            rows = profile_rows.split(b"".join(copy))
+        return {profile.user_id: profile for profile in map(self._profile, rows)}
 
     def read_values(self, connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Like `read` for who only evaluates: without the fold state."""
@@ -90,8 +95,7 @@ class ProfileStore:
         )
         copy = sql.SQL("COPY profile_batch (user_id, version, updated_at, fold_state{}) FROM STDIN")
         with raw.cursor() as cursor, cursor.copy(copy.format(self._values)) as rows:
-            for profile in profiles:
-                rows.write_row(self._row(profile, now))
+            rows.write(profile_rows.join([self._row(profile, now) for profile in profiles]))
         merge = sql.SQL(
             "INSERT INTO profiles (user_id, version, updated_at, fold_state{0})"
             " SELECT user_id, version, updated_at, fold_state{0} FROM profile_batch"
@@ -106,15 +110,26 @@ class ProfileStore:
                 " worker meanwhile"
             )
 
-    def _row(self, profile: Profile, now: datetime) -> list[Any]:
-        values = [self._dump(profile.values.get(name)) for name in self._types]
-        return [profile.user_id, profile.version, now, fold_state.pack(profile.state), *values]
+    def _profile(self, fields: list[bytes]) -> Profile:
+        user_id, version, state, *values = fields
+        return Profile(
+            user_id.decode(),
+            int(version),
+            RowValues(self._columns, values),
+            fold_state.unpack(profile_rows.load_bytes(state)),
+        )
 
-    @staticmethod
-    def _dump(value: Value | None) -> Any:
-        if isinstance(value, Mapping):
-            return Jsonb({key: _dump_statistic(value[key]) for key in sorted(value)})
-        return value
+    def _row(self, profile: Profile, now: datetime) -> list[bytes]:
+        values = profile.values
+        if not isinstance(values, RowValues):
+            values = RowValues.of(self._columns, values)
+        return [
+            profile.user_id.encode(),
+            b"%d" % profile.version,
+            now.isoformat().encode(),
+            profile_rows.dump_bytes(fold_state.pack(profile.state)),
+            *values.fields(),
+        ]
 
     def _load(self, row: Sequence[Any]) -> dict[str, Value]:
         return {
@@ -127,15 +142,6 @@ class ProfileStore:
 def count(connection: sa.Connection) -> int:
     """How many users have a profile."""
     return int(connection.execute(sa.text("SELECT count(*) FROM profiles")).scalar_one())
-
-
-def _dump_statistic(statistic: Statistic) -> dict[str, Any]:
-    return {
-        "count": statistic.count,
-        "sum": to_text(statistic.sum),
-        "first": to_text(statistic.first),
-        "last": to_text(statistic.last),
-    }
 
 
 def _load_value(type_: Type, value: Any) -> Any:
