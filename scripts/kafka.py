@@ -139,6 +139,11 @@ class Broker:
         self._watcher: subprocess.Popen[bytes] | None = None
         self.bootstrap = f"127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int | None:
+        """The process of the broker; None while it is stopped."""
+        return self._java.pid if self._java else None
+
     def __enter__(self) -> Self:
         try:
             self._format()

@@ -83,7 +83,8 @@ def read_event(fields: object) -> Event:
     if not fields.keys() <= _KNOWN:
         for name in fields.keys() - _KNOWN:
             _check_extension(name, fields[name])
-    _check_content_type(fields.get("datacontenttype"))
+    if fields.get("datacontenttype") is not None:
+        _check_content_type(fields["datacontenttype"])
     return Event(
         id=_text(fields, "id", MAX_ID),
         source=_text(fields, "source", MAX_SOURCE),
@@ -224,8 +225,6 @@ def _check_extension(name: str, value: object) -> None:
 
 
 def _check_content_type(value: object) -> None:
-    if value is None or value == "application/json":
-        return
     if not isinstance(value, str) or not is_json(value):
         raise EventRefused("wrong-attribute", "datacontenttype must be a JSON media type")
 

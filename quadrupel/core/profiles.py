@@ -21,7 +21,6 @@ from quadrupel.core.attributes import (
     Attribute,
     Feed,
     Operation,
-    Scalar,
     Schema,
     Type,
 )
@@ -35,6 +34,7 @@ MAX_STATISTIC_KEYS = 1000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_CONDITIONS = (str, int, bool)
 _NEVER: "Mark" = (-(2**63), 0, 0)
 
 Mark = tuple[int, int, int]
@@ -99,36 +99,57 @@ def mark_time(mark: Mark) -> datetime:
 
 
 class Intake(NamedTuple):
-    """A feed as the fold asks it: whose it is, what an event must have for it, what it does."""
+    """A feed as the fold asks it: whose it is, and what it does."""
 
     attribute: Attribute
     feed: Feed
     tag: int
-    where: tuple[tuple[str, Scalar], ...]
     change: "Change"
-
-    def takes(self, event: Event) -> bool:
-        """Whether the event, which has the feed's type, counts."""
-        for name, wanted in self.where:
-            actual = event.data.get(name)
-            if actual != wanted or type(actual) is not type(wanted):
-                return False
-        return True
 
 
 class Feeds:
-    """A schema's feeds by event type, ready for folding many events."""
+    """A schema's feeds by event type and, of those with a `where`, by its first condition.
+
+    So of the many feeds of one type an event meets only those that are likely to take it.
+    """
 
     def __init__(self, schema: Schema) -> None:
-        types = {feed.event for attribute in schema.attributes.values() for feed in attribute.feeds}
-        self._by_type = {
-            event_type: tuple(_intake(*each) for each in schema.feeds_of(event_type))
-            for event_type in types
-        }
+        self._always: dict[str, list[Intake]] = {}
+        self._members: dict[str, list[str]] = {}
+        self._under: dict[tuple[str, str, type, object], list[Intake]] = {}
+        for attribute in schema.attributes.values():
+            for feed in attribute.feeds:
+                self._add(feed, Intake(attribute, feed, attribute.tag, _change(feed)))
 
     def of(self, event: Event) -> list[Intake]:
         """The feeds the event goes into; empty when nothing declared is interested in it."""
-        return [intake for intake in self._by_type.get(event.type, ()) if intake.takes(event)]
+        found = self._always.get(event.type, [])
+        for member in self._members.get(event.type, ()):
+            value = event.data.get(member)
+            if type(value) in _CONDITIONS:
+                key = (event.type, member, type(value), value)
+                found = found + [each for each in self._under.get(key, ()) if _takes(each, event)]
+        return found
+
+    def _add(self, feed: Feed, intake: Intake) -> None:
+        if not feed.where:
+            self._always.setdefault(feed.event, []).append(intake)
+            return
+        member, value = next(iter(feed.where.items()))
+        members = self._members.setdefault(feed.event, [])
+        if member not in members:
+            members.append(member)
+        key = (feed.event, member, type(value), value)
+        self._under.setdefault(key, []).append(intake)
+
+
+def _takes(intake: Intake, event: Event) -> bool:
+    """Whether the event, of which the first condition holds, fulfils the others too."""
+    where = intake.feed.where
+    return len(where) == 1 or all(
+        type(event.data.get(name)) is type(value) and event.data.get(name) == value
+        for name, value in where.items()
+    )
 
 
 def arrived(events: Iterable[Event], on: date) -> list[Arrival]:
@@ -241,13 +262,12 @@ Change = Callable[[_Changes, Profile, Intake, Event, Mark], None]
 """Adds to the changes what one feed makes of an event; EventRefused if its data is wrong."""
 
 
-def _intake(attribute: Attribute, feed: Feed) -> Intake:
-    change: Change = _add
+def _change(feed: Feed) -> Change:
     if feed.operation in REGISTER:
-        change = _decide
-    elif feed.operation in (Operation.FIRST_TIME, Operation.LAST_TIME):
-        change = _extend
-    return Intake(attribute, feed, attribute.tag, tuple(feed.where.items()), change)
+        return _decide
+    if feed.operation in (Operation.FIRST_TIME, Operation.LAST_TIME):
+        return _extend
+    return _add
 
 
 def _total(

@@ -8,6 +8,7 @@ Little-endian: a format byte (1), the number of marks (uint16), per mark the att
 
 import struct
 from datetime import date
+from functools import lru_cache
 
 from quadrupel.core.profiles import FoldState
 
@@ -20,23 +21,30 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 def pack(state: FoldState) -> bytes:
     """The bytes of the state; equal states give equal bytes."""
-    parts = [_HEADER.pack(_FORMAT, len(state.marks))]
-    parts += [_MARK.pack(tag, *mark) for tag, mark in sorted(state.marks.items())]
-    parts += [_SEEN.pack(identity, day - _EPOCH) for identity, day in sorted(state.seen.items())]
-    return b"".join(parts)
+    marks = [part for tag in sorted(state.marks) for part in (tag, *state.marks[tag])]
+    seen = [part for key in sorted(state.seen) for part in (key, state.seen[key] - _EPOCH)]
+    return (
+        _HEADER.pack(_FORMAT, len(state.marks))
+        + _repeated(_MARK.format, len(state.marks)).pack(*marks)
+        + _repeated(_SEEN.format, len(state.seen)).pack(*seen)
+    )
 
 
 def unpack(packed: bytes) -> FoldState:
     """The state of the bytes. Raises ValueError if a newer Quadrupel wrote them."""
-    version, marks = _HEADER.unpack_from(packed)
+    version, count = _HEADER.unpack_from(packed)
     if version != _FORMAT:
         raise ValueError(f"fold state of format {version}, this version reads {_FORMAT}")
-    middle = _HEADER.size + marks * _MARK.size
-    view = memoryview(packed)
+    middle = _HEADER.size + count * _MARK.size
+    marks = _repeated(_MARK.format, count).unpack_from(packed, _HEADER.size)
+    seen = _repeated(_SEEN.format, (len(packed) - middle) // _SEEN.size).unpack_from(packed, middle)
     return FoldState(
-        {
-            tag: (time, key, kind)
-            for tag, time, key, kind in _MARK.iter_unpack(view[_HEADER.size : middle])
-        },
-        {identity: day + _EPOCH for identity, day in _SEEN.iter_unpack(view[middle:])},
+        dict(zip(marks[::4], zip(marks[1::4], marks[2::4], marks[3::4], strict=True), strict=True)),
+        {key: day + _EPOCH for key, day in zip(seen[::2], seen[1::2], strict=True)},
     )
+
+
+@lru_cache(maxsize=4096)
+def _repeated(form: str, times: int) -> struct.Struct:
+    """Many of one after the other, read at once: a profile is unpacked for each batch it is in."""
+    return struct.Struct("<" + form[1:] * times)

@@ -156,8 +156,8 @@ def _dump_statistics(value: Any) -> bytes:
         key: {
             "count": each.count,
             "sum": to_text(each.sum),
-            "first": to_text(each.first),
-            "last": to_text(each.last),
+            "first": each.first.isoformat(),
+            "last": each.last.isoformat(),
         }
         for key, each in value.items()
     }
