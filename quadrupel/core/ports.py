@@ -7,7 +7,7 @@ contract suite, `tests/contracts/test_bus.py`.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,7 @@ class Outgoing:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message as delivered. (`topic`, `partition`, `offset`) is its position, unique for ever.
 
     `key` is None or arbitrary bytes when a foreign client wrote it. `timestamp` is aware (UTC):

@@ -75,10 +75,11 @@ class Ingest:
                 profile = known.get(user_id) or Profile(user_id)
                 arrivals = [Arrival(event, message.timestamp.date()) for message, event in sent]
                 result = fold(profile, arrivals, declared.feeds)
-                carriers = {id(event): message for message, event in sent}
-                dead += [
-                    _dead_letter(carriers[id(event)], error) for event, error in result.refused
-                ]
+                if result.refused:
+                    carriers = {id(event): message for message, event in sent}
+                    dead += [
+                        _dead_letter(carriers[id(event)], error) for event, error in result.refused
+                    ]
                 if result.applied:
                     changed.append(profile)
                 if result.applied or result.unchanged:
