@@ -48,6 +48,10 @@ $(VENV)/bench.installed: requirements/bench.txt $(VENV)/run.installed
 bench-rules: $(VENV)/bench.installed ## Read rules beside ZEN and CEL (ARGS="--profiles 20000")
 	@$(BIN)/python benchmarks/bench_rules.py $(ARGS)
 
+.PHONY: bench-ingest
+bench-ingest: $(VENV)/bench.installed ## Events from Kafka into profiles (ARGS="--events 200000")
+	@$(BIN)/python benchmarks/bench_ingest.py $(ARGS)
+
 .PHONY: format check lock
 format: dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
