@@ -1,35 +1,33 @@
 """`PUT /v1/users/{user_id}/contacts`: where a user is reached, told by the system that knows."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import msgspec
-from email_validator import EmailNotValidError, validate_email
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from quadrupel.api import documents
 from quadrupel.api.bodies import media_type, read_body, unsupported
+from quadrupel.channels import addresses
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import DatabaseUnavailable, InputRefused
 from quadrupel.core.events import check_user_id
 from quadrupel.store.keys import ServiceKey
 
 MAX_BODY = 4096
-MAX_CONSENTS = 16
 SECONDS = 5.0
 WRITES_AT_ONCE = 4
-
-_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 class ContactBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of the request."""
 
     email: str | None = None
+    phone: str | None = None
     language: str | None = None
+    time_zone: str | None = None
     consents: dict[str, bool] = {}
 
 
@@ -66,7 +64,7 @@ def routes(
 def read_contact(user_id: str, body: bytes, languages: Sequence[str]) -> Contact:
     """The contact in a request's body.
 
-    Raises InputRefused: `not-json`, `wrong-contact`, `wrong-email`, `unknown-language`.
+    Raises InputRefused: `not-json`, `wrong-contact`, or a reason of `addresses.read_contact`.
     """
     try:
         given = msgspec.json.decode(body, type=ContactBody)
@@ -74,17 +72,12 @@ def read_contact(user_id: str, body: bytes, languages: Sequence[str]) -> Contact
         raise InputRefused("wrong-contact", str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputRefused("not-json", str(error)) from error
-    if given.language is not None and given.language not in languages:
-        raise InputRefused("unknown-language", f"the languages are {', '.join(languages)}")
-    if len(given.consents) > MAX_CONSENTS or not all(map(_CHANNEL.fullmatch, given.consents)):
-        raise InputRefused("wrong-contact", "consents are by channel, like email")
-    email = None if given.email is None else _address(given.email)
-    return Contact(user_id, email, given.language, given.consents)
-
-
-def _address(email: str) -> str:
-    try:
-        return validate_email(email, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        # The library's own words may quote the address, which must not reach a log.
-        raise InputRefused("wrong-email", "email is not an address mail can be sent to") from error
+    return addresses.read_contact(
+        user_id,
+        email=given.email,
+        phone=given.phone,
+        language=given.language,
+        time_zone=given.time_zone,
+        consents=given.consents,
+        languages=languages,
+    )

@@ -46,7 +46,13 @@ _BANNERS = {
     ],
 }
 
-_CONTACT = {"email": "citizen@example.org", "language": "en", "consents": {"email": True}}
+_CONTACT = {
+    "email": "citizen@example.org",
+    "phone": "+79123456789",
+    "language": "en",
+    "time_zone": "Europe/Moscow",
+    "consents": {"email": True, "sms": False},
+}
 
 
 _EXPLANATIONS = {
@@ -138,7 +144,15 @@ SCHEMAS: Fields = {
         [],
         {
             "email": {"type": ["string", "null"], "format": "email"},
+            "phone": {
+                "type": ["string", "null"],
+                "description": "with + and the code of its country; kept in the form of E.164",
+            },
             "language": {"type": ["string", "null"]},
+            "time_zone": {
+                "type": ["string", "null"],
+                "description": "a name of the IANA time zone database",
+            },
             "consents": {
                 "type": "object",
                 "additionalProperties": {"type": "boolean"},

@@ -5,22 +5,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from email_validator import EmailNotValidError
 
 from quadrupel import bootstrap
-from quadrupel.channels.email import read_address
+from quadrupel.channels.addresses import CONSENT, read_contact
 from quadrupel.cli.csv_files import CsvFile
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.config import read_settings
-from quadrupel.core.contacts import EMAIL, Contact
+from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import InputRefused, NotFound
 from quadrupel.core.events import check_user_id
 from quadrupel.store import contacts
 from quadrupel.store.database import transaction
 
-app = typer.Typer(help="Import and look at e-mail addresses, languages and consents.")
+app = typer.Typer(help="Import and look at where users are reached, and their consents.")
 
 COLUMNS = ("user_id", "email", "language", "consent_email")
+OPTIONAL_COLUMNS = {
+    "phone": "phone",
+    "time_zone": "time_zone",
+    "consent_CHANNEL": f"consent_{CONSENT.pattern}",
+}
 User = Annotated[str, typer.Argument(help="The user's id.")]
 
 
@@ -39,10 +43,12 @@ def import_(
       quadrupel contacts import contacts.csv --skip-bad
 
     The columns are user_id, email (empty: none), language (empty: the default) and
-    consent_email (true or false). If one row is wrong, none is taken.
+    consent_email (true or false). There may also be phone (+79123456789), time_zone
+    (Europe/Moscow) and the consents of other channels, like consent_sms. If one row is wrong,
+    none is taken.
     """
     settings = read_settings()
-    rows = CsvFile(file, COLUMNS)
+    rows = CsvFile(file, COLUMNS, OPTIONAL_COLUMNS)
     with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
         with errors.status(f"reading {file}"):
             given = rows.read(lambda row: _contact(row, settings.languages))
@@ -77,18 +83,22 @@ def show(user: User, as_json: Json = False) -> None:
             {
                 "user_id": user,
                 "email": contact.email,
+                "phone": contact.phone,
                 "language": contact.language,
+                "time_zone": contact.time_zone,
                 "consents": dict(contact.consents),
                 "refused": refused,
             }
         )
         return
     consents = [f"{name}: {'yes' if given else 'no'}" for name, given in contact.consents.items()]
-    console.print(f"email     {contact.email or '-'}", markup=False)
-    console.print(f"language  {contact.language or '-'}", markup=False)
-    console.print(f"consents  {', '.join(consents) or '-'}", markup=False)
+    console.print(f"email      {contact.email or '-'}", markup=False)
+    console.print(f"phone      {contact.phone or '-'}", markup=False)
+    console.print(f"language   {contact.language or '-'}", markup=False)
+    console.print(f"time zone  {contact.time_zone or '-'}", markup=False)
+    console.print(f"consents   {', '.join(consents) or '-'}", markup=False)
     for channel, reason in refused.items():
-        console.print(f"refused   {channel}: {reason}", markup=False)
+        console.print(f"refused    {channel}: {reason}", markup=False)
 
 
 @app.command()
@@ -105,21 +115,22 @@ def allow(user: User) -> None:
 
 
 def _contact(row: Mapping[str, str], languages: Sequence[str]) -> Contact:
-    consent = {"true": True, "false": False}.get(row["consent_email"])
-    if consent is None:
-        raise InputRefused("bad-row", "consent_email must be true or false")
-    if row["language"] and row["language"] not in languages:
-        raise InputRefused("bad-row", f"the languages are {', '.join(languages)}")
-    return Contact(
+    return read_contact(
         check_user_id(row["user_id"]),
-        _address(row["email"]) if row["email"] else None,
-        row["language"] or None,
-        {EMAIL: consent},
+        email=row["email"] or None,
+        phone=row.get("phone") or None,
+        language=row["language"] or None,
+        time_zone=row.get("time_zone") or None,
+        consents={
+            column.removeprefix("consent_"): _consent(column, text)
+            for column, text in row.items()
+            if column.startswith("consent_")
+        },
+        languages=languages,
     )
 
 
-def _address(text: str) -> str:
-    try:
-        return read_address(text).normalized
-    except EmailNotValidError as error:
-        raise InputRefused("bad-row", "email is not an address mail can be sent to") from error
+def _consent(column: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise InputRefused("bad-row", f"{column} must be true or false")
+    return text == "true"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +26,15 @@ class BadRow:
 
 @dataclass(slots=True)
 class CsvFile:
-    """A UTF-8 file with exactly these columns, in any order. Counts its rows while it is read."""
+    """A UTF-8 file with these columns, in any order. Counts its rows while it is read.
+
+    `optional` are columns that may be there too: what they are called in words, and a pattern of
+    their names.
+    """
 
     path: Path
     columns: Sequence[str]
+    optional: Mapping[str, str] = field(default_factory=dict)
     good: int = 0
     bad: int = 0
     first_bad: list[BadRow] = field(default_factory=list)
@@ -60,9 +66,11 @@ class CsvFile:
         csv.field_size_limit(MAX_FIELD)
         lines = csv.reader(file, strict=True)
         header = next(lines, [])
-        if sorted(header) != sorted(self.columns):
+        if not self._is_header(header):
             found = ",".join(header)[:200] or "nothing"
-            raise self._refusal(f"the first line must be {','.join(self.columns)}, it is {found!a}")
+            wanted = f"the first line must be {','.join(self.columns)}, it is {found!a}"
+            more = f"; it may also have {', '.join(self.optional)}" if self.optional else ""
+            raise self._refusal(wanted + more)
         for fields in lines:
             if not fields:
                 continue
@@ -73,6 +81,14 @@ class CsvFile:
             else:
                 self.good += 1
                 yield read
+
+    def _is_header(self, names: Sequence[str]) -> bool:
+        complete = set(self.columns) <= set(names) and len(set(names)) == len(names)
+        others = set(names) - set(self.columns)
+        patterns = self.optional.values()
+        return complete and all(
+            any(re.fullmatch(each, name) for each in patterns) for name in others
+        )
 
     def _note(self, line: int, error: InputRefused) -> None:
         self.bad += 1

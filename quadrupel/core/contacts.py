@@ -1,4 +1,4 @@
-"""Contacts: where a user may be written to, in which language, and with whose consent."""
+"""Contacts: where a user may be reached, in which language, and with whose consent."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,12 +10,17 @@ EMAIL = "email"
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """How one user is reached. `consents` holds the answer per channel; no entry: none given."""
+    """How one user is reached. `consents` holds the answer per channel; no entry: none given.
+
+    `phone` is in the form of E.164 (`+79123456789`), `time_zone` a name of the IANA database.
+    """
 
     user_id: str
     email: str | None = None
     language: str | None = None
     consents: Mapping[str, bool] = field(default_factory=dict)
+    phone: str | None = None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.store.database import driver
 from quadrupel.store.tables import contacts, suppressions
 
+_COLUMNS = "user_id, email, language, consents, phone, time_zone"
+"""In the order of the fields of Contact."""
+
 
 def save(connection: sa.Connection, given: Iterable[Contact], now: datetime) -> int:
     """Write contacts, each instead of the user's former one; returns how many users were written.
@@ -26,28 +29,24 @@ def save(connection: sa.Connection, given: Iterable[Contact], now: datetime) -> 
     raw.execute("TRUNCATE contacts_batch")
     with (
         raw.cursor() as cursor,
-        cursor.copy(
-            "COPY contacts_batch (user_id, email, language, consents, updated_at, place) FROM STDIN"
-        ) as rows,
+        cursor.copy(f"COPY contacts_batch ({_COLUMNS}, updated_at, place) FROM STDIN") as rows,
     ):
         for place, contact in enumerate(given):
-            consents = Jsonb(dict(contact.consents))
-            rows.write_row((contact.user_id, contact.email, contact.language, consents, now, place))
+            rows.write_row((*_row(contact), now, place))
     return raw.execute(
-        "INSERT INTO contacts (user_id, email, language, consents, updated_at)"
-        " SELECT DISTINCT ON (user_id) user_id, email, language, consents, updated_at"
+        f"INSERT INTO contacts ({_COLUMNS}, updated_at)"  # noqa: S608
+        f" SELECT DISTINCT ON (user_id) {_COLUMNS}, updated_at"
         " FROM contacts_batch ORDER BY user_id, place DESC"
         " ON CONFLICT (user_id) DO UPDATE SET email = excluded.email,"
-        " language = excluded.language, consents = excluded.consents,"
-        " updated_at = excluded.updated_at"
+        " language = excluded.language, consents = excluded.consents, phone = excluded.phone,"
+        " time_zone = excluded.time_zone, updated_at = excluded.updated_at"
     ).rowcount
 
 
 def find(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Contact]:
     """The contacts of those users that have one."""
-    query = sa.select(
-        contacts.c.user_id, contacts.c.email, contacts.c.language, contacts.c.consents
-    ).where(contacts.c.user_id == sa.func.any(list(user_ids)))
+    columns = [contacts.c[name] for name in _COLUMNS.split(", ")]
+    query = sa.select(*columns).where(contacts.c.user_id == sa.func.any(list(user_ids)))
     return {row.user_id: Contact(*row) for row in connection.execute(query)}
 
 
@@ -88,3 +87,14 @@ def allow(connection: sa.Connection, user_id: str) -> int:
     return connection.execute(
         sa.delete(suppressions).where(suppressions.c.user_id == user_id)
     ).rowcount
+
+
+def _row(contact: Contact) -> tuple[object, ...]:
+    return (
+        contact.user_id,
+        contact.email,
+        contact.language,
+        Jsonb(dict(contact.consents)),
+        contact.phone,
+        contact.time_zone,
+    )

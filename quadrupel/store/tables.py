@@ -44,6 +44,8 @@ contacts = sa.Table(
     sa.Column("language", sa.Text),
     sa.Column("consents", JSONB, nullable=False, comment='{"email": true}'),
     sa.Column("updated_at", Timestamp, nullable=False),
+    sa.Column("phone", sa.Text, comment="E.164"),
+    sa.Column("time_zone", sa.Text, comment="a name of the IANA database"),
 )
 
 suppressions = sa.Table(

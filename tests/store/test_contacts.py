@@ -7,7 +7,7 @@ from quadrupel.store import contacts
 from quadrupel.store.database import transaction
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-ANNA = Contact("anna", "anna@example.org", "ru", {"email": True})
+ANNA = Contact("anna", "anna@example.org", "ru", {"email": True}, "+79123456789", "Europe/Moscow")
 BORIS = Contact("boris", None, None, {})
 
 
