@@ -20,6 +20,7 @@ EVENTS_LATE = Counter(
     "quadrupel_events_late", "Events that came more than a day after they became true"
 )
 PROFILES_WRITTEN = Counter("quadrupel_profiles_written", "Profiles saved by ingest")
+USERS_ERASED = Counter("quadrupel_users_erased", "Erasures of users that took effect")
 EVALUATIONS_PUBLISHED = Counter(
     "quadrupel_evaluations_published", "Evaluations by what publish made of them", ["outcome"]
 )

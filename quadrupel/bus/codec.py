@@ -13,6 +13,7 @@ import msgspec
 
 from quadrupel.bus.topics import DEAD_LETTERS, PROFILES, RANGES, VERDICTS
 from quadrupel.core.errors import InputRefused
+from quadrupel.core.lifecycle import USER_ERASED
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.verdicts import Evaluation
 
@@ -37,7 +38,8 @@ class RangeTask:
 class DeadLetter:
     """An input that can never be applied: why, where it was, and its original bytes.
 
-    `size` is their number; of more than DEAD_LETTER_BYTES, `body` has only the first.
+    `size` is their number; of more than DEAD_LETTER_BYTES, `body` has only the first. An event
+    that an erasure keeps out leaves no bytes, neither as body nor as key.
     """
 
     stage: str
@@ -89,7 +91,13 @@ def read_verdicts(message: Message) -> Evaluation:
 
 
 def dead_letter(stage: str, message: Message, error: InputRefused) -> Outgoing:
-    """Put a refused message aside, with everything needed to understand and replay it."""
+    """Put a refused message aside, with everything needed to understand and replay it.
+
+    What an erasure keeps out must not be kept here instead: that can be understood, not replayed.
+    """
+    key, body = message.key, message.value
+    if error.reason == USER_ERASED:
+        key, body = None, b""
     letter = {
         "stage": stage,
         "reason": error.reason,
@@ -97,13 +105,13 @@ def dead_letter(stage: str, message: Message, error: InputRefused) -> Outgoing:
         "topic": message.topic,
         "partition": message.partition,
         "offset": message.offset,
-        "key": None if message.key is None else b64encode(message.key[:1024]).decode(),
+        "key": None if key is None else b64encode(key[:1024]).decode(),
         "size": len(message.value),
-        "body": b64encode(message.value[:DEAD_LETTER_BYTES]).decode(),
+        "body": b64encode(body[:DEAD_LETTER_BYTES]).decode(),
         "first_seen": message.timestamp,
     }
     position = f"{message.topic}/{message.partition}/{message.offset}"
-    return Outgoing(DEAD_LETTERS, (message.key or position.encode())[:1024], _encode(letter))
+    return Outgoing(DEAD_LETTERS, (key or position.encode())[:1024], _encode(letter))
 
 
 def read_dead_letter(message: Message) -> DeadLetter:

@@ -56,7 +56,9 @@ def show(
             else:
                 console.print(f"{letter.reason}: {letter.detail}", markup=False)
                 console.print(letter.body.decode("utf-8", "backslashreplace"), markup=False)
-                if letter.size > len(letter.body):
+                if letter.size and not letter.body:
+                    console.print(f"its {letter.size:,} bytes were not kept")
+                elif letter.size > len(letter.body):
                     console.print(f"... the first {len(letter.body):,} of {letter.size:,} bytes")
             return
     raise NotFound(f"no dead letter at {position}; `quadrupel dead-letters list` shows them")

@@ -5,17 +5,17 @@ For `latest`, `set` and `clear` the event with the greatest (time, identity) dec
 64-bit hash of source and id, breaks ties between equal times. `count`, `sum`, `subtract` and
 `statistics` add up, and remember the identity of each event for `DUPLICATE_DAYS` after its
 arrival, so that a repetition changes nothing. `first_time` and `last_time` are a minimum and a
-maximum.
+maximum. Only erasures and registrations take effect in the order of their arrival: see
+`quadrupel.core.lifecycle`.
 """
 
-import zlib
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
-from functools import cache
 from typing import NamedTuple
 
+from quadrupel.core import lifecycle
 from quadrupel.core.attributes import (
     REGISTER,
     Attribute,
@@ -27,36 +27,32 @@ from quadrupel.core.attributes import (
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event
 from quadrupel.core.fields import bounded, to_decimal, to_key, to_value
+from quadrupel.core.marks import NEVER, Mark, mark_of
 from quadrupel.core.values import Statistic, Value
 
 DUPLICATE_DAYS = 7
 MAX_STATISTIC_KEYS = 1000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _CONDITIONS = (str, int, bool)
-_NEVER: "Mark" = (-(2**63), 0, 0)
-
-Mark = tuple[int, int, int]
-"""What decided a register: event time in microseconds since 1970, identity and tag of the event."""
 
 
 class Arrival(NamedTuple):
-    """An event, and the day (UTC) on which the bus took it.
+    """An event, the day (UTC) on which the bus took it, and its place there, if it is known.
 
-    The bus tells the same day at every delivery, so a repetition is judged as the first time.
+    The bus tells the same at every delivery, so a repetition is judged as the first time.
     """
 
     event: Event
     day: date
+    place: lifecycle.Place | None = None
 
 
 @dataclass(slots=True)
 class FoldState:
     """What the fold remembers beside the values.
 
-    `marks`: per attribute tag, the mark of the deciding event. `seen`: per identity of an event
-    that was added up, the day (ordinal) of its arrival.
+    `marks`: per attribute tag, the mark of the deciding event; and those of the lifecycle. `seen`:
+    per identity of an event that was added up, the day (ordinal) of its arrival.
     """
 
     marks: dict[int, Mark] = field(default_factory=dict)
@@ -79,23 +75,14 @@ class FoldResult:
 
     `applied` counts the events that changed it; `unchanged` those folded before or decided by a
     later event; events that feed no attribute are in neither. If `applied` is not 0, the
-    profile's version is one higher than before.
+    profile's version is one higher than before. `erased`: one of them erased the user, so that
+    everything else known of the user must go, even if another then opened the user again.
     """
 
     applied: int
     unchanged: int
     refused: tuple[tuple[Event, EventRefused], ...]
-
-
-@cache
-def event_tag(event_type: str) -> int:
-    """A stable 32-bit number for a declared type of events: it tells which brought a value."""
-    return zlib.crc32(event_type.encode())
-
-
-def mark_time(mark: Mark) -> datetime:
-    """When the deciding event happened (UTC)."""
-    return _EPOCH + mark[0] * _MICROSECOND
+    erased: bool = False
 
 
 class Intake(NamedTuple):
@@ -163,14 +150,15 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
     An event is applied whole or refused whole.
     """
     applied = unchanged = 0
+    erased = False
     latest = date.min
     refused: list[tuple[Event, EventRefused]] = []
-    for event, day in arrivals:
+    for event, day, place in arrivals:
         interested = feeds.of(event)
-        if not interested:
+        if not interested and event.type not in (lifecycle.ERASED, lifecycle.REGISTERED):
             continue
         try:
-            changes = _changes(profile, event, interested)
+            changes = _changes(profile, event, place, interested)
         except EventRefused as error:
             refused.append((event, error))
             continue
@@ -180,10 +168,11 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
             changes.apply(profile, day.toordinal())
             latest = max(latest, day)
             applied += 1
+            erased |= changes.erases
     if applied:
         profile.version += 1
         _forget(profile.state, latest.toordinal())
-    return FoldResult(applied, unchanged, tuple(refused))
+    return FoldResult(applied, unchanged, tuple(refused), erased)
 
 
 @dataclass(slots=True)
@@ -191,9 +180,12 @@ class _Changes:
     identity: int
     values: dict[str, Value | None]
     marks: dict[int, Mark]
-    adds_up: bool
+    adds_up: bool = False
+    erases: bool = False
 
     def apply(self, profile: Profile, arrived: int) -> None:
+        if self.erases:
+            profile.values, profile.state = {}, FoldState()
         for name, value in self.values.items():
             if value is None:
                 profile.values.pop(name, None)
@@ -204,13 +196,21 @@ class _Changes:
             profile.state.seen[self.identity] = arrived
 
 
-def _changes(profile: Profile, event: Event, interested: list[Intake]) -> _Changes | None:
+def _changes(
+    profile: Profile, event: Event, place: lifecycle.Place | None, interested: list[Intake]
+) -> _Changes | None:
     """What the event changes; None when it was folded before, or decides nothing any more."""
-    identity = event.identity
-    if identity in profile.state.seen:
+    mark, marks = mark_of(event), profile.state.marks
+    identity = mark[1]
+    if identity in profile.state.seen or lifecycle.is_over(place, marks):
         return None
-    changes = _Changes(identity, {}, {}, adds_up=False)
-    mark = ((event.time - _EPOCH) // _MICROSECOND, identity, event_tag(event.type))
+    lifecycle.check(event, mark, place, marks)
+    if event.type == lifecycle.ERASED:
+        remembered = lifecycle.erase(mark, place, marks)
+        return None if remembered is None else _Changes(identity, {}, remembered, erases=True)
+    changes = _Changes(identity, {}, {})
+    if event.type == lifecycle.REGISTERED:
+        changes.marks.update(lifecycle.register(mark, place, marks))
     for intake in interested:
         intake.change(changes, profile, intake, event, mark)
     return changes if changes.values or changes.marks else None
@@ -221,7 +221,7 @@ def _decide(changes: _Changes, profile: Profile, intake: Intake, event: Event, m
     if feed.operation is Operation.LATEST and feed.field not in event.data:
         return
     value = _register_value(attribute, feed, event)
-    if mark > profile.state.marks.get(tag, _NEVER):
+    if mark > profile.state.marks.get(tag, NEVER):
         changes.values[attribute.name] = value
         changes.marks[tag] = mark
 

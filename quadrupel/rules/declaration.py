@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from quadrupel.core import lifecycle
 from quadrupel.core.attributes import (
     ADDITIVE,
     ALLOWED_TYPES,
@@ -92,7 +93,7 @@ def _check_together(source: Source, attributes: Mapping[str, Attribute]) -> None
         source.refuse(None, "declares no attribute", 'name = Date("...", latest(event, field))')
     if len(attributes) > MAX_ATTRIBUTES:
         source.refuse(None, f"declares more than {MAX_ATTRIBUTES} attributes")
-    tags: dict[int, str] = {}
+    tags = dict(lifecycle.TAGS)
     for attribute in attributes.values():
         other = tags.setdefault(attribute.tag, attribute.name)
         if other != attribute.name:
@@ -178,6 +179,8 @@ def _read_feed(
 ) -> Feed:
     source, names = arguments.source, FEEDS[operation]
     event = _matching(source, arguments.required("event"), _EVENT, "an event type")
+    if event == lifecycle.ERASED:
+        source.refuse(arguments.call, f"{event} feeds nothing: it takes the profile away")
     key = field = value = None
     if "key" in names:
         key = _matching(source, arguments.required("key"), _FIELD, "a member of an event's data")

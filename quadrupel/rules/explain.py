@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from quadrupel.core.attributes import Attribute
-from quadrupel.core.profiles import Profile, event_tag, mark_time
+from quadrupel.core.marks import event_tag, mark_time
+from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Value
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.catalogue import RuleSet

@@ -2,7 +2,7 @@
 
 import re
 
-_OWN_COLUMNS = frozenset({"user_id", "version", "updated_at", "fold_state"})
+_OWN_COLUMNS = frozenset({"user_id", "version", "updated_at", "fold_state", "erased"})
 
 _EXAMPLE_WORDS = frozenset({"today"})
 """What an example of a rule says beside attribute values."""

@@ -19,7 +19,7 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.predicate import Predicate, parse_expression
 from quadrupel.rules.problems import suggest
 from quadrupel.rules.row import predicate_reading
-from quadrupel.store import contacts, mailings
+from quadrupel.store import contacts, erasure, mailings
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 
@@ -89,17 +89,19 @@ def matching(engine: sa.Engine, schema: Schema, holds: Holds, shown: Sequence[st
 
 
 def listed(engine: sa.Engine, schema: Schema, users: Users, shown: Sequence[str]) -> Pages:
-    """The users of a list, whether they have a profile or not."""
+    """The users of a list, whether they have a profile or not, but for erased ones."""
     store = ProfileStore(schema)
 
     def pages(after: str | None) -> Iterator[Page]:
         while found := users(after, PAGE):
             known: Mapping[str, Profile] = {}
-            if shown:
-                with transaction(engine) as connection:
+            with transaction(engine) as connection:
+                gone = erasure.erased_of(connection, found)
+                if shown:
                     known = store.read_values(connection, found)
             after = found[-1]
-            values = [(user, known[user].values if user in known else {}) for user in found]
+            held = [user for user in found if user not in gone]
+            values = [(user, known[user].values if user in known else {}) for user in held]
             yield _page(after, len(found), values, schema, shown)
 
     return pages

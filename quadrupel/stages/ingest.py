@@ -12,11 +12,19 @@ from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event, check_time, is_late
+from quadrupel.core.lifecycle import Place
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
+from quadrupel.store import erasure
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
-from quadrupel.telemetry import EVENTS_CONSUMED, EVENTS_DEAD, EVENTS_LATE, PROFILES_WRITTEN
+from quadrupel.telemetry import (
+    EVENTS_CONSUMED,
+    EVENTS_DEAD,
+    EVENTS_LATE,
+    PROFILES_WRITTEN,
+    USERS_ERASED,
+)
 
 NAME = "ingest"
 log = structlog.get_logger()
@@ -67,13 +75,19 @@ class Ingest:
     ) -> tuple[list[str], list[Outgoing]]:
         now, declared = self._clock(), self._declared()
         changed: list[Profile] = []
+        erased: list[Profile] = []
         accepted: list[str] = []
         dead: list[Outgoing] = []
         with transaction(self._engine) as connection:
-            known = declared.store.read(connection, list(events))
+            known = declared.store.read(connection, list(events), erased=True)
             for user_id, sent in sorted(events.items()):
                 profile = known.get(user_id) or Profile(user_id)
-                arrivals = [Arrival(event, message.timestamp.date()) for message, event in sent]
+                arrivals = [
+                    Arrival(
+                        event, message.timestamp.date(), Place(message.timestamp, message.offset)
+                    )
+                    for message, event in sent
+                ]
                 result = fold(profile, arrivals, declared.feeds)
                 if result.refused:
                     carriers = {id(event): message for message, event in sent}
@@ -82,10 +96,14 @@ class Ingest:
                     ]
                 if result.applied:
                     changed.append(profile)
+                if result.erased:
+                    erased.append(profile)
                 if result.applied or result.unchanged:
                     accepted.append(user_id)
             declared.store.write(connection, changed, now)
+            erasure.erase(connection, erased, now)
         PROFILES_WRITTEN.inc(len(changed))
+        USERS_ERASED.inc(len(erased))
         return accepted, dead
 
 

@@ -17,7 +17,7 @@ from quadrupel.core.mailings import EPISODE, Mailing, MailingState, Pace
 from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.ports import Producer
 from quadrupel.stages.audience import Page, Pages, Recipient
-from quadrupel.store import mailings, message_desk, messages
+from quadrupel.store import erasure, mailings, message_desk, messages
 from quadrupel.store.database import transaction
 
 CANCEL_CHUNK = 5_000
@@ -89,10 +89,12 @@ def _queue(
         state = mailings.hold_state(connection, mailing.name)
         if state is not MailingState.SENDING:
             return state
-        due = messages.record(connection, [_message(mailing, each) for each in chunk], clock())
+        gone = erasure.erased_of(connection, [each.user_id for each in chunk], hold=True)
+        given = [_message(mailing, each) for each in chunk if each.user_id not in gone]
+        due = messages.record(connection, given, clock())
     producer.publish([message_codec.outgoing(key) for key in due])
     with transaction(engine) as connection:
-        mailings.advance(connection, mailing.name, last, len(chunk), clock())
+        mailings.advance(connection, mailing.name, last, len(given), clock())
     return state
 
 

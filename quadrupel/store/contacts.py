@@ -62,9 +62,11 @@ def suppressed(connection: sa.Connection, user_ids: Sequence[str]) -> list[Suppr
 
 
 def suppress(connection: sa.Connection, given: Sequence[Suppression], now: datetime) -> None:
-    """Remember addresses that were refused for good, each instead of the user's former one."""
-    if not given:
-        return
+    """Remember addresses that were refused for good, each instead of the user's former one.
+
+    Of a user who has no contact (any more) nothing is remembered.
+    """
+    known = _hold(connection, [each.user_id for each in given]) if given else ()
     rows = {
         (each.user_id, each.channel): {
             "user_id": each.user_id,
@@ -74,7 +76,10 @@ def suppress(connection: sa.Connection, given: Sequence[Suppression], now: datet
             "created_at": now,
         }
         for each in given
+        if each.user_id in known
     }
+    if not rows:
+        return
     statement = insert(suppressions).values([rows[key] for key in sorted(rows)])
     changed = {name: statement.excluded[name] for name in ("address_hash", "reason", "created_at")}
     connection.execute(
@@ -87,6 +92,17 @@ def allow(connection: sa.Connection, user_id: str) -> int:
     return connection.execute(
         sa.delete(suppressions).where(suppressions.c.user_id == user_id)
     ).rowcount
+
+
+def _hold(connection: sa.Connection, user_ids: Sequence[str]) -> set[str]:
+    """Those of the users that have a contact, which stays until the transaction ends."""
+    query = (
+        sa.select(contacts.c.user_id)
+        .where(contacts.c.user_id == sa.func.any(list(user_ids)))
+        .order_by(contacts.c.user_id)
+        .with_for_update(read=True, key_share=True)
+    )
+    return set(connection.execute(query).scalars())
 
 
 def _row(contact: Contact) -> tuple[object, ...]:

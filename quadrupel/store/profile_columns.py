@@ -64,7 +64,9 @@ def frames(
     """
     schema = {USER_ID: pl.String(), **{each.name: _FORMS[each.type][1] for each in columns}}
     selected = sql.SQL(", ").join([sql.Identifier(USER_ID), *map(_expression, columns)])
-    query = sql.SQL("COPY (SELECT {} FROM profiles) TO STDOUT (FORMAT csv)").format(selected)
+    query = sql.SQL(
+        "COPY (SELECT {} FROM profiles WHERE NOT erased) TO STDOUT (FORMAT csv)"
+    ).format(selected)
     with driver(connection).cursor() as cursor, cursor.copy(query) as copy:
         lines = iter(copy)
         while text := b"".join(itertools.islice(lines, rows)):

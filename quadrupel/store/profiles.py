@@ -1,4 +1,8 @@
-"""Profiles in Postgres: one row per user, one typed column per declared attribute."""
+"""Profiles in Postgres: one row per user, one typed column per declared attribute.
+
+The row of an erased user is a tombstone, which only the fold reads; to everyone else the user has
+no profile.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 
+from quadrupel.core import lifecycle
 from quadrupel.core.attributes import Schema, Type
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.profiles import Profile
@@ -40,26 +45,33 @@ class ProfileStore:
             sql.SQL(", {0} = excluded.{0}").format(sql.Identifier(name)) for name in self._types
         )
 
-    def read(self, connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Profile]:
+    def read(
+        self, connection: sa.Connection, user_ids: Sequence[str], *, erased: bool = False
+    ) -> dict[str, Profile]:
         """The profiles of those users that have one, with their fold state.
 
-        Their values are read from the row when they are asked for.
+        Those of erased users only if `erased`: who folds events needs them. Values are read from
+        the row when they are asked for.
         """
         raw = driver(connection)
         raw.execute("SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'")
         query = sql.SQL(
-            "COPY (SELECT user_id, version, fold_state{} FROM profiles WHERE user_id = ANY({}))"
+            "COPY (SELECT user_id, version, fold_state{} FROM profiles WHERE user_id = ANY({}){})"
             " TO STDOUT"
-        ).format(self._values, sql.Literal(list(user_ids)))
+        ).format(
+            self._values,
+            sql.Literal(list(user_ids)),
+            sql.SQL("" if erased else " AND NOT erased"),
+        )
         with raw.cursor() as cursor, cursor.copy(query) as copy:
             rows = profile_rows.split(b"".join(copy))
         return {profile.user_id: profile for profile in map(self._profile, rows)}
 
     def read_values(self, connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Like `read` for who only evaluates: without the fold state."""
-        query = sql.SQL("SELECT user_id, version{} FROM profiles WHERE user_id = ANY(%s)").format(
-            self._values
-        )
+        query = sql.SQL(
+            "SELECT user_id, version{} FROM profiles WHERE user_id = ANY(%s) AND NOT erased"
+        ).format(self._values)
         rows = driver(connection).execute(query, [list(user_ids)])
         return {row[0]: Profile(row[0], row[1], self._load(row[2:])) for row in rows}
 
@@ -77,7 +89,8 @@ class ProfileStore:
         """
         query = sql.SQL(
             "SELECT user_id, version{} FROM profiles WHERE user_id {} %(first)s"
-            " AND (%(end)s::text IS NULL OR user_id < %(end)s) ORDER BY user_id LIMIT %(size)s"
+            " AND (%(end)s::text IS NULL OR user_id < %(end)s) AND NOT erased"
+            " ORDER BY user_id LIMIT %(size)s"
         ).format(self._values, sql.SQL(">=" if inclusive else ">"))
         rows = driver(connection).execute(query, {"first": first, "end": end, "size": size})
         return [Profile(row[0], row[1], self._load(row[2:])) for row in rows]
@@ -93,14 +106,17 @@ class ProfileStore:
         raw.execute(
             "CREATE TEMP TABLE IF NOT EXISTS profile_batch (LIKE profiles) ON COMMIT DELETE ROWS"
         )
-        copy = sql.SQL("COPY profile_batch (user_id, version, updated_at, fold_state{}) FROM STDIN")
+        copy = sql.SQL(
+            "COPY profile_batch (user_id, version, updated_at, fold_state, erased{}) FROM STDIN"
+        )
         with raw.cursor() as cursor, cursor.copy(copy.format(self._values)) as rows:
             rows.write(profile_rows.join([self._row(profile, now) for profile in profiles]))
         merge = sql.SQL(
-            "INSERT INTO profiles (user_id, version, updated_at, fold_state{0})"
-            " SELECT user_id, version, updated_at, fold_state{0} FROM profile_batch"
+            "INSERT INTO profiles (user_id, version, updated_at, fold_state, erased{0})"
+            " SELECT user_id, version, updated_at, fold_state, erased{0} FROM profile_batch"
             " ORDER BY user_id ON CONFLICT (user_id) DO UPDATE SET version = excluded.version,"
-            " updated_at = excluded.updated_at, fold_state = excluded.fold_state{1}"
+            " updated_at = excluded.updated_at, fold_state = excluded.fold_state,"
+            " erased = excluded.erased{1}"
             " WHERE profiles.version = excluded.version - 1"
         )
         written = raw.execute(merge.format(self._values, self._updates)).rowcount
@@ -128,6 +144,7 @@ class ProfileStore:
             b"%d" % profile.version,
             now.isoformat().encode(),
             profile_rows.dump_bytes(fold_state.pack(profile.state)),
+            b"t" if lifecycle.is_erased(profile.state.marks) else b"f",
             *values.fields(),
         ]
 
@@ -141,7 +158,8 @@ class ProfileStore:
 
 def count(connection: sa.Connection) -> int:
     """How many users have a profile."""
-    return int(connection.execute(sa.text("SELECT count(*) FROM profiles")).scalar_one())
+    query = sa.text("SELECT count(*) FROM profiles WHERE NOT erased")
+    return int(connection.execute(query).scalar_one())
 
 
 def _load_value(type_: Type, value: Any) -> Any:

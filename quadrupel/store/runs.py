@@ -78,7 +78,7 @@ def start(
             " SELECT :run, part, CASE part WHEN 0 THEN '' ELSE min(user_id) END,"
             " lead(min(user_id)) OVER (ORDER BY part), count(*), 'pending', 0"
             " FROM (SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1) / :size AS part"
-            " FROM profiles) AS numbered GROUP BY part"
+            " FROM profiles WHERE NOT erased) AS numbered GROUP BY part"
         ),
         {"run": run, "size": range_size},
     )

@@ -84,6 +84,11 @@ def apply(
     return changes
 
 
+def applied_names(connection: sa.Connection) -> list[str]:
+    """The attributes that have a column, among them removed ones whose column was kept."""
+    return list(connection.execute(sa.select(table.c.name).order_by(table.c.name)).scalars())
+
+
 def verify(connection: sa.Connection, schema: Schema) -> None:
     """Raise SettingRefused unless every declared attribute has its column as declared."""
     missing = [attribute.name for attribute in plan(connection, schema).added]

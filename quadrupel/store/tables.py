@@ -34,6 +34,13 @@ profiles = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
     sa.Column("fold_state", sa.LargeBinary, nullable=False),
+    sa.Column(
+        "erased",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="nothing is left of the user but this row, and nobody but ingest reads it",
+    ),
 )
 
 contacts = sa.Table(

@@ -121,3 +121,11 @@ def test_each_look_is_logged_with_the_key_that_looked(client):
         ("k1", "u1", "fine_overdue"),
         ("k1", "nobody", None),
     ]
+
+
+def test_an_erased_user_is_explained_as_an_unknown_one(client, engine):
+    with database.transaction(engine) as connection:
+        connection.exec_driver_sql("UPDATE profiles SET erased = true")
+    gone, unknown = client.get("/v1/users/u1/explain"), client.get("/v1/users/u2/explain")
+    assert (gone.status_code, unknown.status_code) == (404, 404)
+    assert gone.text.replace("u1", "u2") == unknown.text

@@ -62,3 +62,11 @@ def test_an_unknown_user_or_rule_is_an_error(explain):
     assert explain("--user", "u2").code == 1
     assert 'there is no user "u2"' in explain("--user", "u2").err
     assert "there is no rule" in explain("--user", "u1", "--rule", "birthda").err
+
+
+def test_an_erased_user_is_not_there(explain, engine):
+    with database.transaction(engine) as connection:
+        connection.exec_driver_sql("UPDATE profiles SET erased = true")
+    told = explain("--user", "u1")
+    assert (told.code, told.out) == (1, "")
+    assert 'there is no user "u1"' in told.err

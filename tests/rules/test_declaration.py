@@ -83,6 +83,15 @@ WRONG = {
         'plumless = Integer("x", count("e"))\nbuckeroo = Integer("x", count("e"))',
         "buckeroo and plumless have the same tag",
     ),
+    "a name with the tag of an erasure": (
+        'jiiylyfa = Integer("x", count("e"))',
+        "jiiylyfa and user.erased have the same tag",
+    ),
+    "a feed by erasures": (
+        'a = Integer("x", count("user.erased"))',
+        "user.erased feeds nothing: it takes the profile away",
+    ),
+    "a column of ours": ('erased = Integer("x", count("e"))', '"erased" is reserved'),
     "an import": ("import os", "a list of assignments"),
     "a loop": ("for x in y: pass", "a list of assignments"),
     "two targets": ('a = b = Integer("x", count("e"))', "a list of assignments"),

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 import pytest
 
 from quadrupel.bus import message_codec, topics
+from quadrupel.core import lifecycle
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import BusUnavailable, DeclarationRefused, NotFound
 from quadrupel.core.mailings import Audience, Mailing, MailingState
 from quadrupel.core.messages import MessageKey, MessageState
 from quadrupel.core.ports import Message
-from quadrupel.core.profiles import Profile
+from quadrupel.core.profiles import FoldState, Profile
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages import audience, mailing
 from quadrupel.stages.audience import Recipient, open_audience, survey
-from quadrupel.store import contacts, mailings, message_desk, messages
+from quadrupel.store import contacts, erasure, mailings, message_desk, messages
 from quadrupel.store.database import transaction
 from quadrupel.store.message_desk import Filter
 from quadrupel.store.profiles import ProfileStore
@@ -102,6 +103,14 @@ def send(engine, producer, given=None, wait=lambda _: False, shown=()):
     return mailing.send(engine, producer, given, pages, lambda: NOW, wait)
 
 
+def erase(engine, user):
+    marks = {lifecycle.ERASED_TAG: (0, 1, lifecycle.ERASED_TAG)}
+    gone = Profile(user, 2, {}, FoldState(marks))
+    with transaction(engine) as connection:
+        ProfileStore(SCHEMA).write(connection, [gone], NOW)
+        erasure.erase(connection, [gone], NOW)
+
+
 def everyone(pages, after=None):
     return [recipient for page in pages(after) for recipient in page.recipients]
 
@@ -134,6 +143,37 @@ def test_a_list_reaches_users_with_and_without_a_profile(population):
     ]
     pages = open_audience(population, RULES, given, ["region"])
     assert [each.user_id for each in everyone(pages)] == ["user02", "user04"]
+
+
+def test_an_erased_user_is_in_no_audience(population):
+    listed = create(
+        population, replace(SPRING, audience=Audience(users=True)), ["user02", "user04"]
+    )
+    erase(population, "user02")
+    with transaction(population) as connection:
+        mailings.add_users(connection, "another", ["user02", "user06"])
+    another = replace(listed, name="another")
+    for given in (SPRING, replace(SPRING, audience=Audience(expression="True")), listed, another):
+        pages = open_audience(population, RULES, given, ())
+        found = [each.user_id for each in everyone(pages)]
+        assert found
+        assert "user02" not in found
+
+
+def test_a_user_erased_after_the_audience_was_read_gets_no_message(population, producer):
+    create(population, SPRING)
+
+    def pages(after):
+        for page in open_audience(population, RULES, SPRING, ["region"])(after):
+            if page.recipients[0].user_id == "user00":
+                erase(population, "user02")
+            yield page
+
+    mailing.send(population, producer, SPRING, pages, lambda: NOW, lambda _: False)
+    assert producer.users == [user for user in MUSCOVITES if user != "user02"]
+    assert state(population).queued == 9
+    with transaction(population) as connection:
+        assert message_desk.find(connection, Filter(user_id="user02"), 10) == []
 
 
 @pytest.mark.parametrize(

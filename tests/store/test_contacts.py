@@ -43,6 +43,7 @@ def test_a_stream_is_saved_whole_or_not_at_all(engine):
 
 
 def test_a_refused_address_is_remembered_by_its_hash_until_it_is_allowed_again(connection):
+    contacts.save(connection, [ANNA], NOW)
     refused = Suppression("anna", "email", address_hash("anna@example.org"), "550 no such user")
     contacts.suppress(connection, [refused], NOW)
     later = Suppression("anna", "email", address_hash("anna@new.example.org"), "550 neither")
@@ -52,3 +53,13 @@ def test_a_refused_address_is_remembered_by_its_hash_until_it_is_allowed_again(c
     assert contacts.allow(connection, "anna") == 1
     assert contacts.allow(connection, "anna") == 0
     assert contacts.suppressed(connection, ["anna"]) == []
+
+
+def test_of_a_user_without_contact_no_refused_address_is_remembered(connection):
+    contacts.save(connection, [ANNA], NOW)
+    refused = [
+        Suppression(user, "email", address_hash("gone@example.org"), "550 no such user")
+        for user in ("anna", "boris")
+    ]
+    contacts.suppress(connection, refused, NOW)
+    assert contacts.suppressed(connection, ["anna", "boris"]) == refused[:1]
