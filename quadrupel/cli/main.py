@@ -16,6 +16,7 @@ from quadrupel.cli import (
     rules,
     run,
     stages,
+    users,
 )
 from quadrupel.cli.api import api
 from quadrupel.cli.demo import demo
@@ -55,6 +56,7 @@ for noun, group, panel in (
     ("mailing", mailing.app, OPERATE),
     ("messages", messages.app, OPERATE),
     ("contacts", contacts.app, OPERATE),
+    ("users", users.app, OPERATE),
     ("keys", keys.app, OPERATE),
     ("dead-letters", dead_letters.app, OPERATE),
     ("db", database.db, OPERATE),

@@ -103,8 +103,8 @@ class Attribute:
 
     @property
     def tag(self) -> int:
-        """A stable 32-bit number for the name, used in the packed fold state."""
-        return zlib.crc32(self.name.encode())
+        """See `tag_of`."""
+        return tag_of(self.name)
 
     @property
     def feeds_hash(self) -> str:
@@ -120,6 +120,11 @@ class Attribute:
     def is_register(self) -> bool:
         """Whether the event with the latest time decides the value."""
         return self.feeds[0].operation in REGISTER
+
+
+def tag_of(name: str) -> int:
+    """A stable 32-bit number for the name of an attribute, used in the packed fold state."""
+    return zlib.crc32(name.encode())
 
 
 @dataclass(frozen=True, slots=True)

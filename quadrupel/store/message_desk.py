@@ -43,8 +43,8 @@ class Filter:
     user_id: str | None = None
 
 
-def find(connection: sa.Connection, wanted: Filter, limit: int) -> list[Entry]:
-    """Up to `limit` messages in the order of their keys."""
+def find(connection: sa.Connection, wanted: Filter, limit: int | None) -> list[Entry]:
+    """Up to `limit` messages, or all of them, in the order of their keys."""
     query = sa.select(messages).where(_matching(wanted)).order_by(*KEY).limit(limit)
     return [_entry(row) for row in connection.execute(query).mappings()]
 

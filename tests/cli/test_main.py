@@ -33,7 +33,7 @@ def test_what_is_wrong_is_said_and_named(quadrupel, arguments, settings, code, s
 
 COMMANDS = """
     api bus contacts db dead-letters demo evaluate events ingest keys mailing messages population
-    profile publish rules run schedule send up
+    profile publish rules run schedule send up users
 """
 
 

@@ -1,0 +1,96 @@
+"""What is held about a user as documents: in short for an operator, whole for who asked for it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from quadrupel.cli.messages import write_key
+from quadrupel.store.message_desk import Entry
+from quadrupel.store.users import HeldProfile, HeldUser, Row
+
+Document = dict[str, Any]
+"""An object of JSON, with days, times and decimals still as they are."""
+
+
+def summary(held: HeldUser) -> Document:
+    """What is known of a user, without addresses and without what is over."""
+    return {
+        "user_id": held.user_id,
+        "profile": _profile(held.profile),
+        "contact": held.contact is not None,
+        "refused": {each.channel: each.reason for each in held.suppressions},
+        "banner_set": _banner_set(held.banner_set),
+        "open_matches": [_match(match) for match in held.open_matches],
+        "messages": {state.value: count for state, count in held.message_counts().items()},
+        "mailings": list(held.mailings),
+    }
+
+
+def whole(held: HeldUser, now: datetime) -> Document:
+    """Everything that is held about a user: the answer to a request by the data subject."""
+    return {
+        "user_id": held.user_id,
+        "exported_at": now,
+        "profile": _profile(held.profile),
+        "contact": None if held.contact is None else asdict(held.contact),
+        "refused_addresses": [
+            {**asdict(each), "address_hash": each.address_hash.hex()} for each in held.suppressions
+        ],
+        "banner_set": _banner_set(held.banner_set),
+        "matches": [_match(match) for match in held.matches],
+        "messages": [_message(entry) for entry in held.messages],
+        "mailings": list(held.mailings),
+    }
+
+
+def _profile(profile: HeldProfile | None) -> Document | None:
+    if profile is None:
+        return None
+    return {
+        "version": profile.version,
+        "updated_at": profile.updated_at,
+        "erased": profile.erased,
+        "erased_at": profile.erased_at,
+        "registered_at": profile.registered_at,
+        "attributes": {
+            name: {"value": held.value, "event_time": held.event_time}
+            for name, held in sorted(profile.attributes.items())
+        },
+        "events_remembered": profile.events,
+    }
+
+
+def _banner_set(row: Row | None) -> Document | None:
+    """The banner set; None also where a tombstone is all there is."""
+    if row is None or not (row["banners"] or row["rule_set"]):
+        return None
+    return {
+        "version": row["version"],
+        "as_of": row["as_of"],
+        "evaluated_at": row["evaluated_at"],
+        "banners": [{"rule": rule, "values": shown} for rule, shown in row["banners"]],
+    }
+
+
+def _match(row: Row) -> Document:
+    return {
+        "rule": row["rule"],
+        "episode": row["episode"],
+        "opened_on": row["opened_on"],
+        "closed_on": row["closed_on"],
+        "values": row["shown"],
+    }
+
+
+def _message(entry: Entry) -> Mapping[str, Any]:
+    return {
+        "key": write_key(entry.message.key),
+        "template": entry.message.template,
+        "values": dict(entry.message.values),
+        "state": entry.state.value,
+        "attempts": entry.attempts,
+        "error": entry.error,
+        "recorded_at": entry.recorded_at,
+        "updated_at": entry.updated_at,
+    }

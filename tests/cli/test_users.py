@@ -1,0 +1,312 @@
+import json
+import stat
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from quadrupel.bus import topics
+from quadrupel.bus.event_codec import decode_event, event_message
+from quadrupel.bus.postgres import PostgresBus
+from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
+from quadrupel.core.contacts import Contact, Suppression
+from quadrupel.core.events import Event
+from quadrupel.core.publishing import Catalogue, Offer, decide
+from quadrupel.core.verdicts import Evaluation, RuleMatch
+from quadrupel.stages.ingest import Ingest, declared
+from quadrupel.stages.loop import Stage, step
+from quadrupel.store import contacts, mailings, messages, published, schema
+from quadrupel.store.database import transaction
+from quadrupel.store.tables import metadata
+
+NOW = datetime(2020, 11, 23, 12, tzinfo=UTC)
+YESTERDAY = NOW - timedelta(days=1)
+CATALOGUE = Catalogue({"moscow": Offer("moscow", "main", 1, (("email", "moscow"),))}, {"main": 3})
+SCHEMA = Schema(
+    {
+        name: Attribute(name, type_, name, (Feed(operation, "told", field=name, key="service"),))
+        for name, type_, operation in (
+            ("region", Type.TEXT, Operation.LATEST),
+            ("expires", Type.DATE, Operation.LATEST),
+            ("fines", Type.DECIMAL, Operation.SUM),
+            ("orders", Type.STATISTICS, Operation.STATISTICS),
+        )
+    }
+)
+TOLD = {"region": "[77]", "expires": "2030-01-02", "fines": Decimal("500.50"), "service": "visa"}
+
+
+@pytest.fixture
+def world(engine, migrated_url):
+    """A database with topics, and an ingest that is run by hand."""
+    with transaction(engine) as connection:
+        schema.apply(connection, SCHEMA, NOW)
+    with closing(PostgresBus(migrated_url)) as bus:
+        bus.admin().create(topics.topics(1))
+        yield World(engine, bus)
+
+
+class World:
+    def __init__(self, engine, bus):
+        self.engine, self.bus = engine, bus
+
+    def ingest(self, *events):
+        work = Ingest(self.engine, lambda: declared(SCHEMA))
+        with (
+            closing(self.bus.producer()) as producer,
+            closing(self.bus.consumer(topics.EVENTS, topics.INGEST_GROUP)) as consumer,
+        ):
+            producer.publish([event_message(event) for event in events])
+            while step(Stage("ingest", consumer, producer, work.process, 10)):
+                pass
+
+    def citizen(self, user="anna"):
+        """A user of whom every table holds something."""
+        registered = Event("r", "/portal", "user.registered", user, YESTERDAY, {})
+        self.ingest(registered, Event("1", "/registry", "told", user, NOW, TOLD))
+        match = RuleMatch("moscow", None, {"region": "77"})
+        evaluation = Evaluation(user, 1, NOW.date(), NOW, "set", (match,))
+        with transaction(self.engine) as connection:
+            publication = decide(evaluation, None, (), CATALOGUE)
+            published.save(connection, [publication], NOW)
+            messages.record(connection, publication.messages, NOW)
+            contact = Contact(
+                user, "anna@private.example", "ru", {"email": True}, "+79123456789", "Asia/Omsk"
+            )
+            contacts.save(connection, [contact], NOW)
+            contacts.suppress(connection, [Suppression(user, "email", b"\xff", "550")], NOW)
+            mailings.add_users(connection, "spring", [user])
+
+    def events(self):
+        return [decode_event(each.value) for each in self.bus.admin().browse(topics.EVENTS)]
+
+
+def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world):
+    world.citizen()
+    shown = quadrupel("users", "show", "anna", "--json", database_url=migrated_url)
+    assert shown.code == 0
+    document = json.loads(shown.out)
+    assert document["profile"].pop("updated_at").endswith("Z")
+    orders = document["profile"]["attributes"].pop("orders")
+    assert (orders["value"]["visa"]["count"], orders["event_time"]) == (1, None)
+    assert datetime.fromisoformat(orders["value"]["visa"]["first"]) == NOW
+    assert document == {
+        "user_id": "anna",
+        "profile": {
+            "version": 1,
+            "erased": False,
+            "erased_at": None,
+            "registered_at": "2020-11-22T12:00:00Z",
+            "attributes": {
+                "expires": {"value": "2030-01-02", "event_time": "2020-11-23T12:00:00Z"},
+                "fines": {"value": "500.5", "event_time": None},
+                "region": {"value": "[77]", "event_time": "2020-11-23T12:00:00Z"},
+            },
+            "events_remembered": 1,
+        },
+        "contact": True,
+        "refused": {"email": "550"},
+        "banner_set": {
+            "version": 1,
+            "as_of": "2020-11-23",
+            "evaluated_at": "2020-11-23T12:00:00Z",
+            "banners": [{"rule": "moscow", "values": {"region": "77"}}],
+        },
+        "open_matches": [
+            {
+                "rule": "moscow",
+                "episode": "2020-11-23",
+                "opened_on": "2020-11-23",
+                "closed_on": None,
+                "values": {"region": "77"},
+            }
+        ],
+        "messages": {"pending": 1},
+        "mailings": ["spring"],
+    }
+    told = quadrupel("users", "show", "anna")
+    for line in (
+        "version 1 of 2020-11-23: moscow",
+        "contact     yes",
+        "messages    1 pending",
+        "registered  2020-11-22T12:00:00Z",
+        "visa x1",
+        "[77]",
+        "500.5",
+    ):
+        assert line in told.out
+    for text in (shown.out, shown.err, told.out, told.err):
+        assert "private.example" not in text
+        assert "79123456789" not in text
+    assert "a user was looked at" in told.err
+
+
+def test_everything_that_is_held_is_exported(quadrupel, migrated_url, world):
+    world.citizen()
+    exported = quadrupel("users", "export", "anna", database_url=migrated_url)
+    assert exported.code == 0
+    document = json.loads(exported.out)
+    parts = [document[name] for name in document if name not in ("user_id", "exported_at")]
+    tables = [table for table in metadata.sorted_tables if "user_id" in table.c]
+    assert len(parts) == len(tables), "one part for every table that holds users"
+    assert all(parts)
+    shown = json.loads(quadrupel("users", "show", "anna", "--json").out)
+    for part in ("user_id", "profile", "banner_set", "mailings"):
+        assert document[part] == shown[part]
+    assert document["contact"] == {
+        "user_id": "anna",
+        "email": "anna@private.example",
+        "language": "ru",
+        "consents": {"email": True},
+        "phone": "+79123456789",
+        "time_zone": "Asia/Omsk",
+    }
+    assert document["refused_addresses"] == [
+        {"user_id": "anna", "channel": "email", "address_hash": "ff", "reason": "550"}
+    ]
+    assert [each["rule"] for each in document["matches"]] == ["moscow"]
+    [message] = document["messages"]
+    assert message["key"] == "anna/rule:moscow/2020-11-23/email"
+    assert (message["state"], message["values"]) == ("pending", {"region": "77"})
+    assert "private.example" not in exported.err
+
+
+def test_values_of_attributes_no_longer_declared_are_held_and_so_exported(
+    quadrupel, migrated_url, world
+):
+    world.citizen()
+    with transaction(world.engine) as connection:
+        schema.apply(connection, Schema({}), NOW)
+    exported = quadrupel("users", "export", "anna", database_url=migrated_url)
+    assert json.loads(exported.out)["profile"]["attributes"]["region"]["value"] == "[77]"
+
+
+def test_an_export_goes_into_a_new_file_for_its_owner_only(
+    quadrupel, migrated_url, world, tmp_path
+):
+    world.citizen()
+    path = tmp_path / "anna.json"
+    arguments = ("users", "export", "anna", "--output", str(path))
+    exported = quadrupel(*arguments, database_url=migrated_url)
+    assert exported.code == 0
+    assert "private.example" not in exported.out + exported.err
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(path.read_text())["contact"]["email"] == "anna@private.example"
+    again = quadrupel(*arguments)
+    assert (again.code, "is there already" in again.err) == (1, True)
+    nowhere = quadrupel("users", "export", "anna", "--output", str(tmp_path / "no" / "file"))
+    assert nowhere.code == 2
+    assert "cannot be written" in nowhere.err
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    assert quadrupel(*arguments).code == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_confirmation_it_is_only_said_what_would_be_erased(quadrupel, migrated_url, world):
+    world.citizen()
+    before = len(world.events())
+    erased = quadrupel("users", "erase", "anna", database_url=migrated_url)
+    assert erased.code == 1
+    assert "would erase 4 attributes, 1 matches, 1 messages and a contact of anna" in erased.err
+    assert "--confirm" in erased.err
+    assert len(world.events()) == before
+
+
+def test_an_erasure_is_an_event_on_the_bus(quadrupel, migrated_url, world):
+    world.citizen()
+    begun = datetime.now(UTC)
+    erased = quadrupel("users", "erase", "anna", "--confirm", database_url=migrated_url)
+    assert erased.code == 0
+    assert "on the bus" in erased.out
+    event = world.events()[-1]
+    assert (event.type, event.source, event.subject) == ("user.erased", "/operator", "anna")
+    assert begun <= event.time <= datetime.now(UTC)
+    quadrupel("users", "erase", "anna", "--confirm")
+    assert world.events()[-1].id != event.id
+
+
+def test_it_can_be_waited_for(quadrupel, migrated_url, world):
+    world.citizen()
+
+    def ingest_later():
+        while world.events()[-1].type != "user.erased":
+            time.sleep(0.05)
+        world.ingest()
+
+    worker = threading.Thread(target=ingest_later)
+    worker.start()
+    erased = quadrupel("users", "erase", "anna", "--confirm", "--wait", database_url=migrated_url)
+    worker.join()
+    assert (erased.code, erased.out) == (0, "anna is erased\n")
+    document = json.loads(quadrupel("users", "show", "anna", "--json").out)
+    assert (document["profile"]["version"], document["profile"]["erased"]) == (2, True)
+    assert document["profile"]["attributes"] == {}
+    assert document["profile"]["registered_at"] is None
+    assert (document["contact"], document["banner_set"]) == (False, None)
+    assert (document["open_matches"], document["messages"]) == ([], {})
+    assert "erased      " in quadrupel("users", "show", "anna").out
+
+
+def test_an_erasure_of_before_is_not_taken_for_this_one(quadrupel, migrated_url, world):
+    world.citizen()
+    world.ingest(Event("e", "/portal", "user.erased", "anna", NOW + timedelta(seconds=1), {}))
+    waited = quadrupel(
+        "users",
+        "erase",
+        "anna",
+        "--confirm",
+        "--wait",
+        "--timeout",
+        "0.3",
+        database_url=migrated_url,
+    )
+    assert waited.code == 1
+    assert "anna is not erased after 0.3 s" in waited.err
+    assert "is `quadrupel ingest` running?" in waited.err
+
+
+UNKNOWN = ["nobody", "ANNA", "anna0"]
+NO_USER = [
+    "",
+    "a b",
+    "anna\n",
+    "../anna",
+    "anna'; DROP TABLE contacts; --",
+    "ü",
+    "a" * 65,
+    "*",
+    "%",
+]
+
+
+@pytest.mark.parametrize("command", [("show",), ("export",), ("erase", "--confirm")])
+@pytest.mark.parametrize("user", UNKNOWN + NO_USER)
+def test_a_user_nothing_is_held_about_is_not_found(quadrupel, migrated_url, world, command, user):
+    world.citizen()
+    before = len(world.events())
+    name, *options = command
+    answer = quadrupel("users", name, *options, "--", user, database_url=migrated_url)
+    assert (answer.code, answer.out) == (1, "")
+    assert ("nothing is held" if user in UNKNOWN else "a user id is 1 to 64") in answer.err
+    assert "Traceback" not in answer.err
+    assert len(world.events()) == before
+
+
+def test_a_user_with_nothing_but_a_contact_is_known_and_can_be_erased(
+    quadrupel, migrated_url, world
+):
+    with transaction(world.engine) as connection:
+        contacts.save(connection, [Contact("boris", "boris@private.example")], NOW)
+    document = json.loads(
+        quadrupel("users", "show", "boris", "--json", database_url=migrated_url).out
+    )
+    assert (document["profile"], document["contact"]) == (None, True)
+    assert quadrupel("users", "show", "boris").code == 0
+    quadrupel("users", "erase", "boris", "--confirm")
+    world.ingest()
+    with transaction(world.engine) as connection:
+        assert contacts.find(connection, ["boris"]) == {}
