@@ -19,6 +19,7 @@ from quadrupel.core.marks import NEVER, Mark, event_tag, mark_time, microseconds
 
 ERASED = "user.erased"
 REGISTERED = "user.registered"
+TYPES = frozenset({ERASED, REGISTERED})
 
 ERASED_TAG = event_tag(ERASED)
 REGISTERED_TAG = event_tag(REGISTERED)
@@ -74,8 +75,8 @@ def is_over(place: Place | None, marks: Marks) -> bool:
 def check(event: Event, mark: Mark, place: Place | None, marks: Marks) -> None:
     """Raise EventRefused (`user-erased`) if the event, whose mark is `mark`, does not count.
 
-    It counts if it is later than the last erasure, and the user was open when it arrived, or is
-    opened by it.
+    Of a user who was erased some time, one counts that is later than the last erasure and either
+    came when the user was open, or opens the user. Another erasure always may.
     """
     erased = marks.get(ERASED_TAG)
     if erased is None or event.type == ERASED:

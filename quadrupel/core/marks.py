@@ -24,7 +24,7 @@ def event_tag(event_type: str) -> int:
 
 def mark_of(event: Event) -> Mark:
     """The mark that the event leaves where it decides."""
-    return microseconds(event.time), event.identity, event_tag(event.type)
+    return (event.time - _EPOCH) // _MICROSECOND, event.identity, event_tag(event.type)
 
 
 def microseconds(time: datetime) -> int:

@@ -155,7 +155,7 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
     refused: list[tuple[Event, EventRefused]] = []
     for event, day, place in arrivals:
         interested = feeds.of(event)
-        if not interested and event.type not in (lifecycle.ERASED, lifecycle.REGISTERED):
+        if not interested and event.type not in lifecycle.TYPES:
             continue
         try:
             changes = _changes(profile, event, place, interested)
@@ -202,9 +202,12 @@ def _changes(
     """What the event changes; None when it was folded before, or decides nothing any more."""
     mark, marks = mark_of(event), profile.state.marks
     identity = mark[1]
-    if identity in profile.state.seen or lifecycle.is_over(place, marks):
+    if identity in profile.state.seen:
         return None
-    lifecycle.check(event, mark, place, marks)
+    if lifecycle.ERASED_TAG in marks:
+        if lifecycle.is_over(place, marks):
+            return None
+        lifecycle.check(event, mark, place, marks)
     if event.type == lifecycle.ERASED:
         remembered = lifecycle.erase(mark, place, marks)
         return None if remembered is None else _Changes(identity, {}, remembered, erases=True)
