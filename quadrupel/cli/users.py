@@ -219,7 +219,7 @@ def _print_matches(matches: list[Document]) -> None:
 
 
 def _told(value: Any) -> str:
-    """A value as a person reads it; a statistic by its keys."""
+    """A value as a person reads it; a statistic by its keys, another list as JSON."""
     if isinstance(value, dict):
         return ", ".join(f"{key} x{each['count']}" for key, each in sorted(value.items()))
-    return to_text(value)
+    return json.dumps(value) if isinstance(value, list) else to_text(value)

@@ -184,6 +184,18 @@ def test_values_of_attributes_no_longer_declared_are_held_and_so_exported(
     assert json.loads(exported.out)["profile"]["attributes"]["region"]["value"] == "[77]"
 
 
+def test_a_column_of_a_type_that_has_no_text_form_is_shown_all_the_same(
+    quadrupel, migrated_url, world
+):
+    world.citizen()
+    with transaction(world.engine) as connection:
+        connection.exec_driver_sql("ALTER TABLE profiles ADD COLUMN recent bigint[]")
+        connection.exec_driver_sql("UPDATE profiles SET recent = '{20,3}'")
+    assert "[20, 3]" in quadrupel("users", "show", "anna", database_url=migrated_url).out
+    exported = json.loads(quadrupel("users", "export", "anna").out)
+    assert exported["profile"]["attributes"]["recent"]["value"] == [20, 3]
+
+
 def test_an_export_goes_into_a_new_file_for_its_owner_only(
     quadrupel, migrated_url, world, tmp_path
 ):
