@@ -23,6 +23,7 @@ WRONG = [
     ("BATCH_SIZE", "-5"),
     ("RANGE_SIZE", "1"),
     ("TIME_ZONE", "Mars/Olympus"),
+    ("TIME_ZONE", "Europe"),
     ("TIME_ZONE", "../../etc/passwd"),
     ("NIGHT_AT", "25:00"),
     ("API_PORT", "70000"),
