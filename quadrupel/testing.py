@@ -11,6 +11,7 @@ from quadrupel.bus.share import allot, fair_share, partition_of
 from quadrupel.bus.topics import check_partitions, check_sizes, missing_topic
 from quadrupel.core.errors import BusUnavailable
 from quadrupel.core.ports import Message, Outgoing, Topic
+from quadrupel.core.positions import Position
 
 
 @dataclass(slots=True)
@@ -100,7 +101,12 @@ class MemoryProducer:
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """See `Producer.publish`."""
+        self.publish_and_locate(messages)
+
+    def publish_and_locate(self, messages: Sequence[Outgoing]) -> list[Position]:
+        """See `Producer.publish_and_locate`."""
         check_sizes(messages)
+        positions = []
         with self._bus.changed:
             logs = {message.topic: self._bus.partitions(message.topic) for message in messages}
             for message in messages:
@@ -110,7 +116,9 @@ class MemoryProducer:
                 log[number].append(
                     Message(message.topic, number, offset, message.key, message.value, at)
                 )
+                positions.append(Position(number, offset))
             self._bus.changed.notify_all()
+        return positions
 
     def close(self) -> None:
         """See `Producer.close`."""

@@ -1,100 +1,15 @@
 """The bus on Apache Kafka: what production and every scale-out uses.
 
-Durable means acknowledged by all in-sync replicas; no duplicates from one producer come from its
-idempotence. It sends one request at a time: a broker that knows nothing of a producer yet takes any
-sequence number as its first. If it refused the first batch, being not the leader yet, and took the
-second, it would answer the first one's repetition as a duplicate, which librdkafka reports as
-delivered; and the batch would be lost.
-
-Which members of a group own which partitions is Kafka's own group protocol: see `kafka_consumer`.
+What is durable, and when: see `kafka_producer`. Which members of a group own which partitions is
+Kafka's own group protocol: see `kafka_consumer`.
 """
 
-from collections.abc import Mapping, Sequence
-
-import confluent_kafka
-from confluent_kafka import KafkaError, KafkaException
-
-from quadrupel.core.ports import Outgoing
+from collections.abc import Mapping
 
 from .kafka_admin import KafkaAdmin
-from .kafka_client import Cluster, LibraryLog, reason
+from .kafka_client import Cluster
 from .kafka_consumer import KafkaConsumer
-from .topics import MESSAGE_LIMIT, check_sizes
-
-QUEUE_KILOBYTES = 64 * 1024
-"""The most that one producer holds in memory; `publish` waits when it is full."""
-
-BATCH_OVERHEAD = 1024
-
-
-class KafkaProducer:
-    """Publishes through one librdkafka producer, replaced by a new one after any failure."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._failures: list[tuple[str, KafkaError]] = []
-        self._client: confluent_kafka.Producer | None = self._open()
-
-    def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Producer.publish`. Blocks for the timeout at most."""
-        check_sizes(messages)
-        client = self._client = self._client or self._open()
-        self._failures.clear()
-        for message in messages:
-            self._enqueue(client, message)
-            if self._failures:
-                break
-        unsent = client.flush(self._cluster.timeout + 5)
-        if unsent and not self._failures:
-            late = KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - its public name
-            self._failures.append((messages[-1].topic, late))
-        if self._failures:
-            self._abandon(client)
-            topic, error = self._failures[0]
-            raise self._cluster.refusal(topic, f"publishing to {topic}", error)
-
-    def close(self) -> None:
-        """See `Producer.close`."""
-        self._client = None
-
-    def _open(self) -> confluent_kafka.Producer:
-        settings = self._cluster.settings(
-            enable_idempotence=True,
-            max_in_flight=1,
-            linger_ms=5,
-            compression_type="lz4",
-            partitioner="murmur2_random",
-            message_max_bytes=MESSAGE_LIMIT + BATCH_OVERHEAD,
-            queue_buffering_max_kbytes=QUEUE_KILOBYTES,
-            message_timeout_ms=int(self._cluster.timeout * 1000),
-            topic_metadata_propagation_max_ms=2_000,
-            delivery_report_only_error=True,
-        )
-        return confluent_kafka.Producer(
-            {**settings, "on_delivery": self._failed}, logger=LibraryLog()
-        )
-
-    def _failed(self, error: KafkaError | None, message: confluent_kafka.Message) -> None:
-        if error is not None:
-            self._failures.append((message.topic() or "", error))
-
-    def _enqueue(self, client: confluent_kafka.Producer, message: Outgoing) -> None:
-        while not self._failures:
-            try:
-                client.produce(message.topic, message.value, message.key)
-            except BufferError:
-                client.poll(0.01)
-            except KafkaException as failure:
-                self._failures.append((message.topic, reason(failure)))
-            else:
-                return
-
-    def _abandon(self, client: confluent_kafka.Producer) -> None:
-        self._client = None
-        first = self._failures[0]
-        client.purge()
-        client.flush(1)
-        self._failures = [first]
+from .kafka_producer import KafkaProducer
 
 
 class KafkaBus:

@@ -5,9 +5,10 @@ order to transactions (`postgres_schema`), membership to session locks (`postgre
 waking readers to NOTIFY.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from quadrupel.core.ports import Outgoing
+from quadrupel.core.positions import Position
 
 from .postgres_admin import PostgresAdmin
 from .postgres_connection import Connection, connect, driver_errors
@@ -31,14 +32,16 @@ class PostgresProducer:
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """See `Producer.publish`. A long list takes several transactions."""
-        check_sizes(messages)
-        try:
-            for chunk in chunks(messages):
-                for topic in sorted({message.topic for message in chunk}):
-                    self._append(topic, [message for message in chunk if message.topic == topic])
-        except BaseException:
-            self.close()
-            raise
+        for _ in self._appended(messages):
+            pass
+
+    def publish_and_locate(self, messages: Sequence[Outgoing]) -> list[Position]:
+        """See `Producer.publish_and_locate`."""
+        return [
+            next(positions[message.topic])
+            for chunk, positions in self._appended(messages)
+            for message in chunk
+        ]
 
     def close(self) -> None:
         """See `Producer.close`."""
@@ -47,7 +50,23 @@ class PostgresProducer:
             self._connection = None
         self._partitions.clear()
 
-    def _append(self, topic: str, messages: list[Outgoing]) -> None:
+    def _appended(
+        self, messages: Sequence[Outgoing]
+    ) -> Iterator[tuple[list[Outgoing], dict[str, Iterator[Position]]]]:
+        """Append chunk by chunk; gives each, and by topic where its messages of it went."""
+        check_sizes(messages)
+        try:
+            for chunk in chunks(messages):
+                positions = {
+                    topic: self._append(topic, [each for each in chunk if each.topic == topic])
+                    for topic in sorted({message.topic for message in chunk})
+                }
+                yield chunk, positions
+        except BaseException:
+            self.close()
+            raise
+
+    def _append(self, topic: str, messages: list[Outgoing]) -> Iterator[Position]:
         with driver_errors(f"publishing to {topic}", topic):
             if self._connection is None:
                 self._connection = connect(self._url, "producer")
@@ -55,7 +74,15 @@ class PostgresProducer:
                 self._partitions[topic] = count_partitions(self._connection, topic)
             count = self._partitions[topic]
             placed = [(partition_of(message.key, count), message) for message in messages]
-            append(self._connection, topic, placed)
+            following = append(self._connection, topic, placed)
+        return _positions((partition for partition, _ in placed), following)
+
+
+def _positions(partitions: Iterable[int], following: dict[int, int]) -> Iterator[Position]:
+    """Count up from the first offset in each partition."""
+    for partition in partitions:
+        yield Position(partition, following[partition])
+        following[partition] += 1
 
 
 def chunks(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:

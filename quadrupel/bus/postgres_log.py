@@ -72,8 +72,13 @@ def count_partitions(connection: Connection, topic: str) -> int:
     return int(count)
 
 
-def append(connection: Connection, topic: str, messages: Sequence[tuple[int, Outgoing]]) -> None:
-    """Append messages to their partitions in one transaction, then wake the readers."""
+def append(
+    connection: Connection, topic: str, messages: Sequence[tuple[int, Outgoing]]
+) -> dict[int, int]:
+    """Append messages to their partitions in one transaction, then wake the readers.
+
+    Returns the offset of the first one in each partition; the others of it follow without gaps.
+    """
     counts: dict[int, int] = {}
     for partition, _ in messages:
         counts[partition] = counts.get(partition, 0) + 1
@@ -83,15 +88,17 @@ def append(connection: Connection, topic: str, messages: Sequence[tuple[int, Out
             "partitions": list(counts),
             "counts": list(counts.values()),
         }
-        following: dict[int, int] = dict(cursor.execute(ADVANCE, arguments).fetchall())
-        if len(following) < len(counts):
+        first: dict[int, int] = dict(cursor.execute(ADVANCE, arguments).fetchall())
+        if len(first) < len(counts):
             raise missing_topic(topic)
+        following = dict(first)
         with cursor.copy(_query(COPY, topic)) as copy:
             copy.set_types(["int4", "int8", "bytea", "bytea"])
             for partition, message in messages:
                 copy.write_row((partition, following[partition], message.key, message.value))
                 following[partition] += 1
     wake(connection, topic)
+    return first
 
 
 def wake(connection: Connection, topic: str, why: str = "") -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from quadrupel.core.positions import Position
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -52,6 +54,12 @@ class Producer(Protocol):
         the bus: publishing all of them again is correct, since every reader is idempotent. Memory
         is bounded whatever the length. Raises TopicRefused when a topic does not exist, and
         InputRefused, before any message is sent, when one is too large for the bus.
+        """
+
+    def publish_and_locate(self, messages: Sequence[Outgoing]) -> list[Position]:
+        """`publish`, and return where each message went, in the order given.
+
+        For who has few messages and needs to know; costs more than `publish`.
         """
 
     def close(self) -> None:

@@ -229,6 +229,27 @@ class TestDelivery:
         publish(kit, topic, [])
         assert kit.bus.admin().lag(topic, group) == 0
 
+    def test_who_asks_is_told_where_each_message_went_in_the_order_given(
+        self, kit: Kit, topic: str, join: Any
+    ) -> None:
+        other = f"{topic}.other"
+        kit.bus.admin().create([Topic(other, PARTITIONS)])
+        publish(kit, topic, numbered(10))
+        sent = [
+            Outgoing(topic if number % 3 else other, b"key %d" % (number % 20), b"%d" % number)
+            for number in range(12_000)
+        ]
+        told = kit.producer.publish_and_locate(sent)
+        publish(kit, topic, numbered(10))
+        found = {
+            (message.topic, message.partition, message.offset): message.value
+            for name in (topic, other)
+            for message in kit.bus.admin().browse(name)
+        }
+        places = zip(sent, told, strict=True)
+        assert all(found[each.topic, *position] == each.value for each, position in places)
+        assert kit.producer.publish_and_locate([]) == []
+
 
 class TestAcknowledgement:
     def test_what_was_rewound_is_delivered_again(self, kit: Kit, topic: str, join: Any) -> None:
@@ -472,17 +493,18 @@ class TestRefusals:
             Outgoing(topic, b"good", b"value"),
             Outgoing(topic, b"key", bytes(MESSAGE_LIMIT)),
         ]
-        with (
-            closing(kit.bus.producer()) as producer,
-            pytest.raises(InputRefused, match="too-large"),
-        ):
-            producer.publish(messages)
+        with closing(kit.bus.producer()) as producer:
+            for publish in (producer.publish, producer.publish_and_locate):
+                with pytest.raises(InputRefused, match="too-large"):
+                    publish(messages)
         assert kit.bus.admin().lag(topic, group) == 0
 
     def test_a_bus_that_is_away_is_unavailable_to_everyone(self, kit: Kit, group: str) -> None:
         topic, away = "quadrupel.events", kit.away
-        with closing(away.producer()) as producer, pytest.raises(BusUnavailable):
-            producer.publish([Outgoing(topic, b"key", b"value")])
+        with closing(away.producer()) as producer:
+            for publish in (producer.publish, producer.publish_and_locate):
+                with pytest.raises(BusUnavailable):
+                    publish([Outgoing(topic, b"key", b"value")])
         with closing(away.consumer(topic, group)) as consumer:
             for _ in range(2):
                 with pytest.raises(BusUnavailable):
