@@ -9,7 +9,7 @@ import sys
 from typing import Literal
 
 import structlog
-from prometheus_client import Counter, Gauge, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from quadrupel.core.errors import SettingRefused
 
@@ -23,6 +23,11 @@ PROFILES_WRITTEN = Counter("quadrupel_profiles_written", "Profiles saved by inge
 USERS_ERASED = Counter("quadrupel_users_erased", "Erasures of users that took effect")
 EVALUATIONS_PUBLISHED = Counter(
     "quadrupel_evaluations_published", "Evaluations by what publish made of them", ["outcome"]
+)
+EVENT_TO_BANNER_SECONDS = Histogram(
+    "quadrupel_event_to_banner_seconds",
+    "From when the bus took an event to when the banner set that contains it was committed",
+    buckets=(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 BANNER_SETS_CHANGED = Counter("quadrupel_banner_sets_changed", "Banner sets given a new version")
 MATCHES_OPENED = Counter("quadrupel_matches_opened", "Matches opened, by rule", ["rule"])
@@ -40,6 +45,11 @@ CHANNEL_FAILURES = Counter(
     "quadrupel_channel_failures", "Attempts a channel did not answer", ["channel"]
 )
 RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")
+WAITS = Counter(
+    "quadrupel_banner_waits",
+    "Reads of banners that asked for an event, by what came of it",
+    ["outcome"],
+)
 LAST_BATCH = Gauge(
     "quadrupel_last_batch_timestamp_seconds", "End of a stage's last batch", ["stage"]
 )

@@ -15,15 +15,17 @@ from quadrupel.bus.topics import DEAD_LETTERS, PROFILES, RANGES, VERDICTS
 from quadrupel.core.errors import InputRefused
 from quadrupel.core.lifecycle import USER_ERASED
 from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.positions import Cause
 from quadrupel.core.verdicts import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedProfile:
-    """A user to evaluate at once, on the user's day or on `as_of` if that is later."""
+    """A user to evaluate at once, on the user's day or on `as_of` if that is later, and why."""
 
     user_id: str
     as_of: date | None = None
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,11 @@ DEAD_LETTER_BYTES = 1024 * 1024
 _Wire = TypeVar("_Wire")
 
 
-def changed_profile(user_id: str, as_of: date | None = None) -> Outgoing:
+def changed_profile(
+    user_id: str, as_of: date | None = None, cause: Cause | None = None
+) -> Outgoing:
     """Ask evaluate to look at the user at once."""
-    return Outgoing(PROFILES, user_id.encode(), _encode(ChangedProfile(user_id, as_of)))
+    return Outgoing(PROFILES, user_id.encode(), _encode(ChangedProfile(user_id, as_of, cause)))
 
 
 def read_changed_profile(message: Message) -> ChangedProfile:

@@ -138,6 +138,19 @@ def _takes(intake: Intake, event: Event) -> bool:
         for name, value in where.items()
     )
 
+    def can_change(self, event: Event) -> bool:
+        """Whether the event can change a profile, if nothing that came before decides otherwise.
+
+        It cannot when it feeds nothing, lacks what its feeds read, or is refused by all profiles.
+        """
+        interested = self.of(event)
+        try:
+            return (
+                bool(interested) and _changes(Profile(event.subject), event, interested) is not None
+            )
+        except EventRefused:
+            return False
+
 
 def arrived(events: Iterable[Event], on: date) -> list[Arrival]:
     """Events that all arrived on one day."""

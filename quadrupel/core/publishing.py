@@ -4,6 +4,10 @@ An evaluation has a place in an order: (profile version, day, time of evaluation
 never wins. One that is newer in one respect and older in the other (a night that read the profile
 before the last event, an event evaluated before midnight and published after the night) is not
 published either: the user is evaluated again, on the later of the two days.
+
+What is published also says up to which event it contains the user's events (`Published.contains`).
+That is no part of the order: a stale evaluation raises it too, since what is published knows all
+that the stale one knew.
 """
 
 import hashlib
@@ -12,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from quadrupel.core.messages import Message, MessageKey
+from quadrupel.core.positions import Cause, Position, contains
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 
 Banner = tuple[str, Mapping[str, str]]
@@ -52,13 +57,17 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is published of a user now. `version` is the banner set's."""
+    """What is published of a user now. `version` is the banner set's.
+
+    All events of the user up to `contains`, in its partition, are dealt with; None: who knows.
+    """
 
     version: int
     profile_version: int
     as_of: date
     evaluated_at: datetime
     banners: tuple[Banner, ...]
+    contains: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,13 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """An older evaluation: nothing to do."""
+    """An older evaluation: nothing to do, but to save what is published `contains` if it is news.
+
+    None: it is known already.
+    """
+
+    user_id: str
+    contains: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,7 @@ class Again:
 
     user_id: str
     as_of: date
+    cause: Cause | None = None
 
 
 def decide(
@@ -117,13 +133,18 @@ def decide(
     version = published.version if published else 0
     if published is None or banners != published.banners:
         version += 1
-    repeated = published is not None and _position(evaluation) == _position(published)
+    repeated = published is not None and _place(evaluation) == _place(published)
     fresh = [match for match in matches if repeated or (match.rule, match.episode) not in before]
     return Publication(
         user_id=evaluation.user_id,
         first=published is None,
         published=Published(
-            version, evaluation.profile_version, evaluation.as_of, evaluation.evaluated_at, banners
+            version,
+            evaluation.profile_version,
+            evaluation.as_of,
+            evaluation.evaluated_at,
+            banners,
+            _contained(evaluation, published),
         ),
         rule_set=evaluation.rule_set,
         opened=tuple(
@@ -180,13 +201,24 @@ def _refusal(evaluation: Evaluation, published: Published) -> Stale | Again | No
     newer_profile = evaluation.profile_version - published.profile_version
     later_day = (evaluation.as_of - published.as_of).days
     if newer_profile * later_day < 0:
-        return Again(evaluation.user_id, max(evaluation.as_of, published.as_of))
-    if _position(evaluation) < _position(published):
-        return Stale()
+        as_of = max(evaluation.as_of, published.as_of)
+        return Again(evaluation.user_id, as_of, evaluation.cause)
+    if _place(evaluation) < _place(published):
+        contained = _contained(evaluation, published)
+        news = contained if contained != published.contains else None
+        return Stale(evaluation.user_id, news)
     return None
 
 
-def _position(of: Evaluation | Published) -> tuple[int, date, datetime]:
+def _contained(evaluation: Evaluation, published: Published | None) -> Position | None:
+    """Up to which event the user is published: it only grows, until the partition is another."""
+    before = published.contains if published else None
+    if evaluation.cause is None or contains(before, evaluation.cause.position):
+        return before
+    return evaluation.cause.position
+
+
+def _place(of: Evaluation | Published) -> tuple[int, date, datetime]:
     return of.profile_version, of.as_of, of.evaluated_at
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from quadrupel.core.positions import Cause
+
 
 class Verdict(StrEnum):
     """A rule's answer: match, no match, unknown (an input is missing), or error."""
@@ -35,7 +37,8 @@ class Evaluation:
 
     Its place in the order of evaluations is (`profile_version`, `as_of`, `evaluated_at`).
     `matches` are in the order of rule ids; `unknown` and `errors` are rule ids; every other rule
-    of the set does not match. `rule_set` is the hash of the rules that were asked.
+    of the set does not match. `rule_set` is the hash of the rules that were asked. `cause` is the
+    event it follows from; one of a run has none.
     """
 
     user_id: str
@@ -46,3 +49,4 @@ class Evaluation:
     matches: tuple[RuleMatch, ...]
     unknown: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    cause: Cause | None = None

@@ -5,7 +5,7 @@ now: changed profiles at once, ranges of a run in pages.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ import structlog
 from quadrupel.bus import codec
 from quadrupel.core.errors import InputRefused
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
+from quadrupel.core.positions import Cause, latest
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.store import runs
@@ -56,18 +57,24 @@ class EvaluateProfiles:
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Return the verdicts of every user named, and dead letters for what names none."""
-        days, dead = self._days(messages)
+        asked, dead = self._asked(messages)
         now, rules = self._clock(), self._rules()
         with transaction(self._engine) as connection:
-            profiles = rules.store.read_values(connection, list(days))
-        evaluations = [
-            rules.evaluator(profile, days[user_id], now) for user_id, profile in profiles.items()
-        ]
+            profiles = rules.store.read_values(connection, list(asked))
+        evaluations = []
+        for user_id, profile in profiles.items():
+            day, cause = asked[user_id]
+            evaluations.append(replace(rules.evaluator(profile, day, now), cause=cause))
         return [*map(codec.verdicts, evaluations), *dead]
 
-    def _days(self, messages: Iterable[Message]) -> tuple[dict[str, date], list[Outgoing]]:
-        """The day to evaluate each user on: today, or the later one that was asked for."""
-        days: dict[str, date] = {}
+    def _asked(
+        self, messages: Iterable[Message]
+    ) -> tuple[dict[str, tuple[date, Cause | None]], list[Outgoing]]:
+        """Of each user the day to evaluate on and the latest cause; and dead letters.
+
+        The day is today, or the latest one that was asked for.
+        """
+        asked: dict[str, tuple[date, Cause | None]] = {}
         dead: list[Outgoing] = []
         today = self._today()
         for message in messages:
@@ -76,9 +83,10 @@ class EvaluateProfiles:
             except InputRefused as error:
                 dead.append(codec.dead_letter(NAME, message, error))
                 continue
-            asked = max(changed.as_of or today, today)
-            days[changed.user_id] = max(asked, days.get(changed.user_id, asked))
-        return days, dead
+            day, cause = asked.get(changed.user_id, (today, None))
+            day = max(day, changed.as_of or today)
+            asked[changed.user_id] = day, latest(cause, changed.cause)
+        return asked, dead
 
 
 class EvaluateRanges:

@@ -14,6 +14,7 @@ from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event, check_time, is_late
 from quadrupel.core.lifecycle import Place
 from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.positions import Cause
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
 from quadrupel.store import erasure
 from quadrupel.store.database import transaction
@@ -47,8 +48,9 @@ class Ingest:
     """Folds batches of events into profiles, each batch with the declaration then in force.
 
     A batch is folded per user in memory and saved in one transaction, every user at most once.
-    Each user of whom an event was accepted is handed on, changed or not: after a crash between
-    commit and publish, the redelivered events change nothing, and still must reach evaluate.
+    Each user of whom an event feeds something declared is handed on, changed or not: after a crash
+    between commit and publish, the redelivered events change nothing, and still must reach
+    evaluate. So must a refused event, for whoever waits until the banner set contains it.
     """
 
     def __init__(
@@ -64,19 +66,21 @@ class Ingest:
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Fold, save, and return the changed profiles and the dead letters."""
         events, dead = _decode(messages)
-        accepted, refused = self._save(events)
+        causes, refused = self._save(events)
         dead += refused
         EVENTS_CONSUMED.inc(len(messages))
         EVENTS_DEAD.inc(len(dead))
-        return [*map(codec.changed_profile, accepted), *dead]
+        changed = [codec.changed_profile(user_id, cause=causes[user_id]) for user_id in causes]
+        return [*changed, *dead]
 
     def _save(
         self, events: dict[str, list[tuple[Message, Event]]]
-    ) -> tuple[list[str], list[Outgoing]]:
+    ) -> tuple[dict[str, Cause], list[Outgoing]]:
+        """The users to hand on, each with the last of its events, and dead letters."""
         now, declared = self._clock(), self._declared()
         changed: list[Profile] = []
         erased: list[Profile] = []
-        accepted: list[str] = []
+        causes: dict[str, Cause] = {}
         dead: list[Outgoing] = []
         with transaction(self._engine) as connection:
             known = declared.store.read(connection, list(events), erased=True)
@@ -98,13 +102,17 @@ class Ingest:
                     changed.append(profile)
                 if result.erased:
                     erased.append(profile)
-                if result.applied or result.unchanged:
-                    accepted.append(user_id)
+                if result.applied or result.unchanged or result.refused:
+                    causes[user_id] = _cause(sent[-1][0])
             declared.store.write(connection, changed, now)
             erasure.erase(connection, erased, now)
         PROFILES_WRITTEN.inc(len(changed))
         USERS_ERASED.inc(len(erased))
-        return accepted, dead
+        return causes, dead
+
+
+def _cause(message: Message) -> Cause:
+    return Cause(message.partition, message.offset, message.timestamp)
 
 
 def _decode(

@@ -1,6 +1,7 @@
 """Publish: verdicts in; banner sets, matches and messages out, in one transaction per batch."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ import structlog
 from quadrupel.bus import codec, message_codec
 from quadrupel.core.errors import InputRefused
 from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.positions import contains, latest
 from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Stale, decide
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
@@ -19,6 +21,7 @@ from quadrupel.store.database import transaction
 from quadrupel.telemetry import (
     BANNER_SETS_CHANGED,
     EVALUATIONS_PUBLISHED,
+    EVENT_TO_BANNER_SECONDS,
     MATCHES_CLOSED,
     MATCHES_OPENED,
     RULE_ERRORS,
@@ -62,17 +65,39 @@ class Publish:
             ]
             publications = [each for each in decisions if isinstance(each, Publication)]
             published.save(connection, publications, now)
+            published.save_contained(
+                connection, [each for each in decisions if isinstance(each, Stale)]
+            )
             due = message_store.record(
                 connection, [message for each in publications for message in each.messages], now
             )
         again = [each for each in decisions if isinstance(each, Again)]
+        self._observe(evaluations.values(), decisions, states)
         self._count(decisions, publications, states)
         _count_errors(evaluations)
         return [
             *map(message_codec.outgoing, due),
-            *(codec.changed_profile(each.user_id, each.as_of) for each in again),
+            *(codec.changed_profile(each.user_id, each.as_of, each.cause) for each in again),
             *dead,
         ]
+
+    def _observe(
+        self,
+        evaluations: Iterable[Evaluation],
+        decisions: Iterable[Publication | Stale | Again],
+        states: Mapping[str, published.UserState],
+    ) -> None:
+        """The time from the bus to the banner set, of each event that came into it just now."""
+        now = self._clock()
+        for evaluation, decision in zip(evaluations, decisions, strict=True):
+            cause, before = evaluation.cause, states[evaluation.user_id].published
+            if cause is None or isinstance(decision, Again):
+                continue
+            after = decision.published if isinstance(decision, Publication) else decision
+            known = before is not None and contains(before.contains, cause.position)
+            if contains(after.contains, cause.position) and not known:
+                seconds = (now - cause.arrived_at).total_seconds()
+                EVENT_TO_BANNER_SECONDS.observe(seconds)
 
     @staticmethod
     def _count(
@@ -118,7 +143,10 @@ def _offer(rule: Rule) -> Offer:
 
 
 def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Outgoing]]:
-    """The last evaluation of each user in a batch, by user id, and dead letters."""
+    """The last evaluation of each user in a batch, by user id, and dead letters.
+
+    It follows from all events that the others followed from, so it takes over the latest cause.
+    """
     newest: dict[str, Evaluation] = {}
     dead: list[Outgoing] = []
     for message in messages:
@@ -127,9 +155,9 @@ def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Ou
         except InputRefused as error:
             dead.append(codec.dead_letter(NAME, message, error))
             continue
-        known = newest.get(evaluation.user_id)
-        if known is None or _order(known) <= _order(evaluation):
-            newest[evaluation.user_id] = evaluation
+        known = newest.get(evaluation.user_id, evaluation)
+        cause = latest(known.cause, evaluation.cause)
+        newest[evaluation.user_id] = replace(max(evaluation, known, key=_order), cause=cause)
     return dict(sorted(newest.items())), dead
 
 

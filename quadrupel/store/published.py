@@ -8,11 +8,15 @@ import sqlalchemy as sa
 from psycopg.types.json import Jsonb
 
 from quadrupel.core.errors import ConcurrentWrite
-from quadrupel.core.publishing import Match, Publication, Published
+from quadrupel.core.positions import Position
+from quadrupel.core.publishing import Match, Publication, Published, Stale
 from quadrupel.store.database import driver
 from quadrupel.store.tables import matches, published
 
-_COLUMNS = "user_id, version, profile_version, as_of, evaluated_at, rule_set, banners, updated_at"
+_COLUMNS = (
+    "user_id, version, profile_version, as_of, evaluated_at, rule_set, banners, updated_at,"
+    " event_partition, event_offset"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,19 @@ def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserSt
     Rows are locked in the order of user ids, so that two publishers never wait in a circle.
     """
     rows = driver(connection).execute(
-        "SELECT user_id, version, profile_version, as_of, evaluated_at, banners FROM published"
+        "SELECT user_id, version, profile_version, as_of, evaluated_at, banners,"
+        " event_partition, event_offset FROM published"
         " WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE",
         [list(user_ids)],
     )
     now_published = {
         row[0]: Published(
-            row[1], row[2], row[3], row[4], tuple((rule, shown) for rule, shown in row[5])
+            version=row[1],
+            profile_version=row[2],
+            as_of=row[3],
+            evaluated_at=row[4],
+            banners=tuple((rule, shown) for rule, shown in row[5]),
+            contains=position(row[6], row[7]),
         )
         for row in rows
     }
@@ -46,6 +56,11 @@ def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserSt
     }
 
 
+def position(partition: int | None, offset: int | None) -> Position | None:
+    """The position that the two columns hold; None where they hold none."""
+    return None if partition is None or offset is None else Position(partition, offset)
+
+
 def save(connection: sa.Connection, publications: Sequence[Publication], now: datetime) -> None:
     """Write what was decided on the state that `lock` gave, in the same transaction.
 
@@ -54,6 +69,24 @@ def save(connection: sa.Connection, publications: Sequence[Publication], now: da
     publications = sorted(publications, key=lambda publication: publication.user_id)
     _save_sets(connection, publications, now)
     _save_matches(connection, publications)
+
+
+def save_contained(connection: sa.Connection, stale: Sequence[Stale]) -> None:
+    """Save up to which event users are published, where that is news and nothing else changed.
+
+    On the state that `lock` gave, in the same transaction.
+    """
+    news = [(each.user_id, *each.contains) for each in stale if each.contains is not None]
+    if news:
+        users, partitions, offsets = map(list, zip(*news, strict=True))
+        driver(connection).execute(
+            "UPDATE published SET event_partition = news.event_partition,"
+            " event_offset = news.event_offset"
+            " FROM unnest(%s::text[], %s::int[], %s::bigint[])"
+            " AS news (user_id, event_partition, event_offset)"
+            " WHERE published.user_id = news.user_id",
+            [users, partitions, offsets],
+        )
 
 
 def _save_sets(
@@ -82,7 +115,8 @@ def _save_sets(
     raw.execute(
         "UPDATE published SET version = batch.version, profile_version = batch.profile_version,"
         " as_of = batch.as_of, evaluated_at = batch.evaluated_at, rule_set = batch.rule_set,"
-        " banners = batch.banners, updated_at = batch.updated_at"
+        " banners = batch.banners, updated_at = batch.updated_at,"
+        " event_partition = batch.event_partition, event_offset = batch.event_offset"
         " FROM published_batch AS batch"
         " WHERE published.user_id = batch.user_id AND NOT batch.first"
     )
@@ -100,6 +134,7 @@ def _row(publication: Publication, now: datetime) -> tuple[object, ...]:
         publication.rule_set,
         banners,
         now,
+        *(state.contains or (None, None)),
         publication.first,
     )
 

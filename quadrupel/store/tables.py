@@ -78,6 +78,8 @@ published = sa.Table(
         "banners", JSONB, nullable=False, comment="[[rule, {attribute: text}], ...] in order"
     ),
     sa.Column("updated_at", Timestamp, nullable=False),
+    sa.Column("event_partition", sa.Integer, comment="all events up to here are contained"),
+    sa.Column("event_offset", sa.BigInteger),
 )
 
 matches = sa.Table(

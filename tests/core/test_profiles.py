@@ -256,3 +256,23 @@ def test_order_repetition_and_batches_do_not_matter(history, random, data):
     fold(profile, arrived(shuffled[cut:], ARRIVED), FEEDS)
     assert profile.values == expected.values
     assert profile.state == expected.state
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (event("child.registered"), True),
+        (event("moved", region="77"), True),
+        (event("document.revoked", kind="driving_licence"), True),
+        (event("document.revoked", kind="passport"), False),
+        (event("document.issued", kind="driving_licence", expires=5), False),
+        (event("fine.issued"), False),
+        (event("service.ordered", price=100), False),
+        (event("unheard.of", region="77"), False),
+    ],
+)
+def test_an_event_can_change_something_if_it_feeds_what_is_declared_with_what_it_has(
+    sent, expected
+):
+    assert FEEDS.can_change(sent) is expected
+    assert (folded(sent).version == 1) is expected

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quadrupel.core.positions import Cause, Position
 from quadrupel.core.publishing import (
     Again,
     Catalogue,
@@ -39,7 +40,7 @@ CATALOGUE = Catalogue(
 )
 
 
-def evaluation(*rules, version=1, day=0, seconds=0, errors=(), once_per=None):
+def evaluation(*rules, version=1, day=0, seconds=0, errors=(), once_per=None, cause=None):
     matches = tuple(RuleMatch(rule, once_per, {"expires": "2026-12-20"}) for rule in rules)
     return Evaluation(
         user_id="c1",
@@ -49,6 +50,7 @@ def evaluation(*rules, version=1, day=0, seconds=0, errors=(), once_per=None):
         rule_set="rules",
         matches=matches,
         errors=tuple(errors),
+        cause=cause,
     )
 
 
@@ -67,6 +69,8 @@ class User:
             self.open = (*kept, *decision.opened)
             self.published = decision.published
             self.sent += [m.key for m in decision.messages if m.key not in self.sent]
+        if isinstance(decision, Stale) and decision.contains is not None:
+            self.published = replace(self.published, contains=decision.contains)
         return decision
 
     def rules(self):
@@ -212,10 +216,58 @@ def test_the_order_of_matches_does_not_matter():
     assert len(sets) == 1
 
 
+def at(offset, partition=0):
+    return Cause(partition, offset, NOON)
+
+
+def test_what_is_published_says_up_to_which_event_and_a_run_does_not_change_that():
+    user = User()
+    user.publish(evaluation("expiring", cause=at(5)))
+    assert user.published.contains == Position(0, 5)
+    user.publish(evaluation("expiring", day=1))
+    assert user.published.contains == Position(0, 5)
+    user.publish(evaluation("expiring", version=2, day=1, cause=at(6)))
+    assert user.published.contains == Position(0, 6)
+    assert user.published.version == 1
+
+
+def test_of_who_is_published_by_a_run_alone_it_is_not_known():
+    user = User()
+    user.publish(evaluation("expiring"))
+    assert user.published.contains is None
+
+
+def test_a_stale_evaluation_still_says_what_is_contained_and_only_if_it_is_news():
+    user = User()
+    user.publish(evaluation("expiring", version=2, seconds=5, cause=at(5)))
+    assert user.publish(evaluation("birthday", cause=at(4))) == Stale("c1", None)
+    assert user.publish(evaluation("birthday")) == Stale("c1", None)
+    assert user.publish(evaluation("birthday", version=2, cause=at(6))) == Stale(
+        "c1", Position(0, 6)
+    )
+    assert user.published.contains == Position(0, 6)
+    assert user.rules() == ["expiring"]
+
+
+def test_who_is_asked_again_is_asked_for_the_same_event():
+    user = User()
+    user.publish(evaluation("expiring", day=1))
+    decision = user.publish(evaluation("birthday", version=2, cause=at(6)))
+    assert decision == Again("c1", DAY + timedelta(days=1), at(6))
+    assert user.published.contains is None
+
+
+def test_another_partition_replaces_what_was_contained():
+    user = User()
+    user.publish(evaluation("expiring", cause=at(500)))
+    user.publish(evaluation("expiring", version=2, cause=at(3, partition=1)))
+    assert user.published.contains == Position(1, 3)
+
+
 evaluations = st.lists(
     st.builds(
         lambda rules, version, day, seconds: evaluation(
-            *sorted(rules), version=version, day=day, seconds=seconds
+            *sorted(rules), version=version, day=day, seconds=seconds, cause=at(version)
         ),
         st.sets(st.sampled_from(["expiring", "expired", "birthday"])),
         st.integers(1, 3),
@@ -233,7 +285,9 @@ def test_whatever_the_order_of_arrival_the_position_never_goes_back(history):
     for each in history:
         user.publish(each)
         now = replace(user.published, banners=(), version=0)
+        assert now.contains.offset <= now.profile_version
         if before is not None:
+            assert now.contains >= before.contains
             assert now.profile_version >= before.profile_version
             assert now.as_of >= before.as_of
         before = now

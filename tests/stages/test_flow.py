@@ -5,11 +5,13 @@ from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from prometheus_client import REGISTRY
 
 from quadrupel.bus import codec, topics
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.core.events import Event
 from quadrupel.core.ports import Outgoing
+from quadrupel.core.positions import Cause, Position
 from quadrupel.core.profiles import Profile
 from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges, Rules
 from quadrupel.stages.ingest import Ingest, declared
@@ -32,6 +34,10 @@ def event(user, type_, number=1, **data):
 
 def arriving(*events):
     return [Outgoing(topics.EVENTS, each.subject.encode(), encode_event(each)) for each in events]
+
+
+def cause(offset):
+    return Cause(0, offset, NOW)
 
 
 def by_topic(outgoing, topic):
@@ -60,6 +66,14 @@ class Flow:
             state = published.lock(connection, [user])[user]
         return [rule for rule, _ in state.published.banners] if state.published else []
 
+    def contains(self, user):
+        with transaction(self.engine) as connection:
+            return published.lock(connection, [user])[user].published.contains
+
+    def version(self, user):
+        with transaction(self.engine) as connection:
+            return published.version(connection, user)
+
 
 @pytest.fixture
 def flow(applied, delivered):
@@ -82,7 +96,7 @@ def test_a_batch_redelivered_to_ingest_changes_nothing_and_hands_on_again(applie
     ingest = Ingest(applied, lambda: declared(SCHEMA), lambda: NOW)
     batch = delivered(arriving(event("c1", "child.registered")))
     first, second = ingest.process(batch), ingest.process(batch)
-    assert first == second == [codec.changed_profile("c1")]
+    assert first == second == [codec.changed_profile("c1", cause=cause(0))]
     assert profiles(applied, "c1")["c1"] == Profile("c1", 1, {"children": 1})
 
 
@@ -114,7 +128,10 @@ def test_poison_goes_to_the_dead_letters_with_reason_and_bytes_and_delays_nothin
     assert [letter.offset for letter in dead] == [0, 1, 2, 3, 4]
     assert all(letter.stage == "ingest" and letter.detail for letter in dead)
     assert dead[-1].reason == "wrong-type"
-    assert by_topic(outgoing, topics.PROFILES) == [codec.changed_profile("c1")]
+    assert [
+        codec.read_changed_profile(each).cause
+        for each in delivered(by_topic(outgoing, topics.PROFILES))
+    ] == [cause(5), cause(4)]
 
 
 def test_an_event_from_the_future_is_put_aside_and_judged_by_the_time_the_bus_took_it(
@@ -139,7 +156,13 @@ def test_poison_as_large_as_the_bus_takes_still_fits_into_a_dead_letter(flow, de
     assert len(read.body) == codec.DEAD_LETTER_BYTES
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"null", b'{"user_id": 5}', b"\xff", b"[" * 10_000])
+CAUSE = b'{"user_id":"c1","cause":{"partition":0,"offset":%d,"arrived_at":"2026-11-23T12:00:00%s"}}'
+HUGE, NAIVE = CAUSE % (2**63, b"Z"), CAUSE % (1, b"")
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"{}", b"null", b'{"user_id": 5}', b"\xff", b"[" * 10_000, HUGE, NAIVE]
+)
 def test_poison_on_the_inner_topics_is_put_aside_too(flow, delivered, value):
     [letter] = flow.evaluate.process(delivered([Outgoing(topics.PROFILES, b"x", value)]))
     assert letter.topic == topics.DEAD_LETTERS
@@ -165,9 +188,66 @@ def test_an_event_after_a_run_for_a_later_day_is_evaluated_again_for_that_day(fl
     night = evaluator(profiles(flow.engine, "c1")["c1"], later, NOW)
     flow.publish.process(delivered([codec.verdicts(night)]))
     [again] = flow.events(event("c1", "moved", 2, region="77"))
-    assert again == codec.changed_profile("c1", later)
+    assert again == codec.changed_profile("c1", later, cause(4))
     flow.publish.process(delivered(flow.evaluate.process(delivered([again]))))
     assert flow.rules("c1") == ["parent", "moscow"]
+    assert flow.contains("c1") == Position(0, 4)
+
+
+def test_the_published_set_says_up_to_which_event_whatever_became_of_it(flow):
+    flow.events(event("c1", "child.registered"))
+    assert flow.contains("c1") == Position(0, 0)
+    for number, unchanging in (
+        (3, event("c1", "child.registered")),
+        (6, event("c1", "moved", 2, region=77)),
+        (9, event("c1", "moved", 3, district="none that is declared")),
+    ):
+        flow.events(unchanging)
+        assert flow.contains("c1") == Position(0, number)
+    assert flow.version("c1") == 1
+
+
+def test_who_has_only_events_that_feed_nothing_is_not_handed_on(flow, delivered):
+    assert flow.ingest.process(delivered(arriving(event("c1", "heard.of.nowhere")))) == []
+
+
+def test_of_several_events_of_a_user_the_last_is_kept_through_every_batch(flow, delivered):
+    batches = [
+        delivered(flow.ingest.process(delivered(arriving(*events))))
+        for events in (
+            [event("c1", "child.registered"), event("c1", "moved", 2, region="77")],
+            [event("c1", "child.registered", 3)],
+        )
+    ]
+    [verdict] = flow.evaluate.process([*batches[1], *batches[0]])
+    assert codec.read_verdicts(delivered([verdict])[0]).cause == cause(3)
+    [first], [second] = (flow.evaluate.process(batch) for batch in batches)
+    flow.publish.process(delivered([second, first]))
+    assert flow.contains("c1") == Position(0, 3)
+
+
+def test_what_publish_has_already_is_contained_as_soon_as_an_evaluation_says_so(flow, delivered):
+    changed = flow.ingest.process(delivered(arriving(event("c1", "child.registered"))))
+    night = evaluator(profiles(flow.engine, "c1")["c1"], TODAY, NOW + timedelta(seconds=1))
+    flow.publish.process(delivered([codec.verdicts(night)]))
+    assert flow.contains("c1") is None
+    flow.publish.process(delivered(flow.evaluate.process(delivered(changed))))
+    assert flow.contains("c1") == Position(0, 0)
+    assert flow.version("c1") == 1
+
+
+def test_the_time_to_the_banner_is_observed_once_for_each_event_that_came_in(flow, delivered):
+    def observed():
+        name = "quadrupel_event_to_banner_seconds"
+        return [REGISTRY.get_sample_value(f"{name}_{part}") for part in ("count", "sum")]
+
+    changed = flow.ingest.process(delivered(arriving(event("c1", "child.registered"))))
+    verdicts = delivered(flow.evaluate.process(delivered(changed)))
+    late = Publish(flow.engine, lambda _: CATALOGUE, lambda: NOW + timedelta(seconds=2))
+    count, total = observed()
+    late.process(verdicts)
+    late.process(verdicts)
+    assert observed() == [count + 1, total + 2.0]
 
 
 @pytest.fixture

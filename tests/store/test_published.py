@@ -4,7 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from quadrupel.core.errors import ConcurrentWrite
-from quadrupel.core.publishing import Catalogue, Match, Offer, decide
+from quadrupel.core.positions import Cause, Position
+from quadrupel.core.publishing import Catalogue, Match, Offer, Stale, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.store import published
 from quadrupel.store.database import transaction
@@ -15,10 +16,10 @@ DAY = date(2026, 11, 23)
 CATALOGUE = Catalogue({"a": Offer("a", "main", 1), "b": Offer("b", "main", 2)}, {"main": 3})
 
 
-def evaluation(user, *rules, version=1, day=0):
+def evaluation(user, *rules, version=1, day=0, cause=None):
     found = tuple(RuleMatch(rule, None, {"name": 'quote " and ü'}) for rule in rules)
     as_of = DAY + timedelta(days=day)
-    return Evaluation(user, version, as_of, NOW, "set", found)
+    return Evaluation(user, version, as_of, NOW, "set", found, cause=cause)
 
 
 def publish(engine, *evaluations):
@@ -52,6 +53,21 @@ def test_what_was_published_comes_back_as_it_went(engine):
         Match("b", "2026-11-23", DAY, shown),
     ]
     assert state(engine, "c1").published.version == 1
+
+
+def test_what_is_contained_comes_back_and_is_saved_alone_where_nothing_else_changed(engine):
+    publish(engine, evaluation("c1", "a"), evaluation("c2", cause=Cause(1, 2**63 - 1, NOW)))
+    assert state(engine, "c1").published.contains is None
+    before = state(engine, "c2").published
+    assert before.contains == Position(1, 2**63 - 1)
+    with transaction(engine) as connection:
+        stale = [Stale("c1", Position(2, 7)), Stale("c2", None)]
+        published.save_contained(connection, stale)
+        published.save_contained(connection, [])
+    assert state(engine, "c1").published.contains == Position(2, 7)
+    assert state(engine, "c2").published == before
+    publish(engine, evaluation("c1", version=2))
+    assert state(engine, "c1").published.contains == Position(2, 7)
 
 
 def test_a_closed_match_stays_in_the_history_and_can_reopen_on_the_same_day(engine):
