@@ -1,13 +1,15 @@
 """Files of events: NDJSON of any length, or one JSON array; read in bounded memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 import msgspec
 
 from quadrupel.bus.event_codec import MAX_EVENT, decode_event, event_message
 from quadrupel.core.errors import EventRefused, InputRefused
+from quadrupel.core.events import check_time
 from quadrupel.core.ports import Outgoing
 
 MAX_ARRAY = 64 * 1024 * 1024
@@ -24,14 +26,17 @@ class BadEvent:
     detail: str
 
 
-def read_events(stream: BinaryIO) -> Iterator[Outgoing | BadEvent]:
+def read_events(stream: BinaryIO, now: Callable[[], datetime]) -> Iterator[Outgoing | BadEvent]:
     """Every event of a file as a message for the bus, or what is wrong with it.
 
+    An event from the future, by `now`, is wrong.
     Raises InputRefused when the file is an array that is broken or has more than `MAX_ARRAY` bytes.
     """
     for place, document in _documents(stream):
         try:
-            yield event_message(decode_event(document))
+            event = decode_event(document)
+            check_time(event, now())
+            yield event_message(event)
         except EventRefused as error:
             yield BadEvent(place, error.reason, error.detail)
 

@@ -66,7 +66,7 @@ def check(file: File, as_json: Json = False) -> None:
     """
     report = Report()
     with _opened(file) as stream:
-        for _ in report.sift(read_events(stream), file):
+        for _ in report.sift(read_events(stream, bootstrap.now), file):
             pass
     _print(report, 0, as_json=as_json)
     if report.refused:
@@ -100,13 +100,13 @@ def send(
     report, sent = Report(), 0
     with _opened(file, again=not skip_bad) as stream:
         if not skip_bad:
-            for _ in report.sift(read_events(stream), file):
+            for _ in report.sift(read_events(stream, bootstrap.now), file):
                 pass
             stream.seek(0)
         if skip_bad or not report.refused:
             report = Report()
             with _way(url, key) as deliver, _progress() as advance:
-                for chunk in chunks(report.sift(read_events(stream), file)):
+                for chunk in chunks(report.sift(read_events(stream, bootstrap.now), file)):
                     deliver(chunk)
                     sent += len(chunk)
                     advance(len(chunk))

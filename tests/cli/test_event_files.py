@@ -1,6 +1,7 @@
 import io
 import json
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 
@@ -18,10 +19,12 @@ GOOD = {
     "time": "2026-11-23T10:00:00Z",
 }
 LINE = json.dumps(GOOD).encode()
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+AHEAD = LINE.replace(b"T10:00", b"T12:06")
 
 
 def kinds(body: bytes) -> list[str]:
-    found = read_events(io.BytesIO(body))
+    found = read_events(io.BytesIO(body), lambda: NOW)
     return [
         f"{each.place} {each.reason}" if isinstance(each, BadEvent) else "good" for each in found
     ]
@@ -39,6 +42,7 @@ def kinds(body: bytes) -> list[str]:
         (b"\xef\xbb\xbf" + LINE, ["line 1 not-json"]),
         (b"x" * (MAX_EVENT * 3) + b"\n" + LINE, ["line 1 too-large", "good"]),
         (LINE[:-1] + b" " * (MAX_EVENT - len(LINE)) + b"}\r\n" + LINE, ["good", "good"]),
+        (LINE + b"\n" + AHEAD, ["good", "line 2 in-the-future"]),
         (b"[]", []),
         (b"\n [" + LINE + b",\n{}]", ["good", "event 2 missing-attribute"]),
         (b"[" + b",".join([LINE] * 2000) + b"]", ["good"] * 2000),
@@ -88,7 +92,7 @@ class Endless(io.RawIOBase):
 def test_memory_does_not_grow_with_the_file() -> None:
     tracemalloc.start()
     try:
-        for _ in chunks(read_events(io.BufferedReader(Endless(20_000)))):
+        for _ in chunks(read_events(io.BufferedReader(Endless(20_000)), lambda: NOW)):
             pass
         _, peak = tracemalloc.get_traced_memory()
     finally:

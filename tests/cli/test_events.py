@@ -85,6 +85,9 @@ def test_check_sends_nothing_and_needs_no_bus() -> None:
     result = run("check", "-", stdin="[1, 2]")
     assert result.exit_code == 1
     assert "event 2: not-an-object" in result.stderr
+    result = run("check", "-", stdin=lines({}, {"time": "2200-01-01T00:00:00Z"}))
+    assert result.exit_code == 1
+    assert "line 2: in-the-future" in result.stderr
 
 
 def test_only_the_first_hundred_bad_lines_are_shown() -> None:
