@@ -34,7 +34,7 @@ from quadrupel.core.channels import Channel
 from quadrupel.core.contacts import EMAIL, Contact
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Bus, Producer
-from quadrupel.core.profiles import Profile
+from quadrupel.core.profiles import Feeds, Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
@@ -283,13 +283,17 @@ def _collect_seldom() -> None:
     gc.set_threshold(200_000, 20, 100)
 
 
-def api() -> FastAPI:
-    """The REST service, with the settings of the environment; what an ASGI server is given."""
+def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastAPI:
+    """The REST service, with the settings of the environment; what an ASGI server is given.
+
+    `on_stop` as in `create_app`.
+    """
     settings = read_settings()
     telemetry.configure_logs(settings.log_format, settings.log_level)
     live = LiveRules(rules_folder(settings), lambda: load_rules(settings))
     threading.Thread(target=_keep_looking, args=(live,), daemon=True).start()
     texts = following(lambda _: live.current, banner_texts)
+    feeds = following(lambda _: live.current, lambda rules: Feeds(rules.schema))
     bus = open_bus(settings)
     with contextlib.suppress(Unavailable):  # reads go on without the bus
         bus.admin().verify(topics.topics(settings.partitions))
@@ -314,11 +318,13 @@ def api() -> FastAPI:
         issuer=settings.required("jwt_issuer"),
         audience=settings.jwt_audience,
         texts=lambda: texts(()),
+        feeds=lambda: feeds(()),
         save_contact=save_contact,
         explain_user=explain_user,
         languages=settings.languages,
         zone=settings.zone,
         now=now,
+        on_stop=on_stop,
     )
 
 

@@ -20,8 +20,10 @@ from quadrupel.api.problems import handle_errors
 from quadrupel.api.service_keys import ServiceKeys
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.api.tokens import Tokens
+from quadrupel.api.waiting import Waits
 from quadrupel.core.contacts import Contact
 from quadrupel.core.ports import Producer
+from quadrupel.core.profiles import Feeds
 from quadrupel.store import keys
 from quadrupel.store.read_pool import Pool
 
@@ -34,22 +36,28 @@ def create_app(
     issuer: str,
     audience: str,
     texts: Callable[[], BannerTexts],
+    feeds: Callable[[], Feeds],
     save_contact: Callable[[Contact], None],
     explain_user: explain.Explain,
     languages: Sequence[str],
     zone: zoneinfo.ZoneInfo,
     now: Callable[[], datetime],
+    on_stop: Callable[[Callable[[], None]], None] = lambda _: None,
 ) -> FastAPI:
     """The application. It opens `reads` and the producer when it starts, and closes them.
 
     `save_contact`, `explain_user` and what `open_producer` returns may block: threads use them.
+    `on_stop` is told at the start what to call when the process is to stop, while requests are
+    still in flight: it ends those that wait.
     """
     inbox = Inbox(open_producer)
+    waits = Waits()
     service_keys = ServiceKeys(partial(keys.find, reads), now)
     citizen = access.citizen(Tokens(token_keys, issuer, audience))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        on_stop(waits.end)
         await token_keys.loaded()
         # The pool connects by itself, now or later: the API starts without the database too.
         await reads.open(wait=False)
@@ -68,9 +76,9 @@ def create_app(
         redirect_slashes=False,
     )
     with_scope = partial(access.service, service_keys)
-    reader = BannerReader(reads, texts, languages, zone)
+    reader = BannerReader(reads, waits, texts, languages, zone)
     app.include_router(banners.routes(reader, citizen, with_scope(Scope.BANNERS_READ)))
-    app.include_router(events.routes(inbox, with_scope(Scope.EVENTS_WRITE)))
+    app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))
     app.include_router(health.routes(reads, token_keys))

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from quadrupel.api import problems
+from quadrupel.api.after import MAX_USERS
 from quadrupel.api.event_bodies import BATCH, JSON, LINES, MAX_EVENTS, ONE
 from quadrupel.core.events import MAX_ID, MAX_SOURCE
 
@@ -45,6 +46,10 @@ _BANNERS = {
         }
     ],
 }
+
+_BANNERS_AFTER = {"version": 7, "as_of": "2026-11-23", "contains_event": True, "banners": []}
+
+_ACCEPTED = {"accepted": 1, "after": "AUo1j6GvJR7EAAAAAwAAAAAAAeJA"}
 
 _CONTACT = {
     "email": "citizen@example.org",
@@ -115,7 +120,18 @@ SCHEMAS: Fields = {
         description="One fact about one user: a CloudEvents 1.0 JSON event of at most 64 KiB.",
         examples=[_EVENT],
     ),
-    "Accepted": _object(["accepted"], {"accepted": {"type": "integer", "minimum": 0}}),
+    "Accepted": _object(
+        ["accepted", "after"],
+        {
+            "accepted": {"type": "integer", "minimum": 0},
+            "after": {
+                "type": ["string", "null"],
+                "description": "a token for reading banners that contain these events; null if they"
+                f" concern more than {MAX_USERS} users",
+            },
+        },
+        examples=[_ACCEPTED],
+    ),
     "Banner": _object(
         ["rule", "placement", "priority", "title", "text", "link"],
         {
@@ -136,9 +152,13 @@ SCHEMAS: Fields = {
                 "format": "date",
                 "description": "the day it was evaluated for; null when nothing is shown",
             },
+            "contains_event": {
+                "type": "boolean",
+                "description": "whether the events of `after` are contained; only with `after`",
+            },
             "banners": {"type": "array", "items": _reference("Banner")},
         },
-        examples=[_BANNERS],
+        examples=[_BANNERS, _BANNERS_AFTER],
     ),
     "Contact": _object(
         [],
@@ -257,22 +277,32 @@ _MEANINGS = {
 _HEADERS = {
     "ETag": {"schema": {"type": "string"}, "description": "for If-None-Match"},
     "Content-Language": {"schema": {"type": "string"}},
+    "Contains-Event": {
+        "schema": {"enum": ["true", "false"]},
+        "description": "`contains_event`; on 304 too",
+    },
 }
 
 _READ_RESPONSES: dict[int | str, Fields] = {
     200: _answer("What the user is shown, in order.", "BannerSet", _BANNERS, headers=_HEADERS),
-    304: {"description": "Nothing changed since the answer with this ETag."},
+    304: {"description": "Nothing changed since the answer with this ETag.", "headers": _HEADERS},
     **_problems(401, 422, 500, 503),
 }
 
+_AFTER = (
+    "With `after`, what POST /v1/events answered, it waits until the banners contain those events,"
+    " `wait` seconds at most; then it answers what there is, and `contains_event` says false."
+)
+
 MY_BANNERS: Fields = {
     "summary": "The banners of the citizen who asks",
+    "description": _AFTER,
     "responses": _READ_RESPONSES,
 }
 
 USERS_BANNERS: Fields = {
     "summary": "The banners of any user",
-    "description": "Needs the scope `banners:read`. An unknown user has no banners.",
+    "description": f"Needs the scope `banners:read`. An unknown user has no banners. {_AFTER}",
     "responses": {**_READ_RESPONSES, **_problems(403)},
 }
 
@@ -281,11 +311,11 @@ EVENTS: Fields = {
     "description": (
         "Needs the scope `events:write`. Answered when every event is durable; if one is bad, none "
         "is taken. Sending an event again changes nothing. CloudEvents' HTTP binary mode (`ce-` "
-        "headers) is understood too."
+        "headers) is understood too. `after` is for reading the banners that follow."
     ),
     "status_code": HTTPStatus.ACCEPTED,
     "responses": {
-        202: _answer("All of them are durable.", "Accepted", {"accepted": 1}),
+        202: _answer("All of them are durable.", "Accepted", _ACCEPTED),
         **_problems(400, 401, 403, 408, 413, 415, 422, 500, 503),
     },
     "openapi_extra": {

@@ -8,7 +8,8 @@ Specification: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindi
 """
 
 import re
-from typing import Literal
+from datetime import datetime
+from typing import Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -17,7 +18,7 @@ from starlette.datastructures import Headers
 from quadrupel.api.bodies import unsupported
 from quadrupel.bus.event_codec import decode_event, decode_json, event_message
 from quadrupel.core.errors import EventRefused, EventsRefused, InputRefused
-from quadrupel.core.events import Event, is_json, read_event
+from quadrupel.core.events import Event, check_time, is_json, read_event
 from quadrupel.core.ports import Outgoing
 
 MAX_EVENTS = 1_000
@@ -35,8 +36,15 @@ Documents = list[tuple[int, bytes | memoryview]]
 """The bytes of each event, with its place in the request."""
 
 
-def read_events(media_type: str, headers: Headers, body: bytes) -> list[Outgoing]:
-    """The events of a request as messages for the bus, all of them good.
+class Taken(NamedTuple):
+    """An event of a request, and as a message for the bus."""
+
+    event: Event
+    message: Outgoing
+
+
+def read_events(media_type: str, headers: Headers, body: bytes, now: datetime) -> list[Taken]:
+    """The events of a request that comes `now`, all of them good.
 
     Raises EventsRefused with every bad event; InputRefused (`not-json`, `too-many-events`,
     `unsupported-media-type`) when there is no telling the events.
@@ -45,33 +53,38 @@ def read_events(media_type: str, headers: Headers, body: bytes) -> list[Outgoing
         if media_type and not is_json(media_type):
             raise unsupported("the data of an event must be JSON")
         try:
-            return [event_message(_binary(headers, body))]
+            return [_taken(_binary(headers, body), now)]
         except EventRefused as error:
             raise EventsRefused("index", [(0, error)]) from error
     if media_type == LINES:
-        return _decode("line", _lines(body))
+        return _decode("line", _lines(body), now)
     if media_type == BATCH or (media_type == JSON and body.lstrip()[:1] == b"["):
-        return _decode("index", _elements(body))
+        return _decode("index", _elements(body), now)
     if media_type in (ONE, JSON):
-        return _decode("index", [(0, body)])
+        return _decode("index", [(0, body)], now)
     raise unsupported(f"events come as {ONE}, {BATCH}, {LINES} or {JSON}")
 
 
-def _decode(unit: Literal["index", "line"], documents: Documents) -> list[Outgoing]:
+def _taken(event: Event, now: datetime) -> Taken:
+    check_time(event, now)
+    return Taken(event, event_message(event))
+
+
+def _decode(unit: Literal["index", "line"], documents: Documents, now: datetime) -> list[Taken]:
     if len(documents) > MAX_EVENTS:
         raise InputRefused(
             "too-many-events", f"{len(documents)} events in one request, {MAX_EVENTS} at most"
         )
-    messages = []
+    taken = []
     refused = []
     for place, document in documents:
         try:
-            messages.append(event_message(decode_event(document)))
+            taken.append(_taken(decode_event(document), now))
         except EventRefused as error:
             refused.append((place, error))
     if refused:
         raise EventsRefused(unit, refused)
-    return messages
+    return taken
 
 
 def _elements(body: bytes) -> Documents:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from quadrupel.core.errors import BusUnavailable
 from quadrupel.core.ports import Outgoing, Producer
+from quadrupel.core.positions import Position
 
 BATCH = 5_000
 """How many messages go into one write, unless a single request has more."""
@@ -23,7 +24,7 @@ SECONDS = 10.0
 @dataclass(slots=True)
 class _Request:
     messages: Sequence[Outgoing]
-    done: asyncio.Future[None]
+    done: asyncio.Future[list[Position]]
 
 
 class Inbox:
@@ -38,8 +39,8 @@ class Inbox:
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
-    async def accept(self, messages: Sequence[Outgoing]) -> None:
-        """Return when every message is durable.
+    async def accept(self, messages: Sequence[Outgoing]) -> list[Position]:
+        """Return when every message is durable: where each is, in the order given.
 
         Raises BusUnavailable when that is not known in time: some may then be on the bus, and
         sending all of them again is correct.
@@ -52,7 +53,7 @@ class Inbox:
         self._arrived.set()
         try:
             async with asyncio.timeout(self._seconds):
-                await request.done
+                return await request.done
         except TimeoutError as error:
             raise BusUnavailable(f"the bus did not answer within {self._seconds} s") from error
 
@@ -92,21 +93,24 @@ class Inbox:
         messages = [message for request in batch for message in request.messages]
         loop = asyncio.get_running_loop()
         failure: Exception | None = None
+        positions: list[Position] = []
         try:
-            await loop.run_in_executor(self._thread, self._publish, messages)
+            positions = await loop.run_in_executor(self._thread, self._publish, messages)
         except Exception as error:  # noqa: BLE001 - raised again in every request that waits
             failure = error
+        start = 0
         for request in batch:
-            if request.done.done():
-                continue
-            if failure is None:
-                request.done.set_result(None)
-            else:
-                request.done.set_exception(failure)
+            end = start + len(request.messages)
+            if not request.done.done():
+                if failure is None:
+                    request.done.set_result(positions[start:end])
+                else:
+                    request.done.set_exception(failure)
+            start = end
 
-    def _publish(self, messages: Sequence[Outgoing]) -> None:
+    def _publish(self, messages: Sequence[Outgoing]) -> list[Position]:
         self._producer = self._producer or self._open_producer()
-        self._producer.publish(messages)
+        return self._producer.publish_and_locate(messages)
 
     def _close(self) -> None:
         if self._producer is not None:

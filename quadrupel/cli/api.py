@@ -1,11 +1,13 @@
 """`quadrupel api`: the REST service in worker processes of its own."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -72,7 +74,20 @@ def api(
 def worker() -> FastAPI:
     """The application, in a worker process that ends when the process that started it does."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    return bootstrap.api()
+    return bootstrap.api(_on_stop)
+
+
+def _on_stop(end_waits: Callable[[], None]) -> None:
+    """Call it at SIGTERM, before the server, which tells the application only when all is answered.
+
+    The server's own handler of SIGTERM is replaced, so it is told by the other signal it obeys.
+    """
+
+    def stop() -> None:
+        end_waits()
+        signal.raise_signal(signal.SIGINT)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
 
 
 def _check_address(host: str, port: int) -> None:

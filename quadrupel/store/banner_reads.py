@@ -6,6 +6,8 @@ from datetime import date
 
 from psycopg.rows import tuple_row
 
+from quadrupel.core.positions import Position
+from quadrupel.store.published import position
 from quadrupel.store.read_pool import Pool, fetch_one
 
 
@@ -14,28 +16,31 @@ class BannerSet:
     """What a user is shown, in order: rule ids, each with the text forms its texts show.
 
     A user who is shown nothing and one who was never heard of have the same: version 0, no day.
+    `contains` is the position up to which the user's events are contained, if it is known.
     """
 
     version: int
     as_of: date | None
     banners: Sequence[tuple[str, Mapping[str, str]]]
-
-
-EMPTY = BannerSet(0, None, ())
+    contains: Position | None = None
 
 
 async def banner_set(pool: Pool, user_id: str) -> BannerSet:
     """The user's banner set as last published. Raises DatabaseUnavailable."""
     row = await fetch_one(
         pool,
-        "SELECT version, as_of, banners FROM published WHERE user_id = %s",
+        "SELECT version, as_of, banners, event_partition, event_offset"
+        " FROM published WHERE user_id = %s",
         (user_id,),
         tuple_row,
     )
-    if row is None or not row[2]:
-        return EMPTY
-    version, as_of, banners = row
-    return BannerSet(version, as_of, [(rule, shown) for rule, shown in banners])
+    if row is None:
+        return BannerSet(0, None, ())
+    version, as_of, banners, partition, offset = row
+    contains = position(partition, offset)
+    if not banners:
+        return BannerSet(0, None, (), contains)
+    return BannerSet(version, as_of, [(rule, shown) for rule, shown in banners], contains)
 
 
 async def reachable(pool: Pool) -> None:

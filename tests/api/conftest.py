@@ -31,9 +31,11 @@ from quadrupel.api.banner_texts import BannerTexts
 from quadrupel.api.token_keys import TokenKeys, key_source
 from quadrupel.bus import topics
 from quadrupel.config import migrations_folder
-from quadrupel.core.attributes import Type
+from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact
 from quadrupel.core.ports import Message, Topic
+from quadrupel.core.positions import Position
+from quadrupel.core.profiles import Feeds
 from quadrupel.portal import free_port
 from quadrupel.rules.rule import Banner
 from quadrupel.store import contacts, database, keys
@@ -61,6 +63,19 @@ TEXTS = BannerTexts(
     {"licence_expires": Type.DATE, "fee": Type.DECIMAL},
     ("main", "side"),
     "texts-1",
+)
+
+FEEDS = Feeds(
+    Schema(
+        {
+            "licence_expires": Attribute(
+                "licence_expires",
+                Type.DATE,
+                "When the licence runs out",
+                (Feed(Operation.LATEST, "document.issued", field="expires"),),
+            )
+        }
+    )
 )
 
 
@@ -140,13 +155,27 @@ class Api:
         engine.dispose()
         return text
 
-    def publish(self, user_id: str, version: int, *banners: tuple[str, Mapping[str, str]]) -> None:
+    def publish(
+        self,
+        user_id: str,
+        version: int,
+        *banners: tuple[str, Mapping[str, str]],
+        contains: Position | None = None,
+    ) -> None:
         with psycopg.connect(self.database_url) as connection:
             connection.execute(
-                "INSERT INTO published VALUES (%s, %s, 1, '2026-11-23', now(), 'r', %s, now())"
+                "INSERT INTO published (user_id, version, profile_version, as_of, evaluated_at,"
+                " rule_set, banners, updated_at, event_partition, event_offset)"
+                " VALUES (%s, %s, 1, '2026-11-23', now(), 'r', %s, now(), %s, %s)"
                 " ON CONFLICT (user_id) DO UPDATE"
-                " SET version = excluded.version, banners = excluded.banners",
-                (user_id, version, Jsonb([list(banner) for banner in banners])),
+                " SET version = excluded.version, banners = excluded.banners,"
+                " event_partition = excluded.event_partition, event_offset = excluded.event_offset",
+                (
+                    user_id,
+                    version,
+                    Jsonb([list(banner) for banner in banners]),
+                    *(contains or (None, None)),
+                ),
             )
 
     def messages(self, user_id: str) -> list[Message]:
@@ -176,6 +205,7 @@ def running(api_database: str, signer: Signer, folder: Path) -> Iterator[Api]:
         issuer=ISSUER,
         audience=AUDIENCE,
         texts=lambda: TEXTS,
+        feeds=lambda: FEEDS,
         save_contact=save_contact,
         explain_user=lambda *_: {},
         languages=("en", "ru"),

@@ -1,5 +1,13 @@
+import threading
+import time
+from datetime import UTC, datetime
+
 import httpx
 import pytest
+import structlog
+
+from quadrupel.api.after import write_token
+from quadrupel.core.positions import Position
 
 LICENCE = ("licence_expiring", {"licence_expires": "2026-12-20", "fee": "1234.50"})
 BIRTHDAY = ("birthday", {})
@@ -76,6 +84,13 @@ def test_a_placement_chooses_banners(api) -> None:
         ("/v1/users/u%201/banners", "bad-user-id", "1 to 64"),
         ("/v1/users/%00/banners", "bad-user-id", "1 to 64"),
         (f"/v1/users/{'u' * 65}/banners", "bad-user-id", "1 to 64"),
+        ("/v1/users/u1/banners?after=", "bad-token", "POST /v1/events"),
+        ("/v1/users/u1/banners?after=%00", "bad-token", "POST /v1/events"),
+        (f"/v1/users/u1/banners?after={'A' * 10_240}", "bad-token", "POST /v1/events"),
+        ("/v1/users/u1/banners?wait=11", "wrong-parameter", "wrong parameter"),
+        ("/v1/users/u1/banners?wait=-1", "wrong-parameter", "wrong parameter"),
+        ("/v1/users/u1/banners?wait=nan", "wrong-parameter", "wrong parameter"),
+        ("/v1/users/u1/banners?wait=soon", "wrong-parameter", "wrong parameter"),
     ],
 )
 def test_a_wrong_question_is_refused_with_what_is_right(
@@ -136,3 +151,134 @@ def test_head_has_the_headers_and_no_body(api) -> None:
     head = api.client.head("/v1/users/headed/banners", headers=api.service)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["etag"] == got.headers["etag"]
+
+
+def after(user: str, offset: int, wait: float = 5.0) -> str:
+    """The path of a read that waits for an event of the user."""
+    token = write_token({user: Position(3, offset)})
+    return f"/v1/users/{user}/banners?after={token}&wait={wait}"
+
+
+def test_a_read_waits_until_the_set_contains_the_event(api) -> None:
+    api.publish("waiting", 1, BIRTHDAY, contains=Position(3, 6))
+    published_at = []
+
+    def publish() -> None:
+        published_at.append(time.monotonic())
+        api.publish("waiting", 2, LICENCE, contains=Position(3, 7))
+
+    timer = threading.Timer(0.3, publish)
+    timer.start()
+    response = api.client.get(after("waiting", 7), headers=api.service)
+    assert 0 < time.monotonic() - published_at[0] < 1.0
+    timer.join()
+    assert response.json()["contains_event"] is True
+    assert response.headers["contains-event"] == "true"
+    assert [banner["rule"] for banner in response.json()["banners"]] == ["licence_expiring"]
+
+
+def test_a_citizen_waits_for_own_events_alike(api) -> None:
+    api.publish("own", 1, BIRTHDAY, contains=Position(3, 7))
+    token = write_token({"own": Position(3, 7)})
+    headers = api.bearer(api.signer.token("own"))
+    response = api.client.get(f"/v1/me/banners?after={token}", headers=headers)
+    assert response.json()["contains_event"] is True
+
+
+@pytest.mark.parametrize("contains", [None, Position(3, 6), Position(2, 99)])
+def test_what_does_not_come_in_time_is_said_with_the_set_that_there_is(api, contains) -> None:
+    api.publish("lagging", 4, BIRTHDAY, contains=contains)
+    begun = time.monotonic()
+    response = api.client.get(after("lagging", 7, wait=0.2), headers=api.service)
+    assert 0.2 <= time.monotonic() - begun < 1.2
+    assert response.status_code == 200
+    assert response.json()["contains_event"] is False
+    assert response.headers["contains-event"] == "false"
+    assert response.json()["version"] == 4
+    assert [banner["rule"] for banner in response.json()["banners"]] == ["birthday"]
+
+
+def test_who_is_shown_nothing_is_known_to_contain_an_event_too(api) -> None:
+    api.publish("shown-nothing", 3, contains=Position(3, 7))
+    response = api.client.get(after("shown-nothing", 7), headers=api.service)
+    assert response.json() == {"version": 0, "as_of": None, "contains_event": True, "banners": []}
+    response = api.client.get(after("never-heard-of", 7, wait=0), headers=api.service)
+    assert response.json() == {"version": 0, "as_of": None, "contains_event": False, "banners": []}
+
+
+def test_a_read_that_asks_for_no_event_says_nothing_of_one(api) -> None:
+    api.publish("plain", 1, BIRTHDAY, contains=Position(3, 7))
+    response = api.client.get("/v1/users/plain/banners?wait=5", headers=api.service)
+    assert "contains_event" not in response.json()
+    assert "contains-event" not in response.headers
+
+
+def test_a_tag_tells_whether_the_event_is_contained(api) -> None:
+    api.publish("tagged-after", 1, BIRTHDAY, contains=Position(3, 6))
+    url = after("tagged-after", 7, wait=0)
+    tags = [
+        api.client.get("/v1/users/tagged-after/banners", headers=api.service).headers["etag"],
+        api.client.get(url, headers=api.service).headers["etag"],
+    ]
+    api.publish("tagged-after", 1, BIRTHDAY, contains=Position(3, 7))
+    tags.append(api.client.get(url, headers=api.service).headers["etag"])
+    assert len(set(tags)) == 3
+    again = api.client.get(url, headers={**api.service, "if-none-match": tags[-1]})
+    assert (again.status_code, again.headers["contains-event"]) == (304, "true")
+    assert api.client.get(url, headers={**api.service, "if-none-match": tags[1]}).is_success
+
+
+def test_who_may_not_read_does_not_wait(api) -> None:
+    begun = time.monotonic()
+    assert api.client.get(after("secret", 7)).status_code == 401
+    assert api.client.get("/v1/users/secret/banners?after=x&wait=99").status_code == 401
+    assert time.monotonic() - begun < 1.0
+
+
+def test_a_caller_that_goes_is_not_waited_with(api) -> None:
+    with structlog.testing.capture_logs() as logs:
+        with pytest.raises(httpx.ReadTimeout):
+            api.client.get(after("hasty", 7, wait=10), headers=api.service, timeout=0.2)
+        deadline = time.monotonic() + 2.0
+        while not any(each["event"] == "the caller went away" for each in logs):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert not any(each["event"] == "the request failed" for each in logs)
+
+
+def test_waiting_takes_no_connection_from_those_who_read(api) -> None:
+    """Ten times as many wait as there are connections, and reads go on."""
+    answered = []
+
+    def wait() -> None:
+        answered.append(api.client.get(after("crowd", 7, wait=2.0), headers=api.service))
+
+    crowd = [threading.Thread(target=wait) for _ in range(40)]
+    for each in crowd:
+        each.start()
+    time.sleep(0.3)
+    begun = time.monotonic()
+    for _ in range(20):
+        assert api.client.get("/v1/users/u1/banners", headers=api.service).is_success
+    assert time.monotonic() - begun < 1.5
+    for each in crowd:
+        each.join()
+    assert [each.json()["contains_event"] for each in answered] == [False] * 40
+
+
+def test_the_token_of_an_accepted_event_is_what_a_read_waits_for(api) -> None:
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/s",
+        "type": "document.issued",
+        "subject": "writer",
+        "time": datetime.now(UTC).isoformat(),
+        "data": {"expires": "2036-11-23"},
+    }
+    token = api.client.post("/v1/events", json=event, headers=api.service).json()["after"]
+    url = f"/v1/users/writer/banners?after={token}&wait=0.1"
+    assert api.client.get(url, headers=api.service).json()["contains_event"] is False
+    [message] = api.messages("writer")
+    api.publish("writer", 1, contains=Position(message.partition, message.offset))
+    assert api.client.get(url, headers=api.service).json()["contains_event"] is True

@@ -1,11 +1,16 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from quadrupel.api.after import read_token, write_token
 from quadrupel.bus.event_codec import decode_event
+from quadrupel.core.positions import Position
+
+NOTHING = write_token({})
 
 GOOD = {
     "specversion": "1.0",
@@ -48,12 +53,12 @@ def test_events_are_taken_in_every_form(api, media_type: str, form: str, count: 
     user = f"form-{abs(hash((media_type, form)))}"
     body = form.replace("{0}", event(user).decode()).replace("{1}", event(user, id="2").decode())
     response = post(api, media_type, body.encode())
-    assert (response.status_code, response.json()) == (202, {"accepted": count})
+    assert (response.status_code, response.json()["accepted"]) == (202, count)
     assert [decode_event(message.value).id for message in api.messages(user)] == ["1", "2"][:count]
 
 
 def test_an_empty_batch_is_taken(api) -> None:
-    assert post(api, BATCH, b"[]").json() == {"accepted": 0}
+    assert post(api, BATCH, b"[]").json() == {"accepted": 0, "after": NOTHING}
 
 
 def test_binary_mode_has_attributes_as_headers(api) -> None:
@@ -86,6 +91,7 @@ def test_binary_mode_has_attributes_as_headers(api) -> None:
         ({"ce-id": "\xff"}, b"{}", 422, "bad-text"),
         ({"ce-id": "%00"}, b"{}", 422, "bad-text"),
         ({"ce-time": "2026-11-23T10:00:00"}, b"{}", 422, "bad-time"),
+        ({"ce-time": "2200-01-01T00:00:00Z"}, b"{}", 422, "in-the-future"),
         ({"ce-data_base64": "e30="}, b"{}", 422, "wrong-attribute"),
         ({"ce-bad-name": "x"}, b"{}", 422, "wrong-attribute"),
         ({}, b"{", 400, "not-json"),
@@ -106,6 +112,52 @@ def test_an_attribute_that_comes_twice_in_binary_mode_is_refused(api) -> None:
     sent = [*api.service.items(), *((f"ce-{name}", value) for name, value in GOOD.items())]
     response = api.client.post("/v1/events", content=b"{}", headers=[*sent, ("ce-id", "2")])
     assert response.json()["errors"][0]["reason"] == "wrong-attribute"
+
+
+def test_a_clock_may_be_five_minutes_ahead_and_no_more(api) -> None:
+    now = datetime.now(UTC)
+    ahead = [(now + timedelta(minutes=minutes)).isoformat() for minutes in (4, 6)]
+    assert post(api, ONE, event("ahead", time=ahead[0])).status_code == 202
+    response = post(api, LINES, event("ahead", id="2") + b"\n" + event("ahead", time=ahead[1]))
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["line"], error["reason"]) == (2, "in-the-future")
+    assert len(api.messages("ahead")) == 1
+
+
+def issued(user: str, **change: object) -> bytes:
+    """An event that can change something of the user."""
+    data = {"expires": "2036-11-23"}
+    return event(user, **{"type": "document.issued", "data": data, **change})
+
+
+def test_the_answer_has_a_token_for_the_last_event_of_each_user(api) -> None:
+    body = b"\n".join([issued("t1"), issued("t2"), issued("t1", id="2"), event("t1", id="3")])
+    after = read_token(post(api, LINES, body).json()["after"])
+    positions = {
+        user: [Position(each.partition, each.offset) for each in api.messages(user)]
+        for user in ("t1", "t2")
+    }
+    assert sorted(after.positions.values()) == sorted([positions["t1"][1], positions["t2"][0]])
+    assert not after.is_reached("t1", positions["t1"][0])
+    assert after.is_reached("t1", positions["t1"][1])
+    assert after.is_reached("t2", positions["t2"][0])
+
+
+@pytest.mark.parametrize(
+    "change", [{"type": "unheard.of"}, {"data": {"expires": "never"}}, {"data": {}}]
+)
+def test_an_event_that_can_change_nothing_is_not_waited_for(api, change) -> None:
+    assert post(api, ONE, issued("idle", **change)).json() == {"accepted": 1, "after": NOTHING}
+
+
+def test_there_is_no_token_for_more_than_sixty_four_users(api) -> None:
+    def answer(users: int) -> str | None:
+        body = b"\n".join(issued(f"many-{users}-{number}") for number in range(users))
+        return post(api, LINES, body).json()["after"]
+
+    assert len(read_token(answer(64)).positions) == 64
+    assert answer(65) is None
 
 
 def raw_data(data: bytes) -> bytes:
@@ -133,6 +185,7 @@ HOSTILE = {
     "naive time": (event("hostile", time="2026-11-23T10:00:00"), 422, "bad-time"),
     "no user": (event("hostile", subject=None), 422, "missing-attribute"),
     "bad user": (event("hostile", subject="a b"), 422, "bad-user-id"),
+    "the year 2200": (event("hostile", time="2200-01-01T00:00:00Z"), 422, "in-the-future"),
     "65 KiB": (raw_data(b'{"a": "' + b"x" * 65_536 + b'"}'), 422, "too-large"),
 }
 

@@ -8,6 +8,7 @@ from quadrupel.api import inbox as module
 from quadrupel.api.inbox import Inbox
 from quadrupel.core.errors import BusUnavailable
 from quadrupel.core.ports import Outgoing
+from quadrupel.core.positions import Position
 
 
 class GatedProducer:
@@ -21,10 +22,14 @@ class GatedProducer:
         self.closed = False
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
+        self.publish_and_locate(messages)
+
+    def publish_and_locate(self, messages: Sequence[Outgoing]) -> list[Position]:
         self.gate.wait(10)
         if self.fail is not None:
             raise self.fail
         self.writes.append([message.value for message in messages])
+        return [Position(len(self.writes), number) for number in range(len(messages))]
 
     def close(self) -> None:
         self.closed = True
@@ -74,6 +79,24 @@ def test_one_write_has_a_limited_size_and_a_request_stays_whole() -> None:
         sizes = [len(write) for write in producer.writes]
         assert sum(sizes) == 12_000
         assert max(sizes) <= module.BATCH
+
+    play(story)
+
+
+def test_each_request_is_told_where_its_own_messages_are() -> None:
+    async def story(inbox: Inbox, producer: GatedProducer) -> None:
+        producer.gate.clear()
+        first = asyncio.ensure_future(inbox.accept([message("0")]))
+        await asyncio.sleep(0.05)
+        given_up, *others = (
+            asyncio.ensure_future(inbox.accept([message("x")] * size)) for size in (5, 2, 3)
+        )
+        await asyncio.sleep(0.05)
+        given_up.cancel()
+        producer.gate.set()
+        assert await first == [Position(1, 0)]
+        assert await others[0] == [Position(2, 0), Position(2, 1)]
+        assert await others[1] == [Position(2, number) for number in (2, 3, 4)]
 
     play(story)
 

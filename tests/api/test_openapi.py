@@ -62,8 +62,9 @@ def test_what_its_examples_show_works(api, document: dict) -> None:
 def test_answers_are_as_it_says(api, document: dict, user: str) -> None:
     api.publish("documented", 1, ("birthday", {}))
     schemas = document["components"]["schemas"]
-    answer = api.client.get(f"/v1/users/{user}/banners", headers=api.service).json()
-    validator(document, schemas["BannerSet"]).validate(answer)
+    for query in ("", "?after=AQ"):
+        answer = api.client.get(f"/v1/users/{user}/banners{query}", headers=api.service).json()
+        validator(document, schemas["BannerSet"]).validate(answer)
     problem = api.client.get(f"/v1/users/{user}/banners").json()
     validator(document, schemas["Problem"]).validate(problem)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,9 +15,11 @@ import psutil
 import pytest
 
 from quadrupel import bootstrap, portal
+from quadrupel.api.after import write_token
 from quadrupel.bus import topics
 from quadrupel.bus.postgres import PostgresBus
 from quadrupel.config import read_settings
+from quadrupel.core.positions import Position
 from quadrupel.store import database, keys
 
 COMMAND = [sys.executable, "-m", "quadrupel", "api"]
@@ -50,6 +53,14 @@ def address(environment: dict[str, str]) -> str:
     return f"http://127.0.0.1:{environment['QUADRUPEL_API_PORT']}"
 
 
+def new_key(environment: dict[str, str], scope: str) -> str:
+    engine = database.open_engine(environment["QUADRUPEL_DATABASE_URL"])
+    with database.transaction(engine) as connection:
+        _, key = keys.create(connection, "test", [scope], bootstrap.now())
+    engine.dispose()
+    return key
+
+
 def until(condition) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -61,10 +72,7 @@ def until(condition) -> None:
 
 
 def test_it_serves_with_several_workers_and_stops_cleanly(environment: dict[str, str]) -> None:
-    engine = database.open_engine(environment["QUADRUPEL_DATABASE_URL"])
-    with database.transaction(engine) as connection:
-        _, key = keys.create(connection, "test", ["events:write"], bootstrap.now())
-    engine.dispose()
+    key = new_key(environment, "events:write")
     event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "subject": "u1"}
     event["time"] = "2026-11-23T10:00:00Z"
     with running(environment, "--workers", "2") as process:
@@ -81,6 +89,23 @@ def test_it_serves_with_several_workers_and_stops_cleanly(environment: dict[str,
         assert process.wait(20) == 0
     bus = PostgresBus(environment["QUADRUPEL_DATABASE_URL"])
     assert len(list(bus.admin().browse(topics.EVENTS))) == 20
+
+
+def test_a_read_that_waits_is_answered_when_it_is_stopped(environment: dict[str, str]) -> None:
+    key = new_key(environment, "banners:read")
+    token = write_token({"u1": Position(0, 0)})
+    url = f"{address(environment)}/v1/users/u1/banners?after={token}&wait=10"
+    with running(environment) as process, ThreadPoolExecutor(1) as pool:
+        begun = time.monotonic()
+        reading = pool.submit(
+            httpx.get, url, headers={"authorization": f"Bearer {key}"}, timeout=20
+        )
+        time.sleep(1.0)
+        assert not reading.done()
+        process.send_signal(signal.SIGTERM)
+        assert reading.result().json()["contains_event"] is False
+        assert process.wait(20) == 0
+        assert time.monotonic() - begun < 5.0
 
 
 def test_its_workers_end_when_it_is_killed(environment: dict[str, str]) -> None:
