@@ -118,6 +118,17 @@ class Feeds:
                 found = found + [each for each in self._under.get(key, ()) if _takes(each, event)]
         return found
 
+    def can_change(self, event: Event) -> bool:
+        """Whether the event can change a profile, if nothing that came before decides otherwise.
+
+        It cannot when it feeds nothing, lacks what its feeds read, or is refused by all profiles.
+        """
+        try:
+            changes = _changes(Profile(event.subject), event, None, self.of(event))
+        except EventRefused:
+            return False
+        return changes is not None
+
     def _add(self, feed: Feed, intake: Intake) -> None:
         if not feed.where:
             self._always.setdefault(feed.event, []).append(intake)
@@ -137,19 +148,6 @@ def _takes(intake: Intake, event: Event) -> bool:
         type(event.data.get(name)) is type(value) and event.data.get(name) == value
         for name, value in where.items()
     )
-
-    def can_change(self, event: Event) -> bool:
-        """Whether the event can change a profile, if nothing that came before decides otherwise.
-
-        It cannot when it feeds nothing, lacks what its feeds read, or is refused by all profiles.
-        """
-        interested = self.of(event)
-        try:
-            return (
-                bool(interested) and _changes(Profile(event.subject), event, interested) is not None
-            )
-        except EventRefused:
-            return False
 
 
 def arrived(events: Iterable[Event], on: date) -> list[Arrival]:

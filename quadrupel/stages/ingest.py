@@ -105,7 +105,8 @@ class Ingest:
                 if result.applied or result.unchanged or result.refused:
                     causes[user_id] = _cause(sent[-1][0])
             declared.store.write(connection, changed, now)
-            erasure.erase(connection, erased, now)
+            contained = {user_id: cause.position for user_id, cause in causes.items()}
+            erasure.erase(connection, erased, now, contained)
         PROFILES_WRITTEN.inc(len(changed))
         USERS_ERASED.inc(len(erased))
         return causes, dead

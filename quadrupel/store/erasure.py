@@ -6,13 +6,14 @@ its fold state when the user was erased: what happened before never counts again
 way is older, and shows nothing any more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from quadrupel.core.positions import Position
 from quadrupel.core.profiles import Profile
 from quadrupel.store import schema
 from quadrupel.store.database import driver
@@ -36,9 +37,15 @@ _FIRST_DAY = date(1970, 1, 1)
 _FIRST_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def erase(connection: sa.Connection, erased: Sequence[Profile], now: datetime) -> None:
+def erase(
+    connection: sa.Connection,
+    erased: Sequence[Profile],
+    now: datetime,
+    contained: Mapping[str, Position] | None = None,
+) -> None:
     """Leave nothing of these users but tombstones, and what events brought after the erasure.
 
+    `contained` has, by user, the position up to which the user's events are dealt with by that.
     The profiles are those just saved in the same transaction. That holds their rows, so a mailing
     in the middle of a chunk was waited for; a publisher is waited for here. What both wrote goes.
     """
@@ -50,19 +57,24 @@ def erase(connection: sa.Connection, erased: Sequence[Profile], now: datetime) -
     with driver(connection).cursor() as cursor:
         cursor.executemany(
             "INSERT INTO published (user_id, version, profile_version, as_of, evaluated_at,"
-            " rule_set, banners, updated_at) VALUES (%s, 1, %s, %s, %s, '', %s, %s)"
+            " rule_set, banners, updated_at, event_partition, event_offset)"
+            " VALUES (%s, 1, %s, %s, %s, '', %s, %s, %s, %s)"
             " ON CONFLICT (user_id) DO UPDATE SET version = published.version + 1,"
             " profile_version = excluded.profile_version, as_of = excluded.as_of,"
             " evaluated_at = excluded.evaluated_at, rule_set = excluded.rule_set,"
-            " banners = excluded.banners, updated_at = excluded.updated_at",
-            [
-                (each.user_id, each.version, _FIRST_DAY, _FIRST_TIME, Jsonb([]), now)
-                for each in ordered
-            ],
+            " banners = excluded.banners, updated_at = excluded.updated_at,"
+            " event_partition = excluded.event_partition, event_offset = excluded.event_offset",
+            [_tombstone(each, now, (contained or {}).get(each.user_id)) for each in ordered],
         )
         for table in EMPTIED:
             delete = sql.SQL("DELETE FROM {} WHERE user_id = %s").format(sql.Identifier(table.name))
             cursor.executemany(delete, users)
+
+
+def _tombstone(profile: Profile, now: datetime, contained: Position | None) -> tuple[object, ...]:
+    partition, offset = contained or (None, None)
+    state = (profile.version, _FIRST_DAY, _FIRST_TIME, Jsonb([]), now)
+    return (profile.user_id, *state, partition, offset)
 
 
 def erased_of(

@@ -183,12 +183,22 @@ def test_a_dead_letter_of_an_erased_user_has_reason_position_and_size_and_not_th
     flow.run(ERASED)
     late = event("moved", -9, region="a-word-that-tells")
     with capture_logs() as logs:
-        [letter] = flow.ingest(late)
+        [letter] = [each for each in flow.ingest(late) if each.topic == topics.DEAD_LETTERS]
     read = codec.read_dead_letter(flow.delivered([letter])[0])
     assert (read.stage, read.reason, read.topic) == ("ingest", "user-erased", topics.EVENTS)
     assert (read.key, read.body, read.size) == (None, b"", len(encode_event(late)))
     assert "a-word-that-tells" not in f"{letter}{logs}"
     assert "user.registered" in read.detail
+
+
+def test_an_erasure_says_itself_that_the_banners_contain_it(flow):
+    flow.run(CHILD)
+    [changed] = flow.ingest(ERASED)
+    assert flow.evaluate([changed]) == []
+    cause = codec.read_changed_profile(flow.delivered([changed])[0]).cause
+    with transaction(flow.engine) as connection:
+        state = published.lock(connection, ["c1"])["c1"]
+    assert state.published.contains == cause.position
 
 
 def test_a_dead_letter_with_another_reason_keeps_its_bytes(flow):
