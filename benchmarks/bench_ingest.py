@@ -234,7 +234,7 @@ def watch(bus: Bus, size: int) -> float:
 
     def progress() -> int:
         time.sleep(0.4)  # a look costs the broker something
-        left = admin.lag(topics.EVENTS, topics.INGEST_GROUP)
+        left = admin.progress(topics.EVENTS, topics.INGEST_GROUP).lag
         marks.append((time.perf_counter(), size - left))
         return left
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -41,7 +41,10 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
-from quadrupel.store import contacts, database, schema
+from quadrupel.stages.alarm import Alarm
+from quadrupel.stages.pulse import Pulse
+from quadrupel.store import contacts, database, halts, schema
+from quadrupel.store.database import PATIENT, STAGE, Limits
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.read_pool import new_pool
 
@@ -61,10 +64,14 @@ def today(settings: Settings) -> date:
     return datetime.now(settings.zone).date()
 
 
-def open_bus(settings: Settings) -> Bus:
-    """Kafka where its bootstrap servers are set, else tables in the database."""
+def open_bus(settings: Settings, timeout: float = 30.0) -> Bus:
+    """Kafka where its bootstrap servers are set, else tables in the database.
+
+    `timeout` is how many seconds a cluster that is away is waited for.
+    """
     if settings.kafka_bootstrap is not None:
-        return KafkaBus(settings.kafka_bootstrap, replication=settings.kafka_replication)
+        replication = settings.kafka_replication
+        return KafkaBus(settings.kafka_bootstrap, replication=replication, timeout=timeout)
     return PostgresBus(settings.database)
 
 
@@ -86,9 +93,9 @@ def template_placeholders(settings: Settings) -> dict[str, frozenset[str]] | Non
 
 
 @contextlib.contextmanager
-def open_engine(settings: Settings) -> Iterator[sa.Engine]:
+def open_engine(settings: Settings, limits: Limits = PATIENT) -> Iterator[sa.Engine]:
     """The database, for as long as the block."""
-    engine = database.open_engine(settings.database)
+    engine = database.open_engine(settings.database, limits=limits)
     try:
         yield engine
     finally:
@@ -112,13 +119,13 @@ class Parts:
 
 
 @contextlib.contextmanager
-def open_parts(settings: Settings) -> Iterator[Parts]:
+def open_parts(settings: Settings, limits: Limits = PATIENT) -> Iterator[Parts]:
     """Connect; check topics and columns before anything runs; close at the end of the block.
 
     Raises TopicRefused, SettingRefused or DeclarationRefused, each naming what to do.
     """
     load_rules(settings)  # what is wrong with them is said before anything else
-    with open_engine(settings) as engine, contextlib.closing(open_bus(settings)) as bus:
+    with open_engine(settings, limits) as engine, contextlib.closing(open_bus(settings)) as bus:
         bus.admin().verify(topics.topics(settings.partitions))
         live = LiveRules(rules_folder(settings), lambda: _load_applied(settings, engine))
         with contextlib.closing(bus.producer()) as producer:
@@ -143,13 +150,25 @@ def set_up(settings: Settings) -> None:
         bus.admin().create(topics.topics(settings.partitions))
 
 
+def resume(settings: Settings, stage: str) -> None:
+    """Let a stage that was halted go on. Raises NotFound if it is not halted."""
+    with open_engine(settings) as engine, database.transaction(engine) as connection:
+        halts.resume(connection, stage, now())
+
+
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """Run ingest until `stop` is set."""
-    with open_parts(settings) as parts:
+    lane = topics.INGEST
+    with (
+        open_parts(settings, STAGE) as parts,
+        contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer,
+    ):
         declared = following(parts.live.look, lambda rules: ingest.declared(rules.schema))
-        work = ingest.Ingest(parts.engine, lambda: declared(()), now)
+        alarm = Alarm(parts.engine, lane.stage, _worker(), now)
+        work = ingest.Ingest(parts.engine, lambda: declared(()), now, alarm, consumer.keep_alive)
         size = INGEST_BATCHES * settings.batch_size
-        _run(parts, ingest.NAME, topics.EVENTS, topics.INGEST_GROUP, work.process, stop, size=size)
+        stage = loop.Stage(lane.stage, consumer, parts.producer, work.process, size)
+        _run(parts, lane, replace(stage, halt=alarm.halt), stop)
 
 
 def asked(rules: RuleSet) -> evaluate.Rules:
@@ -166,7 +185,7 @@ def asked(rules: RuleSet) -> evaluate.Rules:
 
 def run_evaluate(settings: Settings, stop: threading.Event) -> None:
     """Run both lanes of evaluate until `stop` is set, or one of them fails."""
-    with open_parts(settings) as parts:
+    with open_parts(settings, STAGE) as parts:
         rules = following(parts.live.look, asked)
         work = evaluate.EvaluateProfiles(
             parts.engine, lambda: rules(()), lambda: today(settings), now
@@ -174,33 +193,31 @@ def run_evaluate(settings: Settings, stop: threading.Event) -> None:
         lane = threading.Thread(target=_run_ranges, args=(parts, stop))
         lane.start()
         try:
-            group = topics.EVALUATE_PROFILES_GROUP
-            _run(parts, evaluate.NAME, topics.PROFILES, group, work.process, stop)
+            _run_plain(parts, topics.EVALUATE, work.process, stop)
         finally:
             stop.set()
             lane.join()
 
 
 def _run_ranges(parts: Parts, stop: threading.Event) -> None:
-    group = topics.EVALUATE_RANGES_GROUP
+    lane = topics.EVALUATE_RANGES
     try:
         with (
-            contextlib.closing(parts.bus.consumer(topics.RANGES, group)) as consumer,
+            contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer,
             contextlib.closing(parts.bus.producer()) as producer,
         ):
-            worker = f"{socket.gethostname()}:{os.getpid()}"
             rules = following(parts.live.look, asked)
-            work = evaluate.EvaluateRanges(parts.engine, rules, producer, consumer, worker, now)
-            loop.run(loop.Stage("evaluate ranges", consumer, producer, work.process, 1), stop)
+            work = evaluate.EvaluateRanges(parts.engine, rules, producer, consumer, _worker(), now)
+            _loop(parts, lane, loop.Stage(lane.stage, consumer, producer, work.process, 1), stop)
     finally:
         stop.set()
 
 
 def run_publish(settings: Settings, stop: threading.Event) -> None:
     """Run publish until `stop` is set."""
-    with open_parts(settings) as parts:
+    with open_parts(settings, STAGE) as parts:
         work = publish.Publish(parts.engine, following(parts.live.look, publish.offers), now)
-        _run(parts, publish.NAME, topics.VERDICTS, topics.PUBLISH_GROUP, work.process, stop)
+        _run_plain(parts, topics.PUBLISH, work.process, stop)
 
 
 def load_templates(settings: Settings) -> Templates:
@@ -227,15 +244,15 @@ def run_send(settings: Settings, stop: threading.Event) -> None:
     """Run send until `stop` is set."""
     channels = open_channels(settings)
     with (
-        open_parts(settings) as parts,
+        open_parts(settings, STAGE) as parts,
         contextlib.closing(send.Send(parts.engine, channels, now)) as work,
     ):
-        _run(parts, send.NAME, topics.MESSAGES, topics.SEND_GROUP, work.process, stop, work.idle)
+        _run_plain(parts, topics.SEND, work.process, stop, work.idle)
 
 
 def run_schedule(settings: Settings, stop: threading.Event) -> None:
     """Run schedule until `stop` is set."""
-    with open_parts(settings) as parts:
+    with open_parts(settings, STAGE) as parts:
         telemetry.serve_metrics(settings.metrics_port)
         schedule.Schedule(
             parts.engine,
@@ -258,22 +275,35 @@ STAGES: Mapping[str, Run] = {
 """The stages by the name of their command, in the order of the flow."""
 
 
-def _run(
+def _run_plain(
     parts: Parts,
-    name: str,
-    topic: str,
-    group: str,
+    lane: topics.Lane,
     process: loop.Process,
     stop: threading.Event,
     idle: Callable[[], None] = lambda: None,
-    size: int | None = None,
 ) -> None:
+    with contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer:
+        size = parts.settings.batch_size
+        stage = loop.Stage(lane.stage, consumer, parts.producer, process, size, idle)
+        _run(parts, lane, stage, stop)
+
+
+def _run(parts: Parts, lane: topics.Lane, stage: loop.Stage, stop: threading.Event) -> None:
     telemetry.serve_metrics(parts.settings.metrics_port)
     _collect_seldom()
-    with contextlib.closing(parts.bus.consumer(topic, group)) as consumer:
-        size = size or parts.settings.batch_size
-        stage = loop.Stage(name, consumer, parts.producer, process, size, idle)
-        loop.run(stage, stop)
+    _loop(parts, lane, stage, stop)
+
+
+def _loop(parts: Parts, lane: topics.Lane, stage: loop.Stage, stop: threading.Event) -> None:
+    """Run the loop with its pulse, which is felt only where metrics are served."""
+    admin = parts.bus.admin()
+    pulse = Pulse(lane.stage, lambda: admin.progress(lane.topic, lane.group).lag)
+    with pulse.watched() if parts.settings.metrics_port else contextlib.nullcontext():
+        loop.run(replace(stage, beat=pulse.beat), stop)
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _collect_seldom() -> None:

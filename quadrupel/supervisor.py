@@ -27,6 +27,8 @@ REFUSED_EXIT = 2
 
 STOP_SECONDS = 30.0
 STEADY_SECONDS = 60.0
+LAST_SECONDS = 28.0
+"""What a child that was asked to stop may take for the batch in hand."""
 
 log = structlog.get_logger()
 
@@ -135,6 +137,21 @@ def stop_on_signals() -> threading.Event:
     if supervisor is not None:
         threading.Thread(target=_end_with_parent, args=(int(supervisor), stop), daemon=True).start()
     return stop
+
+
+def end_in_time(stop: threading.Event, seconds: float = LAST_SECONDS) -> None:
+    """Once `stop` is set, end this process after so many seconds, whatever it still waits for.
+
+    The server rolls back what it had begun, and what it had not acknowledged comes again.
+    """
+
+    def watch() -> None:
+        stop.wait()
+        time.sleep(seconds)
+        log.error("ended, something did not answer in time", seconds=seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="last seconds", daemon=True).start()
 
 
 def _end_with_parent(supervisor: int, stop: threading.Event) -> None:

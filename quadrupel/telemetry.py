@@ -6,6 +6,7 @@ or attribute values.
 
 import logging
 import sys
+import time
 from typing import Literal
 
 import structlog
@@ -13,14 +14,58 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from quadrupel.core.errors import SettingRefused
 
-# Every metric, in the order of the flow.
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+_MESSAGES = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+
+# Every metric, in the order of the flow; a redelivered message is counted again. First those of
+# every stage that reads a topic; `evaluate` has two, `evaluate` and `evaluate ranges`.
+STAGE_LAG = Gauge(
+    "quadrupel_stage_lag", "Messages of its topic that the stage has not committed", ["stage"]
+)
+STAGE_BATCH_MESSAGES = Histogram(
+    "quadrupel_stage_batch_messages", "Messages in one batch", ["stage"], buckets=_MESSAGES
+)
+STAGE_PHASE_SECONDS = Histogram(
+    "quadrupel_stage_phase_seconds",
+    "Seconds of one batch by phase: poll (of polls that found something), process, publish, commit;"
+    " ingest also tells the parts of its process: decode, read, fold, write",
+    ["stage", "phase"],
+    buckets=_SECONDS,
+)
+STAGE_SECONDS_SINCE_BATCH = Gauge(
+    "quadrupel_stage_seconds_since_batch",
+    "Seconds since the stage finished a batch, or since it began",
+    ["stage"],
+)
+STAGE_STUCK = Gauge(
+    "quadrupel_stage_stuck",
+    "1 while there is something to read and no batch was finished for 60 seconds",
+    ["stage"],
+)
+STAGE_HALTED = Gauge(
+    "quadrupel_stage_halted", "1 while the stage waits for an operator to resume it", ["stage"]
+)
+DEAD_LETTERS = Counter(
+    "quadrupel_dead_letters", "Messages put aside as dead letters", ["stage", "reason"]
+)
+
+# Ingest.
 EVENTS_CONSUMED = Counter("quadrupel_events_consumed", "Events taken from the bus by ingest")
-EVENTS_DEAD = Counter("quadrupel_events_dead", "Events put aside as dead letters by ingest")
+EVENTS_FOLDED = Counter("quadrupel_events_folded", "Events that changed a profile")
+EVENTS_UNCHANGED = Counter(
+    "quadrupel_events_unchanged",
+    "Events that changed nothing: duplicates, and those that a later event had decided already",
+)
 EVENTS_LATE = Counter(
     "quadrupel_events_late", "Events that came more than a day after they became true"
 )
 PROFILES_WRITTEN = Counter("quadrupel_profiles_written", "Profiles saved by ingest")
 USERS_ERASED = Counter("quadrupel_users_erased", "Erasures of users that took effect")
+
+# Evaluate.
+RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")
+
+# Publish.
 EVALUATIONS_PUBLISHED = Counter(
     "quadrupel_evaluations_published", "Evaluations by what publish made of them", ["outcome"]
 )
@@ -33,6 +78,8 @@ BANNER_SETS_CHANGED = Counter("quadrupel_banner_sets_changed", "Banner sets give
 MATCHES_OPENED = Counter("quadrupel_matches_opened", "Matches opened, by rule", ["rule"])
 MATCHES_CLOSED = Counter("quadrupel_matches_closed", "Matches closed, by rule", ["rule"])
 RULE_ERRORS = Counter("quadrupel_rule_errors", "Evaluations in which a rule erred", ["rule"])
+
+# Send.
 MESSAGES_SETTLED = Counter(
     "quadrupel_messages_settled",
     "Messages by what became of an attempt to hand them over",
@@ -44,15 +91,25 @@ MESSAGES_LAPSED = Counter(
 CHANNEL_FAILURES = Counter(
     "quadrupel_channel_failures", "Attempts a channel did not answer", ["channel"]
 )
-RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")
 WAITS = Counter(
     "quadrupel_banner_waits",
     "Reads of banners that asked for an event, by what came of it",
     ["outcome"],
 )
-LAST_BATCH = Gauge(
-    "quadrupel_last_batch_timestamp_seconds", "End of a stage's last batch", ["stage"]
-)
+
+
+class Laps:
+    """The phases of one batch: each ends where the next begins."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self._began = time.perf_counter()
+
+    def end(self, phase: str) -> None:
+        """Observe the seconds since the last phase ended."""
+        now = time.perf_counter()
+        STAGE_PHASE_SECONDS.labels(self._stage, phase).observe(now - self._began)
+        self._began = now
 
 
 def configure_logs(style: Literal["auto", "text", "json"], level: str) -> None:

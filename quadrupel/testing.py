@@ -10,7 +10,7 @@ from quadrupel.bus.outstanding import Outstanding
 from quadrupel.bus.share import allot, fair_share, partition_of
 from quadrupel.bus.topics import check_partitions, check_sizes, missing_topic
 from quadrupel.core.errors import BusUnavailable
-from quadrupel.core.ports import Message, Outgoing, Topic
+from quadrupel.core.ports import Message, Outgoing, Progress, Topic
 from quadrupel.core.positions import Position
 
 
@@ -213,11 +213,13 @@ class MemoryAdmin:
         self._bus.check_up()
         check_partitions(topics, {name: len(log) for name, log in self._bus.topics.items()})
 
-    def lag(self, topic: str, group: str) -> int:
-        """See `Admin.lag`."""
+    def progress(self, topic: str, group: str) -> Progress:
+        """See `Admin.progress`."""
         with self._bus.changed:
             log = self._bus.partitions(topic)
-            return sum(map(len, log)) - sum(self._bus.group(topic, group).committed.values())
+            known = self._bus.group(topic, group)
+            end, committed = sum(map(len, log)), sum(known.committed.values())
+            return Progress(end, committed, len(known.members))
 
     def browse(self, topic: str) -> Iterator[Message]:
         """See `Admin.browse`."""

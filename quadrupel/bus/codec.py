@@ -4,10 +4,9 @@ Events have their own, `event_codec`. Every reader refuses what it cannot read w
 (`bad-message`): topics can be written by others, so nothing on them is trusted.
 """
 
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -55,9 +54,31 @@ class DeadLetter:
     body: bytes
     first_seen: datetime
 
+    @property
+    def position(self) -> str:
+        """Where the input was: the name of the letter, the same however often it is put aside."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an operator did with the dead letter of a position, and when."""
+
+    decision: Literal["replayed", "dropped"]
+    position: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    decision: str | None = None
+
 
 DEAD_LETTER_BYTES = 1024 * 1024
 """More than any input of ours may have, and in base64 still less than a message may have."""
+
+DEAD_LETTER_KEY_BYTES = 1024
+"""Of a longer key, which none of ours is, a dead letter has only the first."""
 
 _Wire = TypeVar("_Wire")
 
@@ -102,33 +123,36 @@ def dead_letter(stage: str, message: Message, error: InputRefused) -> Outgoing:
     key, body = message.key, message.value
     if error.reason == USER_ERASED:
         key, body = None, b""
-    letter = {
-        "stage": stage,
-        "reason": error.reason,
-        "detail": error.detail,
-        "topic": message.topic,
-        "partition": message.partition,
-        "offset": message.offset,
-        "key": None if key is None else b64encode(key[:1024]).decode(),
-        "size": len(message.value),
-        "body": b64encode(body[:DEAD_LETTER_BYTES]).decode(),
-        "first_seen": message.timestamp,
-    }
-    position = f"{message.topic}/{message.partition}/{message.offset}"
-    return Outgoing(DEAD_LETTERS, (key or position.encode())[:1024], _encode(letter))
+    letter = DeadLetter(
+        stage=stage,
+        reason=error.reason,
+        detail=error.detail,
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=None if key is None else key[:DEAD_LETTER_KEY_BYTES],
+        size=len(message.value),
+        body=body[:DEAD_LETTER_BYTES],
+        first_seen=message.timestamp,
+    )
+    return Outgoing(DEAD_LETTERS, letter.key or letter.position.encode(), _encode(letter))
 
 
 def read_dead_letter(message: Message) -> DeadLetter:
-    """Decode a message of the topic of dead letters."""
-    try:
-        fields: dict[str, Any] = msgspec.json.decode(message.value, type=dict[str, Any])
-        key = fields.pop("key")
-        fields["key"] = None if key is None else b64decode(key, validate=True)
-        fields["body"] = b64decode(fields["body"], validate=True)
-        fields["first_seen"] = datetime.fromisoformat(fields["first_seen"])
-        return DeadLetter(**fields)
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        raise _refusal(message, error) from error
+    """Decode a dead letter."""
+    return _decode(message, DeadLetter)
+
+
+def decision(decision: Decision, key: bytes) -> Outgoing:
+    """Write down a decision behind its letter, whose message has this key."""
+    return Outgoing(DEAD_LETTERS, key, _encode(decision))
+
+
+def read_dead_letter_or_decision(message: Message) -> DeadLetter | Decision:
+    """Decode a message of the topic of dead letters, which has both."""
+    if _decode(message, _Kind).decision is None:
+        return read_dead_letter(message)
+    return _decode(message, Decision)
 
 
 def _encode(value: object) -> bytes:

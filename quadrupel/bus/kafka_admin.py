@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import confluent_kafka
 import stamina
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
-from quadrupel.core.ports import Message, Topic
+from quadrupel.core.ports import Message, Progress, Topic
 
 from .kafka_client import (
     FETCH_AHEAD_KILOBYTES,
@@ -59,28 +59,30 @@ class KafkaAdmin:
         """See `Admin.verify`."""
         check_partitions(topics, self._partitions())
 
-    def lag(self, topic: str, group: str) -> int:
-        """See `Admin.lag`."""
+    def progress(self, topic: str, group: str) -> Progress:
+        """See `Admin.progress`. A few requests, whatever the number of partitions."""
         parts = self._parts(topic)
-        with closing(self._reader(group)) as reader:
-            try:
-                ends = self._ends(reader, parts)
-                timeout = self._cluster.timeout
-                committed = self._settled(lambda: reader.committed(parts, timeout=timeout))
-            except KafkaException as failure:
-                doing = f"measuring the lag of {group} in {topic}"
-                raise self._cluster.unavailable(doing, reason(failure)) from failure
-        offsets = {part.partition: part.offset for part in committed}
-        return sum(max(0, end - max(start, offsets[part])) for part, (start, end) in ends.items())
+        try:
+            spans = self._settled(lambda: self._spans(parts))
+            committed = self._settled(lambda: self._committed(parts, group))
+            members = self._settled(lambda: self._members(group))
+        except KafkaException as failure:
+            doing = f"measuring how far {group} is in {topic}"
+            raise self._cluster.unavailable(doing, reason(failure)) from failure
+        return Progress(
+            end=sum(end for _, end in spans.values()),
+            committed=sum(max(start, committed[part]) for part, (start, _) in spans.items()),
+            members=members,
+        )
 
     def browse(self, topic: str) -> Iterator[Message]:
         """See `Admin.browse`."""
         parts = self._parts(topic)
-        with closing(self._reader(f"quadrupel.browse.{uuid.uuid4()}")) as reader:
+        with closing(self._reader()) as reader:
             try:
                 spans = {
                     part: (start, end)
-                    for part, (start, end) in self._ends(reader, parts).items()
+                    for part, (start, end) in self._settled(lambda: self._spans(parts)).items()
                     if start < end
                 }
                 reader.assign([TopicPartition(topic, part, spans[part][0]) for part in spans])
@@ -89,10 +91,10 @@ class KafkaAdmin:
                 doing = f"browsing {topic}"
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
 
-    def _reader(self, group: str) -> confluent_kafka.Consumer:
-        """A consumer that looks at a group and its topics and never joins it."""
+    def _reader(self) -> confluent_kafka.Consumer:
+        """A consumer that joins no group."""
         settings = self._cluster.settings(
-            group_id=group,
+            group_id=f"quadrupel.browse.{uuid.uuid4()}",
             enable_auto_commit=False,
             enable_partition_eof=True,
             queued_max_messages_kbytes=FETCH_AHEAD_KILOBYTES,
@@ -157,15 +159,40 @@ class KafkaAdmin:
             raise missing_topic(topic)
         return [TopicPartition(topic, partition) for partition in range(count)]
 
-    def _ends(
-        self, reader: confluent_kafka.Consumer, parts: list[TopicPartition]
-    ) -> dict[int, tuple[int, int]]:
+    def _spans(self, parts: list[TopicPartition]) -> dict[int, tuple[int, int]]:
         """Per partition the first offset there is, and the one that comes next."""
-        timeout = self._cluster.timeout
-        spans = self._settled(
-            lambda: [reader.get_watermark_offsets(part, timeout=timeout) for part in parts]
+        specs = [OffsetSpec.earliest(), OffsetSpec.latest()]  # type: ignore[no-untyped-call]
+        limit = self._cluster.timeout
+        first, following = (
+            self._client.list_offsets(dict.fromkeys(parts, spec), request_timeout=limit)
+            for spec in specs
         )
-        return {part.partition: span for part, span in zip(parts, spans, strict=True)}
+        wait = 2 * limit
+        return {
+            part.partition: (first[part].result(wait).offset, following[part].result(wait).offset)
+            for part in parts
+        }
+
+    def _committed(self, parts: list[TopicPartition], group: str) -> dict[int, int]:
+        """Per partition the offset that the group goes on from; negative where it has none."""
+        limit = self._cluster.timeout
+        asked = [ConsumerGroupTopicPartitions(group, parts)]
+        answers = self._client.list_consumer_group_offsets(asked, request_timeout=limit)
+        found = answers[group].result(2 * limit).topic_partitions
+        for part in found:
+            if part.error is not None:
+                raise KafkaException(part.error)
+        return {part.partition: part.offset for part in found}
+
+    def _members(self, group: str) -> int:
+        limit = self._cluster.timeout
+        answers = self._client.describe_consumer_groups([group], request_timeout=limit)
+        try:
+            return len(answers[group].result(2 * limit).members)
+        except KafkaException as failure:
+            if reason(failure).code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return 0
+            raise
 
     def _settled(self, ask: Callable[[], Answer]) -> Answer:
         """The answer once nothing is moving any more, waiting for the timeout at most."""

@@ -5,10 +5,11 @@ from contextlib import closing
 
 import psycopg
 
-from quadrupel.core.ports import Message, Topic
+from quadrupel.core.ports import Message, Progress, Topic
 
 from .postgres_connection import Connection, connect, driver_errors
 from .postgres_consumer import POLL_BYTES
+from .postgres_group import LOCK_BASE, MEMBER
 from .postgres_log import count_partitions, read
 from .postgres_schema import COUNTERS, CREATION_LOCK, PARTITIONS, messages_table
 from .topics import check_partitions
@@ -17,8 +18,13 @@ BROWSE_CHUNK = 1_000
 
 FOUND = "SELECT topic, count(*) FROM bus.partitions GROUP BY topic"
 ENDS = "SELECT partition, first_offset, next_offset FROM bus.partitions WHERE topic = %s"
-LAG = """
-    SELECT coalesce(sum(p.next_offset - greatest(coalesce(c.next_offset, 0), p.first_offset)), 0)
+PROGRESS = """
+    SELECT sum(p.next_offset)::bigint,
+           sum(greatest(coalesce(c.next_offset, 0), p.first_offset))::bigint,
+           (SELECT count(DISTINCT pid) FROM pg_locks
+            WHERE locktype = 'advisory' AND classid::bigint = %(lock)s + min(g.id)
+              AND objid::bigint = %(member)s AND objsubid = 2 AND granted
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
     FROM bus.partitions AS p
     LEFT JOIN bus.groups AS g ON g.topic = p.topic AND g.name = %(group)s
     LEFT JOIN bus.commits AS c ON c.group_id = g.id AND c.partition = p.partition
@@ -56,13 +62,14 @@ class PostgresAdmin:
                 found = {}
         check_partitions(topics, found)
 
-    def lag(self, topic: str, group: str) -> int:
-        """See `Admin.lag`."""
-        doing = f"measuring the lag of {group} in {topic}"
+    def progress(self, topic: str, group: str) -> Progress:
+        """See `Admin.progress`."""
+        doing = f"measuring how far {group} is in {topic}"
         with driver_errors(doing, topic), self._connected() as connection:
             count_partitions(connection, topic)
-            [[lag]] = connection.execute(LAG, {"topic": topic, "group": group}).fetchall()
-            return int(lag)
+            names = {"topic": topic, "group": group, "lock": LOCK_BASE, "member": MEMBER}
+            [row] = connection.execute(PROGRESS, names).fetchall()
+            return Progress(*row)
 
     def browse(self, topic: str) -> Iterator[Message]:
         """See `Admin.browse`. By partition, a chunk at a time."""

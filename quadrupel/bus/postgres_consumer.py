@@ -95,6 +95,7 @@ class PostgresConsumer:
             try:
                 with self._session(f"keeping the session on {self._topic}") as (connection, _):
                     connection.execute("SELECT 1")
+                    _forget_notices(connection)
             except BusUnavailable:
                 if not self._outstanding.lost:
                     raise
@@ -136,8 +137,7 @@ class PostgresConsumer:
         if now < self._look_around_at:
             return
         self._look_around_at = now + LOOK_AROUND
-        for _ in connection.notifies(timeout=0):
-            pass  # they pile up while there is always something to read
+        _forget_notices(connection)
         membership.rebalance(self._outstanding.after.keys())
         self._positions = {p: at for p, at in self._positions.items() if p in membership.owned}
         if gained := membership.owned - self._positions.keys():
@@ -168,3 +168,9 @@ class PostgresConsumer:
         for notice in connection.notifies(timeout=max(0.0, timeout), stop_after=1):
             if notice.payload == REBALANCE:
                 self._look_around_at = 0.0
+
+
+def _forget_notices(connection: Connection) -> None:
+    """Drop wake-up calls, which pile up in memory while nobody waits for them."""
+    for _ in connection.notifies(timeout=0):
+        pass

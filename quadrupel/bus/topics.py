@@ -1,6 +1,7 @@
 """The topics between the stages, the groups that read them, and what both buses hold of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from quadrupel.core.errors import InputRefused, TopicRefused
 from quadrupel.core.ports import Outgoing, Topic
@@ -17,6 +18,24 @@ EVALUATE_PROFILES_GROUP = "quadrupel.evaluate.profiles"
 EVALUATE_RANGES_GROUP = "quadrupel.evaluate.ranges"
 PUBLISH_GROUP = "quadrupel.publish"
 SEND_GROUP = "quadrupel.send"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A way of messages into a stage: the topic, and the group that reads it."""
+
+    stage: str
+    topic: str
+    group: str
+
+
+INGEST = Lane("ingest", EVENTS, INGEST_GROUP)
+EVALUATE = Lane("evaluate", PROFILES, EVALUATE_PROFILES_GROUP)
+EVALUATE_RANGES = Lane("evaluate ranges", RANGES, EVALUATE_RANGES_GROUP)
+PUBLISH = Lane("publish", VERDICTS, PUBLISH_GROUP)
+SEND = Lane("send", MESSAGES, SEND_GROUP)
+LANES = (INGEST, EVALUATE, EVALUATE_RANGES, PUBLISH, SEND)
+"""Every topic that is read, in the order of the flow."""
 
 MESSAGE_LIMIT = 2 * 1024 * 1024
 """The most bytes that key and value of one message may have together."""

@@ -13,14 +13,6 @@ from quadrupel.store import database
 db = typer.Typer(help="Create the tables and bring them up to date.")
 bus = typer.Typer(help="Create topics and look at how long they are.")
 
-GROUPS = {
-    topics.EVENTS: topics.INGEST_GROUP,
-    topics.PROFILES: topics.EVALUATE_PROFILES_GROUP,
-    topics.RANGES: topics.EVALUATE_RANGES_GROUP,
-    topics.VERDICTS: topics.PUBLISH_GROUP,
-    topics.MESSAGES: topics.SEND_GROUP,
-}
-
 
 @db.command()
 def migrate() -> None:
@@ -59,7 +51,8 @@ def lag(as_json: Json = False) -> None:
       quadrupel bus lag --json
     """
     with contextlib.closing(bootstrap.open_bus(read_settings())) as opened:
-        lags = {topic: opened.admin().lag(topic, group) for topic, group in GROUPS.items()}
+        admin = opened.admin()
+        lags = {lane.topic: admin.progress(lane.topic, lane.group).lag for lane in topics.LANES}
     if as_json:
         print_json(lags)
         return

@@ -157,11 +157,11 @@ class Demo:
             _progress() as bar,
         ):
             admin = bus.admin()
-            behind = total = admin.lag(topic, group)
+            behind = total = admin.progress(topic, group).lag
             task = bar.add_task(label, total=total)
             while behind:
                 self._pause()
-                behind = admin.lag(topic, group)
+                behind = admin.progress(topic, group).lag
                 total = max(total, behind)
                 bar.update(task, total=total, completed=total - behind)
 

@@ -22,6 +22,7 @@ from quadrupel.cli.api import api
 from quadrupel.cli.demo import demo
 from quadrupel.cli.output import errors
 from quadrupel.cli.population import population
+from quadrupel.cli.status import status
 from quadrupel.cli.up import up
 from quadrupel.core.errors import (
     DeclarationRefused,
@@ -50,6 +51,7 @@ app.command(rich_help_panel=START)(up)
 for command in stages.COMMANDS:
     app.command(rich_help_panel=STAGES)(command)
 app.command(rich_help_panel=STAGES)(api)
+app.command(rich_help_panel=OPERATE)(status)
 for noun, group, panel in (
     ("events", events.app, OPERATE),
     ("run", run.app, OPERATE),

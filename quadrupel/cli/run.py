@@ -125,7 +125,7 @@ def wait_for(settings: Settings, run: str) -> None:
                 break
             time.sleep(0.2)
         bar.update(task, description="publishing", completed=progress.evaluated)
-        while bus.admin().lag(topics.VERDICTS, topics.PUBLISH_GROUP):
+        while bus.admin().progress(topics.VERDICTS, topics.PUBLISH_GROUP).lag:
             time.sleep(0.2)
 
 

@@ -1,20 +1,40 @@
 """`quadrupel ingest|evaluate|publish|send|schedule`: one stage in this process."""
 
+import contextlib
 from typing import Annotated
 
 import typer
 
 from quadrupel import bootstrap, supervisor, telemetry
-from quadrupel.config import read_settings
+from quadrupel.bus import topics
+from quadrupel.config import Settings, read_settings
+from quadrupel.core.errors import NotFound
 
 MetricsPort = Annotated[
     int | None, typer.Option(help="Serve Prometheus metrics on this port; else the setting.")
 ]
 
 
-def ingest(metrics_port: MetricsPort = None) -> None:
-    """Run ingest: events into profiles. As many of it as the topic has partitions can run."""
+Resume = Annotated[
+    bool, typer.Option("--resume", help="If ingest was halted, let it go on, in every process.")
+]
+
+
+def ingest(metrics_port: MetricsPort = None, resume: Resume = False) -> None:
+    """Run ingest: events into profiles. As many of it as the topic has partitions can run.
+
+    When most of what comes in is garbage, ingest halts, in every process: then mend the source, or
+    see with `quadrupel status` what halted it, and start with --resume, once.
+    """
+    if resume:
+        resume_ingest(read_settings())
     _run("ingest", metrics_port)
+
+
+def resume_ingest(settings: Settings) -> None:
+    """Let ingest go on if it was halted."""
+    with contextlib.suppress(NotFound):
+        bootstrap.resume(settings, topics.INGEST.stage)
 
 
 def evaluate(metrics_port: MetricsPort = None) -> None:
@@ -43,4 +63,6 @@ COMMANDS = (ingest, evaluate, publish, send, schedule)
 def _run(stage: str, metrics_port: int | None) -> None:
     settings = read_settings(metrics_port=metrics_port)
     telemetry.configure_logs(settings.log_format, settings.log_level)
-    bootstrap.STAGES[stage](settings, supervisor.stop_on_signals())
+    stop = supervisor.stop_on_signals()
+    supervisor.end_in_time(stop)
+    bootstrap.STAGES[stage](settings, stop)

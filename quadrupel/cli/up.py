@@ -9,6 +9,7 @@ import typer
 from quadrupel import telemetry
 from quadrupel.channels.mail_catcher import CaughtMail, MailCatcher
 from quadrupel.cli.output import errors
+from quadrupel.cli.stages import Resume, resume_ingest
 from quadrupel.config import Settings, read_settings
 from quadrupel.embedded import default_data_dir
 from quadrupel.machine import machine
@@ -23,6 +24,7 @@ DataDir = Annotated[
 def up(
     data_dir: DataDir = None,
     api_port: Annotated[int | None, typer.Option(help="Port of the API; else the setting.")] = None,
+    resume: Resume = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C: all stages, the API, and a database.
 
@@ -46,6 +48,8 @@ def up(
         if settings.jwt_keys is None:
             overrides |= _own_portal(settings)
         running = stack.enter_context(machine(overrides))
+        if resume:
+            resume_ingest(running.settings)
         running.supervisor.start()
         errors.print(f"the API is at http://{settings.api_host}:{settings.api_port}; Ctrl-C stops")
         running.supervisor.watch(stop)

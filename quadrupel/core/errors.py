@@ -14,6 +14,8 @@ QuadrupelError
 │   └── ConcurrentWrite       another worker wrote first: read again and retry
 ├── TopicRefused              a topic is missing or has another number of partitions
 ├── AssignmentLost            the consumer no longer owns what it polled: drop the batch
+├── DatabaseRefused           the database will never save this: find the one input it is about
+├── Halted                    a stage waits for an operator: keep the batch, touch nothing
 └── Unavailable               infrastructure failed: stop, back off, retry; nothing is lost
     ├── BusUnavailable
     ├── DatabaseUnavailable
@@ -109,6 +111,14 @@ class TopicRefused(QuadrupelError):
 
 class AssignmentLost(QuadrupelError):
     """The consumer lost partitions it had polled; their new owner redelivers the batch."""
+
+
+class DatabaseRefused(QuadrupelError):
+    """The database refused values, and will refuse them again. The text does not tell them."""
+
+
+class Halted(QuadrupelError):
+    """The stage may not go on until an operator resumes it; the text is the reason."""
 
 
 class Unavailable(QuadrupelError):

@@ -44,6 +44,24 @@ class Message(NamedTuple):
     timestamp: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a group is in a topic, summed over the partitions.
+
+    `end`: the offsets that come next; it grows by one with every message. `committed`: the offsets
+    the group goes on from, never before the oldest message still kept. `members` are in the group.
+    """
+
+    end: int
+    committed: int
+    members: int
+
+    @property
+    def lag(self) -> int:
+        """How many messages the group has not committed yet."""
+        return self.end - self.committed
+
+
 class Producer(Protocol):
     """Writes to the bus. Not safe for use by several threads at once."""
 
@@ -114,8 +132,8 @@ class Admin(Protocol):
     def verify(self, topics: Sequence[Topic]) -> None:
         """Raise TopicRefused naming every missing topic and wrong partition count, and the mend."""
 
-    def lag(self, topic: str, group: str) -> int:
-        """How many messages of the topic the group has not committed yet."""
+    def progress(self, topic: str, group: str) -> Progress:
+        """How far the group is in the topic, and who reads it. Cheap enough for every second."""
 
     def browse(self, topic: str) -> Iterator[Message]:
         """Every message now in the topic, from its start to its present end, joining no group."""

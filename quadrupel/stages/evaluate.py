@@ -17,6 +17,7 @@ from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
 from quadrupel.core.positions import Cause, latest
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
+from quadrupel.stages.aside import put_aside
 from quadrupel.store import runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
@@ -81,7 +82,7 @@ class EvaluateProfiles:
             try:
                 changed = codec.read_changed_profile(message)
             except InputRefused as error:
-                dead.append(codec.dead_letter(NAME, message, error))
+                dead.append(put_aside(NAME, message, error))
                 continue
             day, cause = asked.get(changed.user_id, (today, None))
             day = max(day, changed.as_of or today)
@@ -120,7 +121,7 @@ class EvaluateRanges:
             try:
                 task = codec.read_range_task(message)
             except InputRefused as error:
-                dead.append(codec.dead_letter(NAME, message, error))
+                dead.append(put_aside(NAME, message, error))
             else:
                 self._evaluate(task)
         return dead

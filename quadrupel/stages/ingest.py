@@ -1,34 +1,40 @@
 """Ingest: events in, profiles folded and saved, the changed profiles handed on to evaluate."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-import structlog
 
 from quadrupel.bus import codec
 from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event, check_time, is_late
-from quadrupel.core.lifecycle import Place
+from quadrupel.core.lifecycle import USER_ERASED, Place
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import Cause
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
+from quadrupel.stages.alarm import Alarm, Tell
+from quadrupel.stages.aside import Refused, put_aside
+from quadrupel.stages.halving import Unsaved, save_all
 from quadrupel.store import erasure
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.telemetry import (
     EVENTS_CONSUMED,
-    EVENTS_DEAD,
+    EVENTS_FOLDED,
     EVENTS_LATE,
+    EVENTS_UNCHANGED,
     PROFILES_WRITTEN,
     USERS_ERASED,
+    Laps,
 )
 
 NAME = "ingest"
-log = structlog.get_logger()
+
+Events = Mapping[str, Sequence[tuple[Message, Event]]]
+"""Events by user, each with the message that carried it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,34 @@ def declared(schema: Schema) -> Declared:
     return Declared(Feeds(schema), ProfileStore(schema))
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a batch, or of a part of it.
+
+    `causes` has the users to hand on, each with the last of its events.
+    """
+
+    causes: dict[str, Cause] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    folded: int = 0
+    unchanged: int = 0
+    written: int = 0
+    erased: int = 0
+
+    def add(self, part: "_Outcome | Unsaved[tuple[Message, Event]]") -> None:
+        if isinstance(part, Unsaved):
+            message, event = part.event
+            self.causes[event.subject] = _cause(message)
+            self.refused.append((message, EventRefused("database-refused", str(part.refusal))))
+            return
+        self.causes |= part.causes
+        self.refused += part.refused
+        self.folded += part.folded
+        self.unchanged += part.unchanged
+        self.written += part.written
+        self.erased += part.erased
+
+
 class Ingest:
     """Folds batches of events into profiles, each batch with the declaration then in force.
 
@@ -51,6 +85,9 @@ class Ingest:
     Each user of whom an event feeds something declared is handed on, changed or not: after a crash
     between commit and publish, the redelivered events change nothing, and still must reach
     evaluate. So must a refused event, for whoever waits until the banner set contains it.
+
+    An event that the database refuses is found by halving the batch, and put aside; `keep_alive`
+    is called meanwhile. When most of what comes is garbage, `alarm` halts the stage.
     """
 
     def __init__(
@@ -58,89 +95,115 @@ class Ingest:
         engine: sa.Engine,
         declared: Callable[[], Declared],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        alarm: Alarm | None = None,
+        keep_alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._declared = declared
         self._clock = clock
+        self._alarm = alarm or Alarm(engine, NAME, "", clock)
+        self._keep_alive = keep_alive
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
-        """Fold, save, and return the changed profiles and the dead letters."""
-        events, dead = _decode(messages)
-        causes, refused = self._save(events)
-        dead += refused
-        EVENTS_CONSUMED.inc(len(messages))
-        EVENTS_DEAD.inc(len(dead))
-        changed = [codec.changed_profile(user_id, cause=causes[user_id]) for user_id in causes]
-        return [*changed, *dead]
+        """Fold, save, and return the changed profiles and the dead letters.
 
-    def _save(
-        self, events: dict[str, list[tuple[Message, Event]]]
-    ) -> tuple[dict[str, Cause], list[Outgoing]]:
-        """The users to hand on, each with the last of its events, and dead letters."""
+        Raises Halted, and saves nothing, when the events are garbage.
+        """
+        laps = Laps(NAME)
+        outcome = _Outcome()
+        events, outcome.refused = _decode(messages)
+        laps.end("decode")
+        with self._alarm.judging(messages) as tell:
+
+            def save(part: Events) -> _Outcome:
+                return self._save(part, laps, lambda more: tell(_bad([*outcome.refused, *more])))
+
+            for part in save_all(events, save, self._keep_alive):
+                outcome.add(part)
+                if isinstance(part, Unsaved):
+                    tell(_bad(outcome.refused))
+        _count(outcome, len(messages))
+        return [
+            *(codec.changed_profile(user, cause=cause) for user, cause in outcome.causes.items()),
+            *(put_aside(NAME, message, error) for message, error in outcome.refused),
+        ]
+
+    def _save(self, events: Events, laps: Laps, tell: Tell) -> _Outcome:
+        """Fold and save in one transaction, unless what was refused is too much."""
         now, declared = self._clock(), self._declared()
-        changed: list[Profile] = []
-        erased: list[Profile] = []
-        causes: dict[str, Cause] = {}
-        dead: list[Outgoing] = []
         with transaction(self._engine) as connection:
             known = declared.store.read(connection, list(events), erased=True)
-            for user_id, sent in sorted(events.items()):
-                profile = known.get(user_id) or Profile(user_id)
-                arrivals = [
-                    Arrival(
-                        event, message.timestamp.date(), Place(message.timestamp, message.offset)
-                    )
-                    for message, event in sent
-                ]
-                result = fold(profile, arrivals, declared.feeds)
-                if result.refused:
-                    carriers = {id(event): message for message, event in sent}
-                    dead += [
-                        _dead_letter(carriers[id(event)], error) for event, error in result.refused
-                    ]
-                if result.applied:
-                    changed.append(profile)
-                if result.erased:
-                    erased.append(profile)
-                if result.applied or result.unchanged or result.refused:
-                    causes[user_id] = _cause(sent[-1][0])
+            laps.end("read")
+            outcome, changed, erased = _fold(events, known, declared.feeds)
+            laps.end("fold")
+            tell(outcome.refused)
             declared.store.write(connection, changed, now)
-            contained = {user_id: cause.position for user_id, cause in causes.items()}
+            contained = {user: cause.position for user, cause in outcome.causes.items()}
             erasure.erase(connection, erased, now, contained)
-        PROFILES_WRITTEN.inc(len(changed))
-        USERS_ERASED.inc(len(erased))
-        return causes, dead
+        laps.end("write")
+        return outcome
+
+
+def _fold(
+    events: Events, known: Mapping[str, Profile], feeds: Feeds
+) -> tuple[_Outcome, list[Profile], list[Profile]]:
+    """Fold user by user; also returns the profiles that changed, and those that were erased."""
+    outcome = _Outcome()
+    changed: list[Profile] = []
+    erased: list[Profile] = []
+    for user_id, sent in sorted(events.items()):
+        profile = known.get(user_id) or Profile(user_id)
+        arrivals = [
+            Arrival(event, message.timestamp.date(), Place(message.timestamp, message.offset))
+            for message, event in sent
+        ]
+        result = fold(profile, arrivals, feeds)
+        if result.refused:
+            carriers = {id(event): message for message, event in sent}
+            outcome.refused += [(carriers[id(event)], error) for event, error in result.refused]
+        outcome.folded += result.applied
+        outcome.unchanged += result.unchanged
+        if result.applied:
+            changed.append(profile)
+        if result.erased:
+            erased.append(profile)
+        if result.applied or result.unchanged or result.refused:
+            outcome.causes[user_id] = _cause(sent[-1][0])
+    outcome.written, outcome.erased = len(changed), len(erased)
+    return outcome, changed, erased
+
+
+def _decode(
+    messages: Sequence[Message],
+) -> tuple[dict[str, list[tuple[Message, Event]]], list[Refused]]:
+    """The events of a batch by user, and what is no event."""
+    events: dict[str, list[tuple[Message, Event]]] = {}
+    refused: list[Refused] = []
+    for message in messages:
+        try:
+            event = decode_event(message.value)
+            check_time(event, message.timestamp)
+        except EventRefused as error:
+            refused.append((message, error))
+        else:
+            events.setdefault(event.subject, []).append((message, event))
+            if is_late(event, message.timestamp):
+                EVENTS_LATE.inc()
+    return events, refused
+
+
+def _bad(refused: Sequence[Refused]) -> list[Refused]:
+    """What is bad of what was refused: events of a user who was erased may be many, and are not."""
+    return [each for each in refused if each[1].reason != USER_ERASED]
 
 
 def _cause(message: Message) -> Cause:
     return Cause(message.partition, message.offset, message.timestamp)
 
 
-def _decode(
-    messages: Sequence[Message],
-) -> tuple[dict[str, list[tuple[Message, Event]]], list[Outgoing]]:
-    """The events of a batch by user, and the dead letters of what is no event."""
-    events: dict[str, list[tuple[Message, Event]]] = {}
-    dead: list[Outgoing] = []
-    for message in messages:
-        try:
-            event = decode_event(message.value)
-            check_time(event, message.timestamp)
-        except EventRefused as error:
-            dead.append(_dead_letter(message, error))
-        else:
-            events.setdefault(event.subject, []).append((message, event))
-            if is_late(event, message.timestamp):
-                EVENTS_LATE.inc()
-    return events, dead
-
-
-def _dead_letter(message: Message, error: EventRefused) -> Outgoing:
-    log.warning(
-        "event refused",
-        reason=error.reason,
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-    )
-    return codec.dead_letter(NAME, message, error)
+def _count(outcome: _Outcome, consumed: int) -> None:
+    EVENTS_CONSUMED.inc(consumed)
+    EVENTS_FOLDED.inc(outcome.folded)
+    EVENTS_UNCHANGED.inc(outcome.unchanged)
+    PROFILES_WRITTEN.inc(outcome.written)
+    USERS_ERASED.inc(outcome.erased)

@@ -7,24 +7,30 @@ publishes again, so nothing is lost and nothing counts twice.
 What infrastructure refuses is retried, with growing pauses, for as long as it takes; the topic
 only gets longer. What is wrong with an input is the business of `process`, which answers with a
 dead letter.
+
+A stage that was halted stays a member of its group, takes nothing, and waits for an operator.
 """
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from quadrupel.core.errors import AssignmentLost, ConcurrentWrite, Unavailable
+from quadrupel.core.errors import AssignmentLost, ConcurrentWrite, Halted, Unavailable
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
-from quadrupel.telemetry import LAST_BATCH
+from quadrupel.store.halts import Halt
+from quadrupel.telemetry import STAGE_BATCH_MESSAGES, STAGE_HALTED, Laps
 
 Process = Callable[[list[Message]], Sequence[Outgoing]]
 """One batch: computes, saves in one transaction, returns what to publish. Idempotent."""
 
 POLL_SECONDS = 0.5
 LONGEST_PAUSE = 30.0
+LOOK_SECONDS = 1.0
+ALARM_SECONDS = 60.0
 
 log = structlog.get_logger()
 
@@ -34,6 +40,8 @@ class Stage:
     """A stage ready to run: its name for logs, where it reads, what it does with a batch.
 
     `idle` is called after every poll, at least every POLL_SECONDS, for work that comes by time.
+    `halt` is asked before every poll whether the stage may go on, and must not cost much. `beat` is
+    called after every batch.
     """
 
     name: str
@@ -42,6 +50,8 @@ class Stage:
     process: Process
     batch_size: int
     idle: Callable[[], None] = lambda: None
+    halt: Callable[[], Halt | None] = lambda: None
+    beat: Callable[[], None] = lambda: None
 
 
 def run(stage: Stage, stop: threading.Event) -> None:
@@ -49,8 +59,11 @@ def run(stage: Stage, stop: threading.Event) -> None:
     failures = 0
     while not stop.is_set():
         try:
-            step(stage)
+            if _may_go_on(stage, stop):
+                step(stage)
             failures = 0
+        except Halted:
+            stage.consumer.rewind()
         except AssignmentLost as lost:
             log.info("batch dropped, its partitions moved", stage=stage.name, reason=str(lost))
         except ConcurrentWrite as conflict:
@@ -71,13 +84,42 @@ def run(stage: Stage, stop: threading.Event) -> None:
 
 def step(stage: Stage) -> int:
     """One turn: poll, process, publish, acknowledge. Returns the number of messages."""
+    laps = Laps(stage.name)
     messages = stage.consumer.poll(stage.batch_size, POLL_SECONDS)
     if messages:
-        stage.producer.publish(stage.process(messages))
+        laps.end("poll")
+        outgoing = stage.process(messages)
+        laps.end("process")
+        stage.producer.publish(outgoing)
+        laps.end("publish")
         stage.consumer.commit()
-        LAST_BATCH.labels(stage.name).set_to_current_time()
+        laps.end("commit")
+        STAGE_BATCH_MESSAGES.labels(stage.name).observe(len(messages))
+        stage.beat()
     stage.idle()
     return len(messages)
+
+
+def _may_go_on(stage: Stage, stop: threading.Event) -> bool:
+    """Wait for as long as the stage is halted, with an alarm; False if `stop` was set meanwhile."""
+    sounds_at = 0.0
+    while (halt := stage.halt()) is not None:
+        STAGE_HALTED.labels(stage.name).set(1)
+        if time.monotonic() >= sounds_at:
+            sounds_at = time.monotonic() + ALARM_SECONDS
+            log.error(
+                "HALTED, an operator decides: mend what comes in or let it pass, then resume",
+                stage=stage.name,
+                reason=halt.reason,
+                since=halt.since.isoformat(timespec="seconds"),
+                halted_by=halt.worker,
+                resume=f"quadrupel dead-letters resume {stage.name}",
+            )
+        stage.consumer.keep_alive()
+        if stop.wait(LOOK_SECONDS):
+            return False
+    STAGE_HALTED.labels(stage.name).set(0)
+    return True
 
 
 def pause(failures: int) -> float:

@@ -15,6 +15,7 @@ from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Stal
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
+from quadrupel.stages.aside import put_aside
 from quadrupel.store import messages as message_store
 from quadrupel.store import published
 from quadrupel.store.database import transaction
@@ -153,7 +154,7 @@ def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Ou
         try:
             evaluation = codec.read_verdicts(message)
         except InputRefused as error:
-            dead.append(codec.dead_letter(NAME, message, error))
+            dead.append(put_aside(NAME, message, error))
             continue
         known = newest.get(evaluation.user_id, evaluation)
         cause = latest(known.cause, evaluation.cause)

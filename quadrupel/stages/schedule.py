@@ -19,7 +19,7 @@ from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Producer
 from quadrupel.stages.loop import pause
 from quadrupel.store import runs
-from quadrupel.store.database import transaction
+from quadrupel.store.database import transaction, without_statement_limit
 
 NAME = "schedule"
 CHECK_SECONDS = 1.0
@@ -98,8 +98,12 @@ class Schedule:
 def start_run(
     engine: sa.Engine, run: str, as_of: date, rule_set: str, range_size: int, now: datetime
 ) -> bool:
-    """Write a run into the ledger; False if there is one of that name already."""
+    """Write a run into the ledger; False if there is one of that name already.
+
+    Blocks for as long as it takes to count the users.
+    """
     with transaction(engine) as connection:
+        without_statement_limit(connection)
         return runs.start(connection, run, as_of, rule_set, range_size, now)
 
 

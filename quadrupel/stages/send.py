@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from quadrupel.bus import codec, message_codec
+from quadrupel.bus import message_codec
 from quadrupel.core.channels import (
     Channel,
     Envelope,
@@ -36,6 +36,7 @@ from quadrupel.core.errors import ChannelUnavailable, InputRefused, Unavailable
 from quadrupel.core.messages import MessageKey, MessageState
 from quadrupel.core.outages import Outages
 from quadrupel.core.ports import Message, Outgoing
+from quadrupel.stages.aside import put_aside
 from quadrupel.store import contacts, messages
 from quadrupel.store.database import transaction
 from quadrupel.store.messages import Claim, Settled
@@ -267,8 +268,7 @@ def _decode(batch: Sequence[Message]) -> tuple[list[MessageKey], list[Outgoing]]
         try:
             keys.append(message_codec.read_message(message))
         except InputRefused as error:
-            log.warning("message refused", reason=error.reason, offset=message.offset)
-            dead.append(codec.dead_letter(NAME, message, error))
+            dead.append(put_aside(NAME, message, error))
     return keys, dead
 
 

@@ -2,36 +2,86 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import alembic.command
 import alembic.config
 import psycopg
 import sqlalchemy as sa
 
-from quadrupel.core.errors import ConcurrentWrite, DatabaseUnavailable
+from quadrupel.core.errors import ConcurrentWrite, DatabaseRefused, DatabaseUnavailable
 
 
-def open_engine(url: str, *, pool_size: int = 4) -> sa.Engine:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many seconds the server lets a connection work or wait, before it refuses; 0: for ever.
+
+    `statement`: one statement. `lock`: waiting for one lock. `idle_in_transaction`: the client's
+    silence in the middle of a transaction, after which the server ends the session.
+    """
+
+    statement: int = 0
+    lock: int = 0
+    idle_in_transaction: int = 0
+
+
+PATIENT = Limits()
+"""For commands of people, whose statements may look at every user."""
+
+STAGE = Limits(statement=60, lock=10, idle_in_transaction=30)
+"""For stages, whose batches are short: a worker that hangs or sleeps keeps no lock for long."""
+
+# A machine that is gone is noticed within half a minute. What the URL says goes before these.
+_CONNECTING = {
+    "connect_timeout": 5,
+    "application_name": "quadrupel",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+# Set as statements and not as start-up options, which a connection pooler would refuse.
+_LIMITING = """
+    SELECT set_config('statement_timeout', %s, false),
+           set_config('lock_timeout', %s, false),
+           set_config('idle_in_transaction_session_timeout', %s, false),
+           set_config('tcp_keepalives_idle', '30', false),
+           set_config('tcp_keepalives_interval', '10', false),
+           set_config('tcp_keepalives_count', '3', false)
+"""
+
+
+def open_engine(url: str, *, pool_size: int = 4, limits: Limits = PATIENT) -> sa.Engine:
     """An engine of at most `pool_size` connections, none of them open yet.
 
     `url` is a libpq URL (postgresql://...).
     """
     return sa.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: connect(url),
+        creator=lambda: connect(url, limits=limits),
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
     )
 
 
-def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
-    """One connection, with the limits every connection of ours has; DatabaseUnavailable if not."""
+def connect(url: str, *, autocommit: bool = False, limits: Limits = PATIENT) -> psycopg.Connection:
+    """One connection with its limits. Raises DatabaseUnavailable."""
     with translated_errors():
-        return psycopg.connect(
-            url, autocommit=autocommit, connect_timeout=5, application_name="quadrupel"
-        )
+        wanted: dict[str, Any] = _CONNECTING | psycopg.conninfo.conninfo_to_dict(url)
+        connection = psycopg.connect(**wanted, autocommit=True)
+        seconds = (limits.statement, limits.lock, limits.idle_in_transaction)
+        connection.execute(_LIMITING, [f"{each}s" for each in seconds])
+        connection.autocommit = autocommit
+        return connection
+
+
+def without_statement_limit(connection: sa.Connection) -> None:
+    """Let the statements of this transaction take as long as they need."""
+    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
 
 
 @contextlib.contextmanager
@@ -39,24 +89,54 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One transaction: committed at the end, rolled back by any error.
 
     Raises DatabaseUnavailable when the database is away, ConcurrentWrite when it chose this
-    transaction as the victim of a deadlock or a serialization failure.
+    transaction as the victim of a deadlock or a serialization failure, DatabaseRefused when it
+    will never take these values.
     """
     with translated_errors(), engine.begin() as connection:
         yield connection
 
 
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby that is not the primary yet, or no more
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+_REFUSED = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.RaiseException,  # a trigger said no
+    psycopg.errors.ProgramLimitExceeded,  # a value is too large for a row or an index
+)
+
+
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """Wrap the driver's errors of infrastructure once; programming errors pass as they are."""
+    """Wrap the driver's errors once; programming errors pass as they are."""
     try:
         yield
     except (sa.exc.DBAPIError, psycopg.Error) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         if isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise ConcurrentWrite(f"another transaction went first: {cause}") from error
-        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        if isinstance(cause, _REFUSED):
+            raise DatabaseRefused(_without_values(cause)) from None
+        if isinstance(cause, _AWAY):
             raise DatabaseUnavailable(f"the database did not answer: {cause}") from error
         raise
+
+
+def _without_values(refusal: psycopg.Error) -> str:
+    """What the database refused. Its own sentence may quote what a person's row holds."""
+    diagnosis = refusal.diag
+    places = {
+        "constraint": diagnosis.constraint_name,
+        "table": diagnosis.table_name,
+        "column": diagnosis.column_name,
+    }
+    named = [f"{kind} {name}" for kind, name in places.items() if name]
+    code = f" ({diagnosis.sqlstate})" if diagnosis.sqlstate else ""
+    return ", ".join([f"the database refused it: {type(refusal).__name__}{code}", *named])
 
 
 def driver(connection: sa.Connection) -> psycopg.Connection:

@@ -179,6 +179,14 @@ def latest(connection: sa.Connection, limit: int) -> list[RunProgress]:
     return [RunProgress(**row) for row in connection.execute(query).mappings()]
 
 
+def newest(connection: sa.Connection) -> RunProgress | None:
+    """The latest run, if there was one; costs as much as that run has ranges."""
+    latest_run = sa.select(runs.c.run).order_by(runs.c.created_at.desc()).limit(1)
+    query = _progress_query().where(runs.c.run == latest_run.scalar_subquery())
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else RunProgress(**row)
+
+
 def _progress_query() -> sa.Select[Any]:
     def total(column: sa.Column[Any]) -> sa.ColumnElement[int]:
         summed = sa.func.coalesce(sa.func.sum(column), 0)

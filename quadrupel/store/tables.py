@@ -210,3 +210,13 @@ api_keys = sa.Table(
     sa.Column("expires_at", Timestamp),
     sa.Column("revoked_at", Timestamp),
 )
+
+halts = sa.Table(
+    "halts",
+    metadata,
+    sa.Column("stage", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", Timestamp, nullable=False),
+    sa.Column("worker", sa.Text, nullable=False, comment="HOST:PID of the one that halted it"),
+    sa.Column("resumed_at", Timestamp, comment="set: goes on, and is not healthy yet"),
+)

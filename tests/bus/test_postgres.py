@@ -63,7 +63,7 @@ def test_readers_never_pass_an_offset_that_is_committed_later(bus: PostgresBus) 
     seen: dict[int, list[int]] = defaultdict(list)
     with ThreadPoolExecutor() as pool, closing(bus.consumer(TOPIC, "group")) as consumer:
         running = [pool.submit(publish, number) for number in range(publishers)]
-        while not all(task.done() for task in running) or bus.admin().lag(TOPIC, "group"):
+        while not all(task.done() for task in running) or bus.admin().progress(TOPIC, "group").lag:
             for message in consumer.poll(37, timeout=0.1):
                 seen[message.partition].append(message.offset)
             consumer.commit()
@@ -162,7 +162,19 @@ def test_what_every_group_has_committed_is_deleted(bus: PostgresBus, database_ur
         producer.publish(messages(5))
     with closing(bus.consumer(TOPIC, "new")) as new:
         assert len(drain(new)) == 5
-    assert bus.admin().lag(TOPIC, "another") == 5
+    assert bus.admin().progress(TOPIC, "another").lag == 5
+
+
+def test_wake_up_calls_do_not_pile_up_while_a_reader_only_stays_alive(bus: PostgresBus) -> None:
+    with closing(bus.consumer(TOPIC, "group")) as idle, closing(bus.producer()) as producer:
+        idle.poll(1, timeout=0.1)
+        for _ in range(50):
+            producer.publish(messages(1))
+            idle.keep_alive()
+        waiting = idle._connection._notifies_backlog
+        assert waiting is not None
+        assert len(waiting) <= 1
+        assert len(idle.poll(100, timeout=5.0)) == 50
 
 
 def test_without_a_group_everything_is_kept(bus: PostgresBus, database_url: str) -> None:

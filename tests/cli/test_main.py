@@ -33,7 +33,7 @@ def test_what_is_wrong_is_said_and_named(quadrupel, arguments, settings, code, s
 
 COMMANDS = """
     api bus contacts db dead-letters demo evaluate events ingest keys mailing messages population
-    profile publish rules run schedule send up users
+    profile publish rules run schedule send status up users
 """
 
 
@@ -86,26 +86,3 @@ def test_a_run_is_started_listed_shown_and_not_cancelled_after_its_end(quadrupel
     assert late.code == 1
     assert "is finished already" in late.err
     assert quadrupel("run", "status", "nothing").code == 1
-
-
-def test_dead_letters_are_listed_and_shown_with_their_bytes(quadrupel, created):
-    from quadrupel.bus import codec, topics
-    from quadrupel.bus.postgres import PostgresBus
-    from quadrupel.core.errors import EventRefused
-    from quadrupel.core.ports import Outgoing
-
-    bus = PostgresBus(created)
-    producer = bus.producer()
-    producer.publish([Outgoing(topics.EVENTS, b"c1", b"[bold]not an event\xff")])
-    [poison] = bus.admin().browse(topics.EVENTS)
-    letter = codec.dead_letter("ingest", poison, EventRefused("not-json", "it is no JSON"))
-    producer.publish([letter, letter])
-    producer.close()
-    bus.close()
-    [listed] = json.loads(quadrupel("dead-letters", "list", "--json").out)
-    assert (listed["reason"], listed["stage"]) == ("not-json", "ingest")
-    shown = quadrupel("dead-letters", "show", listed["position"]).out
-    assert "it is no JSON" in shown
-    assert "[bold]not an event\\xff" in shown
-    assert json.loads(quadrupel("dead-letters", "list", "--reason", "x", "--json").out) == []
-    assert quadrupel("dead-letters", "show", "x/0/0").code == 1

@@ -22,7 +22,7 @@ from quadrupel.bus.kafka import KafkaBus
 from quadrupel.bus.postgres import PostgresBus
 from quadrupel.bus.topics import MESSAGE_LIMIT
 from quadrupel.core.errors import AssignmentLost, BusUnavailable, InputRefused, TopicRefused
-from quadrupel.core.ports import Bus, Consumer, Message, Outgoing, Topic
+from quadrupel.core.ports import Bus, Consumer, Message, Outgoing, Progress, Topic
 from quadrupel.testing import MemoryBus
 
 MEMBER = Path(__file__).parents[1] / "bus" / "member.py"
@@ -227,7 +227,7 @@ class TestDelivery:
 
     def test_publishing_nothing_does_nothing(self, kit: Kit, topic: str, group: str) -> None:
         publish(kit, topic, [])
-        assert kit.bus.admin().lag(topic, group) == 0
+        assert kit.bus.admin().progress(topic, group).lag == 0
 
     def test_who_asks_is_told_where_each_message_went_in_the_order_given(
         self, kit: Kit, topic: str, join: Any
@@ -393,6 +393,23 @@ class TestGroups:
         slow.close()
         assert nothing_more(join())
 
+    def test_a_member_that_only_stays_alive_takes_nothing_and_misses_nothing(
+        self, kit: Kit, topic: str, join: Any
+    ) -> None:
+        halted = join()
+        publish(kit, topic, numbered(20))
+        keep_alive_for(halted, seconds=kit.patience)
+        publish(kit, topic, numbered(20, start=20))
+        keep_alive_for(halted, seconds=kit.patience)
+        messages = take(halted, 40)
+        assert values(messages) == list(range(40))
+        assert_in_order_per_key(messages)
+        halted.commit()
+        keep_alive_for(halted, seconds=kit.patience)
+        publish(kit, topic, numbered(20, start=40))
+        keep_alive_for(halted, seconds=kit.patience)
+        assert values(take(halted, 20)) == list(range(40, 60))
+
 
 @pytest.mark.parametrize("kit", REAL, indirect=True)
 class TestProcesses:
@@ -455,24 +472,43 @@ class TestAdministration:
         ):
             take(consumer, 1)
         with pytest.raises(TopicRefused, match="quadrupel bus create"):
-            kit.bus.admin().lag(missing, group)
+            kit.bus.admin().progress(missing, group)
         with pytest.raises(TopicRefused, match="quadrupel bus create"):
             list(kit.bus.admin().browse(missing))
         with pytest.raises(TopicRefused, match=f"missing topics: {missing}"):
             kit.bus.admin().verify([Topic(missing, 1)])
 
-    def test_lag_is_what_the_group_has_not_committed(
+    def test_progress_is_what_came_what_the_group_committed_and_who_is_in_it(
         self, kit: Kit, topic: str, group: str, join: Any
     ) -> None:
-        publish(kit, topic, numbered(30))
         admin = kit.bus.admin()
-        assert admin.lag(topic, group) == 30
+        assert admin.progress(topic, group) == Progress(end=0, committed=0, members=0)
+        publish(kit, topic, numbered(30))
+        assert admin.progress(topic, group) == Progress(end=30, committed=0, members=0)
         consumer = join()
         take(consumer, 10)
-        assert admin.lag(topic, group) == 30
+        assert admin.progress(topic, group) == Progress(end=30, committed=0, members=1)
         consumer.commit()
-        assert admin.lag(topic, group) == 20
-        assert admin.lag(topic, f"{group}.other") == 30
+        assert admin.progress(topic, group).committed == 10
+        assert admin.progress(topic, group).lag == 20
+        assert admin.progress(topic, f"{group}.other") == Progress(end=30, committed=0, members=0)
+        take(consumer, 20)
+        consumer.commit()
+        consumer.close()
+        assert admin.progress(topic, group) == Progress(end=30, committed=30, members=0)
+
+    def test_every_member_of_a_group_is_counted(
+        self, kit: Kit, topic: str, group: str, join: Any
+    ) -> None:
+        members = [join(), join(), join()]
+        deadline = time.monotonic() + 20
+        admin = kit.bus.admin()
+        while admin.progress(topic, group).members < 3 and time.monotonic() < deadline:
+            for member in members:
+                member.poll(1, timeout=0.1)
+        assert admin.progress(topic, group).members == 3
+        members.pop().close()
+        assert admin.progress(topic, group).members == 2
 
     def test_browsing_shows_everything_and_acknowledges_nothing(
         self, kit: Kit, topic: str, group: str
@@ -482,7 +518,7 @@ class TestAdministration:
         messages = list(kit.bus.admin().browse(topic))
         assert values(messages) == list(range(3_000))
         assert_in_order_per_key(messages)
-        assert kit.bus.admin().lag(topic, group) == 3_000
+        assert kit.bus.admin().progress(topic, group).lag == 3_000
 
 
 class TestRefusals:
@@ -497,7 +533,7 @@ class TestRefusals:
             for publish in (producer.publish, producer.publish_and_locate):
                 with pytest.raises(InputRefused, match="too-large"):
                     publish(messages)
-        assert kit.bus.admin().lag(topic, group) == 0
+        assert kit.bus.admin().progress(topic, group).lag == 0
 
     def test_a_bus_that_is_away_is_unavailable_to_everyone(self, kit: Kit, group: str) -> None:
         topic, away = "quadrupel.events", kit.away
@@ -513,7 +549,7 @@ class TestRefusals:
         for use in (
             lambda: away.admin().create([Topic(topic, 1)]),
             lambda: away.admin().verify([Topic(topic, 1)]),
-            lambda: away.admin().lag(topic, group),
+            lambda: away.admin().progress(topic, group),
             lambda: list(away.admin().browse(topic)),
         ):
             with pytest.raises(BusUnavailable):

@@ -34,7 +34,7 @@ def ingest(database_url, kafka_topics):
 def wait_until_read(settings):
     with contextlib.closing(bootstrap.open_bus(settings)) as bus:
         deadline = time.monotonic() + 60
-        while bus.admin().lag(topics.EVENTS, topics.INGEST_GROUP):
+        while bus.admin().progress(topics.EVENTS, topics.INGEST_GROUP).lag:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 

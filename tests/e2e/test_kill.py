@@ -72,7 +72,7 @@ def midday_zone():
 
 
 def drained(bus):
-    return all(bus.admin().lag(topic, group) == 0 for topic, group in FLOW)
+    return all(bus.admin().progress(topic, group).lag == 0 for topic, group in FLOW)
 
 
 def state(settings):

@@ -1,13 +1,19 @@
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+import structlog
+from prometheus_client import REGISTRY
 
-from quadrupel.core.errors import BusUnavailable, ConcurrentWrite, DatabaseUnavailable
+from quadrupel.core.errors import BusUnavailable, ConcurrentWrite, DatabaseUnavailable, Halted
 from quadrupel.core.ports import Outgoing, Topic
 from quadrupel.stages import loop
+from quadrupel.store.halts import Halt
 from quadrupel.testing import MemoryBus
 
 IN, OUT = "in", "out"
+HALT = Halt("stage", "100 events in a row were bad", datetime(2026, 11, 23, tzinfo=UTC), "host:1")
 
 
 @pytest.fixture
@@ -46,18 +52,18 @@ def test_what_follows_from_a_batch_is_published_before_it_is_acknowledged(bus):
 
     class Producer:
         def publish(self, messages):
-            lag_while_publishing.append(bus.admin().lag(IN, "group"))
+            lag_while_publishing.append(bus.admin().progress(IN, "group").lag)
 
         def close(self):
             pass
 
     loop.step(loop.Stage("stage", bus.consumer(IN, "group"), Producer(), echo, 2))
     assert lag_while_publishing == [5]
-    assert bus.admin().lag(IN, "group") == 3
+    assert bus.admin().progress(IN, "group").lag == 3
 
 
 def test_every_message_is_worked_through_in_order(bus):
-    run_until(bus, echo, lambda: bus.admin().lag(IN, "group") == 0)
+    run_until(bus, echo, lambda: bus.admin().progress(IN, "group").lag == 0)
     assert values(bus) == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -75,7 +81,7 @@ def test_a_batch_that_infrastructure_refused_comes_again_and_nothing_is_lost(
             raise each
         return echo(messages)
 
-    run_until(bus, process, lambda: bus.admin().lag(IN, "group") == 0)
+    run_until(bus, process, lambda: bus.admin().progress(IN, "group").lag == 0)
     assert values(bus) == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -85,14 +91,112 @@ def test_a_programming_error_stops_the_stage_and_acknowledges_nothing(bus):
 
     with pytest.raises(ZeroDivisionError):
         loop.run(stage(bus, process), threading.Event())
-    assert bus.admin().lag(IN, "group") == 5
+    assert bus.admin().progress(IN, "group").lag == 5
 
 
 def test_idle_work_is_done_also_when_nothing_comes(bus):
-    run_until(bus, echo, lambda: bus.admin().lag(IN, "group") == 0)
+    run_until(bus, echo, lambda: bus.admin().progress(IN, "group").lag == 0)
     turns = []
     run_until(bus, echo, lambda: turns.append(1) or len(turns) == 2)
     assert len(turns) == 2
+
+
+class Halting:
+    """A halt that is there for so many looks; the last of them sets `stop`."""
+
+    def __init__(self, looks, stop=None):
+        self.looks, self.stop = looks, stop
+
+    def __call__(self):
+        self.looks -= 1
+        if self.looks == 0 and self.stop is not None:
+            self.stop.set()
+        return HALT if self.looks >= 0 else None
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    """Look at a halt without waiting between the looks."""
+    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
+
+
+def halted(name="stage"):
+    return REGISTRY.get_sample_value("quadrupel_stage_halted", {"stage": name})
+
+
+def test_a_halted_stage_takes_nothing_and_sounds_the_alarm_until_it_is_resumed(bus, looking):
+    stop = threading.Event()
+    seen = []
+    given = stage(bus, echo, lambda: bus.admin().progress(IN, "group").lag or stop.set())
+    given.consumer.keep_alive = lambda: seen.append(
+        (bus.admin().progress(IN, "group").lag, halted())
+    )
+    with structlog.testing.capture_logs() as logs:
+        loop.run(replace(given, halt=Halting(5)), stop)
+    assert seen == [(5, 1)] * 5
+    [alarm] = [each for each in logs if each["log_level"] == "error"]
+    assert alarm["reason"] == "100 events in a row were bad"
+    assert alarm["resume"] == "quadrupel dead-letters resume stage"
+    assert halted() == 0
+    assert values(bus) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_the_alarm_sounds_again_every_minute(bus, looking, monkeypatch):
+    monkeypatch.setattr(loop, "ALARM_SECONDS", 0.0)
+    stop = threading.Event()
+    with structlog.testing.capture_logs() as logs:
+        loop.run(replace(stage(bus, echo), halt=Halting(3, stop)), stop)
+    assert len([each for each in logs if each["log_level"] == "error"]) == 3
+
+
+def test_a_halted_stage_that_is_stopped_takes_nothing(bus):
+    stop = threading.Event()
+    loop.run(replace(stage(bus, echo), halt=Halting(1, stop)), stop)
+    assert bus.admin().progress(IN, "group").lag == 5
+    assert values(bus) == []
+
+
+def test_a_batch_that_halts_the_stage_is_kept_whole_and_comes_again(bus, looking):
+    stop = threading.Event()
+    looks = iter([None, HALT, HALT])
+    halts = iter([Halted("garbage")])
+
+    def process(messages):
+        for each in halts:
+            raise each
+        return echo(messages)
+
+    given = stage(bus, process, lambda: bus.admin().progress(IN, "group").lag or stop.set())
+    loop.run(replace(given, halt=lambda: next(looks, None)), stop)
+    assert values(bus) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_halt_that_cannot_be_looked_at_is_waited_for(bus, monkeypatch):
+    monkeypatch.setattr(loop, "pause", lambda failures: 0.0)
+    stop = threading.Event()
+    answers = iter([DatabaseUnavailable("away"), DatabaseUnavailable("away")])
+
+    def halt():
+        for each in answers:
+            raise each
+
+    given = stage(bus, echo, lambda: bus.admin().progress(IN, "group").lag or stop.set())
+    loop.run(replace(given, halt=halt), stop)
+    assert values(bus) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_every_batch_is_measured_by_phase_and_beats(bus):
+    beats = []
+    given = loop.Stage(
+        "measured", bus.consumer(IN, "group"), bus.producer(), echo, 2, beat=lambda: beats.append(1)
+    )
+    assert [loop.step(given) for _ in range(4)] == [2, 2, 1, 0]
+    assert len(beats) == 3
+    for phase in ("poll", "process", "publish", "commit"):
+        labels = {"stage": "measured", "phase": phase}
+        assert REGISTRY.get_sample_value("quadrupel_stage_phase_seconds_count", labels) == 3
+    labels = {"stage": "measured"}
+    assert REGISTRY.get_sample_value("quadrupel_stage_batch_messages_sum", labels) == 5
 
 
 def test_pauses_grow_and_have_a_limit():

@@ -1,0 +1,186 @@
+"""A source system that sends garbage, and a database that does not answer: real processes."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from quadrupel import bootstrap
+from quadrupel.bus import codec, topics
+from quadrupel.bus.event_codec import encode_event
+from quadrupel.config import read_settings
+from quadrupel.core.events import Event
+from quadrupel.core.ports import Outgoing
+from quadrupel.store import database, halts, profiles
+from quadrupel.supervisor import Child, Supervisor
+
+GARBAGE = [b'{"number": %d}' % number for number in range(3_000)]
+
+
+@pytest.fixture
+def settings(database_url):
+    settings = read_settings(database_url=database_url)
+    bootstrap.set_up(settings)
+    return settings
+
+
+@pytest.fixture
+def environment(database_url):
+    return os.environ | {"QUADRUPEL_DATABASE_URL": database_url, "QUADRUPEL_BATCH_SIZE": "20"}
+
+
+@pytest.fixture
+def workers(environment):
+    """Two processes of ingest, started again when they die."""
+    supervisor = Supervisor([Child(f"ingest {n}", ["ingest"]) for n in (1, 2)], environment)
+    supervisor.start()
+    yield supervisor
+    supervisor.stop()
+
+
+def good(first, last):
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    events = [
+        Event(str(n), "/registry", "residence.registered", f"u{n:05}", now, {"region": "77"})
+        for n in range(first, last)
+    ]
+    return [Outgoing(topics.EVENTS, each.subject.encode(), encode_event(each)) for each in events]
+
+
+def poison():
+    return [Outgoing(topics.EVENTS, b"source %d" % n, value) for n, value in enumerate(GARBAGE)]
+
+
+def publish(settings, messages):
+    with (
+        contextlib.closing(bootstrap.open_bus(settings)) as bus,
+        contextlib.closing(bus.producer()) as producer,
+    ):
+        producer.publish(messages)
+
+
+def halt(settings):
+    with bootstrap.open_engine(settings) as engine, database.transaction(engine) as connection:
+        return halts.find(connection, "ingest")
+
+
+def saved(settings):
+    with bootstrap.open_engine(settings) as engine, database.transaction(engine) as connection:
+        return profiles.count(connection)
+
+
+def progress(settings):
+    with contextlib.closing(bootstrap.open_bus(settings)) as bus:
+        return bus.admin().progress(topics.EVENTS, topics.INGEST_GROUP)
+
+
+def dead(settings):
+    """The letters, each position once."""
+    with contextlib.closing(bootstrap.open_bus(settings)) as bus:
+        found = map(codec.read_dead_letter, bus.admin().browse(topics.DEAD_LETTERS))
+        return {letter.position: letter.body for letter in found}
+
+
+def wait_for(done, supervisor, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not done():
+        supervisor.check()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def call(environment, *arguments):
+    command = [sys.executable, "-m", "quadrupel", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_poison_storm_halts_ingest_until_it_is_resumed_and_nothing_is_lost(
+    settings, environment, workers
+):
+    publish(settings, good(0, 300))
+    wait_for(lambda: saved(settings) == 300, workers)
+    publish(settings, poison())
+    publish(settings, good(300, 1_500))
+    wait_for(lambda: halt(settings) is not None, workers)
+
+    for pid in workers.pids().values():  # whoever starts anew respects the halt
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(workers.pids()) == 2, workers)
+    time.sleep(3)
+    workers.check()
+    stood = progress(settings).committed
+    assert stood < 300 + len(GARBAGE)
+    assert len(dead(settings)) < 500
+    assert saved(settings) < 1_500
+    told = json.loads(call(environment, "status", "--json"))["stages"][0]
+    assert told["halt"]["reason"].startswith(halt(settings).reason)
+    assert progress(settings).committed == stood
+
+    call(environment, "dead-letters", "resume", "ingest")
+    wait_for(lambda: progress(settings).lag == 0, workers)
+    assert saved(settings) == 1_500
+    assert sorted(dead(settings).values()) == sorted(GARBAGE)
+
+    publish(settings, good(0, 1_000))  # duplicates are good events: the alarm is armed again
+    wait_for(lambda: halt(settings) is None, workers)
+    publish(settings, poison())
+    wait_for(lambda: halt(settings) is not None, workers)
+
+
+def test_ingest_started_with_resume_goes_on(settings, environment):
+    publish(settings, [*poison()[:400], *good(0, 10)])
+    supervisor = Supervisor([Child("ingest", ["ingest"])], environment)
+    supervisor.start()
+    try:
+        wait_for(lambda: halt(settings) is not None, supervisor)
+    finally:
+        supervisor.stop()
+    resumed = Supervisor([Child("ingest", ["ingest", "--resume"])], environment)
+    resumed.start()
+    try:
+        wait_for(lambda: progress(settings).lag == 0, resumed)
+    finally:
+        resumed.stop()
+    assert saved(settings) == 10
+    assert len(dead(settings)) == 400
+
+
+@pytest.mark.slow
+def test_a_stage_ends_in_time_although_its_database_does_not_answer(settings, environment):
+    publish(settings, good(0, 10))
+    ingest = subprocess.Popen([sys.executable, "-m", "quadrupel", "ingest"], env=environment)
+    frozen = []
+    try:
+        wait_for(lambda: saved(settings) == 10, Supervisor([], environment))
+        with psycopg.connect(settings.database_url) as connection:
+            query = """SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'quadrupel%'
+                       AND datname = current_database()"""
+            frozen = [pid for [pid] in connection.execute(query)]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        publish(settings, good(10, 20))
+        time.sleep(2)
+        began = time.monotonic()
+        ingest.terminate()
+        ingest.wait(30)
+        assert time.monotonic() - began < 30
+    finally:
+        ingest.kill()
+        ingest.wait()
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    again = Supervisor([Child("ingest", ["ingest"])], environment)
+    again.start()
+    try:
+        wait_for(lambda: saved(settings) == 20, again)
+    finally:
+        again.stop()
