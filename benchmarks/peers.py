@@ -120,6 +120,8 @@ class Translation:
         return same[0] if same else name
 
     def _call(self, node: Call, day: date) -> str:
+        if node.function == "count_within":
+            raise NotExpressible  # its input is a list of days
         match node.function, [self._text(each, day) for each in node.arguments]:
             case "days_since", [since]:
                 return f"({self._constant(_TODAY, day)} - {since})"

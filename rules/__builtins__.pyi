@@ -138,6 +138,8 @@ class User:
     """The last day on which the latest fine can be settled with a discount"""
     fine_due: date
     """The day by which the latest fine is to be paid"""
+    recent_fines: int
+    """How many traffic fines there were in the last 365 days"""
     taxes_owed: float
     """Taxes that are assessed and not paid, in roubles"""
     tax_due: date
@@ -219,6 +221,7 @@ def match(
     fines_owed: float = ...,
     fine_discount_until: str = ...,
     fine_due: str = ...,
+    recent_fines: list[str] = ...,
     taxes_owed: float = ...,
     tax_due: str = ...,
     enforcement_opened: str = ...,
@@ -268,6 +271,7 @@ def no_match(
     fines_owed: float = ...,
     fine_discount_until: str = ...,
     fine_due: str = ...,
+    recent_fines: list[str] = ...,
     taxes_owed: float = ...,
     tax_due: str = ...,
     enforcement_opened: str = ...,
@@ -317,6 +321,7 @@ def unknown(
     fines_owed: float = ...,
     fine_discount_until: str = ...,
     fine_due: str = ...,
+    recent_fines: list[str] = ...,
     taxes_owed: float = ...,
     tax_due: str = ...,
     enforcement_opened: str = ...,
@@ -354,6 +359,7 @@ def Decimal(doc: str, /, *feeds: Feed) -> Attribute: ...
 def Boolean(doc: str, /, *feeds: Feed) -> Attribute: ...
 def Text(doc: str, /, *feeds: Feed, values: list[str] = ...) -> Attribute: ...
 def Statistics(doc: str, /, *feeds: Feed) -> Attribute: ...
+def WindowedCount(doc: str, /, *feeds: Feed, days: int) -> Attribute: ...
 def latest(event: str, field: str, *, where: Where = ...) -> Feed:
     """The field's value of the event with the latest time."""
 def set(event: str, value: str | int | bool, *, where: Where = ...) -> Feed:

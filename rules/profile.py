@@ -163,6 +163,11 @@ fine_due = Date(
     "The day by which the latest fine is to be paid",
     latest("fine.issued", "due"),
 )
+recent_fines = WindowedCount(
+    "How many traffic fines there were in the last 365 days",
+    count("fine.issued"),
+    days=365,
+)
 taxes_owed = Decimal(
     "Taxes that are assessed and not paid, in roubles",
     sum("tax.assessed", "amount"),

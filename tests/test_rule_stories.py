@@ -168,6 +168,24 @@ def test_a_debt_goes_to_the_bailiffs_and_is_paid():
     assert life.on("2026-11-10") == []
 
 
+def test_fines_come_often_and_are_forgotten_after_a_year():
+    life = Life("fines_repeated")
+    for day, chapters in (
+        ("2026-01-10", []),
+        ("2026-06-01", []),
+        ("2026-11-20", ["fines_repeated"]),
+        ("2026-12-01", ["fines_repeated"]),
+    ):
+        life.happens(day, "fine.issued", amount=500, discount_until=day, due=day)
+        assert life.on(day) == chapters
+    assert life.on("2027-05-31") == ["fines_repeated"]
+    assert life.on("2027-06-01") == []
+    life.happens("2027-06-01", "fine.issued", amount=500, discount_until=day, due=day)
+    assert life.on("2027-06-01") == ["fines_repeated"]
+    ordered(life, "2027-06-02", "fine_autopay")
+    assert life.on("2027-06-02") == []
+
+
 def test_every_chapter_that_the_overview_names_is_a_rule():
     overview = (FOLDER / "README.md").read_text()
     named = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`", overview)) - {"once_per"}

@@ -213,7 +213,9 @@ SCHEMAS: Fields = {
                     {
                         "attribute": _text("the attribute"),
                         "doc": _text("what it is"),
-                        "value": {"description": "null is missing"},
+                        "value": {
+                            "description": "null if missing; of a windowed count: count, days"
+                        },
                         "event": {"type": ["string", "null"], "description": "what brought it"},
                         "time": {"type": ["string", "null"], "format": "date-time"},
                     },

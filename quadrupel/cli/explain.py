@@ -16,6 +16,7 @@ from quadrupel.core.errors import NotFound
 from quadrupel.core.events import check_user_id
 from quadrupel.core.values import to_text
 from quadrupel.core.verdicts import Verdict
+from quadrupel.rules import value_forms
 from quadrupel.rules.explain import Clause, Explanation, Origin
 from quadrupel.rules.explain import explain as explain_rule
 from quadrupel.rules.explain_json import explanations_json
@@ -103,6 +104,9 @@ def _told(clause: Clause) -> str:
 def _origin(origin: Origin) -> str:
     if origin.value is None:
         told = "missing"
+    elif isinstance(origin.value, tuple):
+        total = sum(number for _, number in origin.value)
+        told = f"{total}, on {value_forms.told(origin.value)}" if total else "0"
     elif isinstance(origin.value, dict):
         told = ", ".join(f"{key} x{each.count}" for key, each in sorted(origin.value.items()))
     else:

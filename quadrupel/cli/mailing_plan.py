@@ -122,6 +122,12 @@ def shown_by(settings: Settings, rules: RuleSet, channel: str, template: str) ->
             "unknown-placeholder",
             f"template {template} shows {', '.join(unknown)}, which is no attribute of a profile",
         )
+    textless = [name for name in shown if not rules.schema[name].has_text]
+    if textless:
+        raise InputRefused(
+            "unknown-placeholder",
+            f"template {template} shows {', '.join(textless)}, which has no text",
+        )
     return shown
 
 

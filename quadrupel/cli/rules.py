@@ -22,6 +22,7 @@ from quadrupel.config import read_settings, rules_folder
 from quadrupel.rules import catalogue
 from quadrupel.rules.problems import Problem
 from quadrupel.rules.rule import Rule
+from quadrupel.rules.value_forms import as_json, told
 
 app = typer.Typer(help="Check rule scripts, prove their examples, look at them.")
 
@@ -170,7 +171,12 @@ def _details(rule: Rule) -> dict[str, Any]:
         "template": rule.email and rule.email.template,
         "webhook": rule.webhook and rule.webhook.endpoint,
         "examples": [
-            {"verdict": each.verdict, "today": each.today, "values": each.values, "line": each.line}
+            {
+                "verdict": each.verdict,
+                "today": each.today,
+                "values": {name: as_json(value) for name, value in each.values.items()},
+                "line": each.line,
+            }
             for each in rule.examples
         ],
     }
@@ -202,5 +208,5 @@ def _print_rule(rule: Rule) -> None:
             line(f"{name:<10} {fact}")
     line("")
     for example in rule.examples:
-        values = ", ".join(f"{name}={value}" for name, value in example.values.items())
+        values = "; ".join(f"{name}={told(value)}" for name, value in example.values.items())
         line(f"{example.verdict:<10} on {example.today}  {values}")

@@ -219,7 +219,10 @@ def _print_matches(matches: list[Document]) -> None:
 
 
 def _told(value: Any) -> str:
-    """A value as a person reads it; a statistic by its keys, another list as JSON."""
+    """A value as a person reads it; a statistic by its keys, a windowed count by its days."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} x{each['count']}" for key, each in sorted(value.items()))
-    return json.dumps(value) if isinstance(value, list) else to_text(value)
+        counts = {
+            key: each if isinstance(each, int) else each["count"] for key, each in value.items()
+        }
+        return ", ".join(f"{key} x{count}" for key, count in sorted(counts.items()))
+    return to_text(value)

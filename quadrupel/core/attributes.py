@@ -17,7 +17,7 @@ class Type(StrEnum):
 
     date (date), datetime (aware datetime, UTC), integer (int, 64 bits), decimal (Decimal, at most
     18 digits before and 6 after the point), boolean (bool), text (str), statistics (a mapping from
-    key to Statistic).
+    key to Statistic), windowed_count (DayCounts; for rules it is an integer that depends on today).
     """
 
     DATE = "date"
@@ -27,15 +27,16 @@ class Type(StrEnum):
     BOOLEAN = "boolean"
     TEXT = "text"
     STATISTICS = "statistics"
+    WINDOWED_COUNT = "windowed_count"
 
 
 class Operation(StrEnum):
     """How a feed changes its attribute.
 
     latest: the field's value of the event with the latest time; set: a constant, likewise;
-    clear: no value, likewise (the three compete by event time). count: plus one. sum: plus the
-    field's value; subtract: minus it. first_time, last_time: the earliest and latest event time.
-    statistics: count, sum, first and last time per key.
+    clear: no value, likewise (the three compete by event time). count: plus one, which a windowed
+    count remembers by day. sum: plus the field's value; subtract: minus it. first_time, last_time:
+    the earliest and latest event time. statistics: count, sum, first and last time per key.
     """
 
     LATEST = "latest"
@@ -57,11 +58,13 @@ ADDITIVE = frozenset({Operation.COUNT, Operation.SUM, Operation.SUBTRACT})
 
 Scalar = str | int | bool
 
+_SCALAR_TYPES = frozenset(Type) - {Type.STATISTICS, Type.WINDOWED_COUNT}
+
 ALLOWED_TYPES: Mapping[Operation, frozenset[Type]] = {
-    Operation.LATEST: frozenset(Type) - {Type.STATISTICS},
+    Operation.LATEST: _SCALAR_TYPES,
     Operation.SET: frozenset({Type.INTEGER, Type.BOOLEAN, Type.TEXT}),
-    Operation.CLEAR: frozenset(Type) - {Type.STATISTICS},
-    Operation.COUNT: frozenset({Type.INTEGER}),
+    Operation.CLEAR: _SCALAR_TYPES,
+    Operation.COUNT: frozenset({Type.INTEGER, Type.WINDOWED_COUNT}),
     Operation.SUM: frozenset({Type.INTEGER, Type.DECIMAL}),
     Operation.SUBTRACT: frozenset({Type.INTEGER, Type.DECIMAL}),
     Operation.FIRST_TIME: frozenset({Type.DATE, Type.DATETIME}),
@@ -93,6 +96,7 @@ class Attribute:
     """One declared field of a profile. `values` lists what a text may be; empty: anything.
 
     The feeds of one attribute are all registers, all additive, or one single other operation.
+    `window` is how many days a windowed count looks back, today included; 0 for other types.
     """
 
     name: str
@@ -100,6 +104,7 @@ class Attribute:
     doc: str
     feeds: tuple[Feed, ...]
     values: tuple[str, ...] = ()
+    window: int = 0
 
     @property
     def tag(self) -> int:
@@ -108,18 +113,24 @@ class Attribute:
 
     @property
     def feeds_hash(self) -> str:
-        """A hash of how events feed the attribute; its doc does not count."""
+        """A hash of how events feed the attribute, its window included; its doc does not count."""
         feeds = [
             (each.operation.value, each.event, each.field, sorted(each.where.items()), each.key)
             for each in self.feeds
         ]
         constants = [each.value for each in self.feeds]
-        return hashlib.blake2b(repr((feeds, constants)).encode(), digest_size=16).hexdigest()
+        hashed = (feeds, constants, self.window) if self.window else (feeds, constants)
+        return hashlib.blake2b(repr(hashed).encode(), digest_size=16).hexdigest()
 
     @property
     def is_register(self) -> bool:
         """Whether the event with the latest time decides the value."""
         return self.feeds[0].operation in REGISTER
+
+    @property
+    def has_text(self) -> bool:
+        """Whether its value has a text form that stays as it is until the next event."""
+        return self.type in _SCALAR_TYPES
 
 
 def tag_of(name: str) -> int:

@@ -4,9 +4,10 @@ The fold depends on the set of a user's events only, never on their order or the
 For `latest`, `set` and `clear` the event with the greatest (time, identity) decides: identity, a
 64-bit hash of source and id, breaks ties between equal times. `count`, `sum`, `subtract` and
 `statistics` add up, and remember the identity of each event for `DUPLICATE_DAYS` after its
-arrival, so that a repetition changes nothing. `first_time` and `last_time` are a minimum and a
-maximum. Only erasures and registrations take effect in the order of their arrival: see
-`quadrupel.core.lifecycle`.
+arrival, so that a repetition changes nothing. A windowed count adds up by the day of the event, and
+drops the days that have left its window whenever it counts one more; dropped or not, no rule sees
+them. `first_time` and `last_time` are a minimum and a maximum. Only erasures and registrations take
+effect in the order of their arrival: see `quadrupel.core.lifecycle`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -29,6 +30,7 @@ from quadrupel.core.events import Event
 from quadrupel.core.fields import bounded, to_decimal, to_key, to_value
 from quadrupel.core.marks import NEVER, Mark, mark_of
 from quadrupel.core.values import Statistic, Value
+from quadrupel.core.windows import NO_EVENTS, fits, one_more
 
 DUPLICATE_DAYS = 7
 MAX_STATISTIC_KEYS = 1000
@@ -106,7 +108,7 @@ class Feeds:
         self._under: dict[tuple[str, str, type, object], list[Intake]] = {}
         for attribute in schema.attributes.values():
             for feed in attribute.feeds:
-                self._add(feed, Intake(attribute, feed, attribute.tag, _change(feed)))
+                self._add(feed, Intake(attribute, feed, attribute.tag, _change(attribute, feed)))
 
     def of(self, event: Event) -> list[Intake]:
         """The feeds the event goes into; empty when nothing declared is interested in it."""
@@ -119,12 +121,13 @@ class Feeds:
         return found
 
     def can_change(self, event: Event) -> bool:
-        """Whether the event can change a profile, if nothing that came before decides otherwise.
+        """Whether the event can change a profile, if it came at once and nothing before it decides.
 
         It cannot when it feeds nothing, lacks what its feeds read, or is refused by all profiles.
         """
         try:
-            changes = _changes(Profile(event.subject), event, None, self.of(event))
+            arrival = Arrival(event, event.time.date())
+            changes = _changes(Profile(event.subject), arrival, self.of(event))
         except EventRefused:
             return False
         return changes is not None
@@ -164,20 +167,21 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
     erased = False
     latest = date.min
     refused: list[tuple[Event, EventRefused]] = []
-    for event, day, place in arrivals:
+    for arrival in arrivals:
+        event = arrival.event
         interested = feeds.of(event)
         if not interested and event.type not in lifecycle.TYPES:
             continue
         try:
-            changes = _changes(profile, event, place, interested)
+            changes = _changes(profile, arrival, interested)
         except EventRefused as error:
             refused.append((event, error))
             continue
         if changes is None:
             unchanged += 1
         else:
-            changes.apply(profile, day.toordinal())
-            latest = max(latest, day)
+            changes.apply(profile)
+            latest = max(latest, arrival.day)
             applied += 1
             erased |= changes.erases
     if applied:
@@ -189,12 +193,13 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
 @dataclass(slots=True)
 class _Changes:
     identity: int
+    arrived: int
     values: dict[str, Value | None]
     marks: dict[int, Mark]
     adds_up: bool = False
     erases: bool = False
 
-    def apply(self, profile: Profile, arrived: int) -> None:
+    def apply(self, profile: Profile) -> None:
         if self.erases:
             profile.values, profile.state = {}, FoldState()
         for name, value in self.values.items():
@@ -204,13 +209,12 @@ class _Changes:
                 profile.values[name] = value
         profile.state.marks.update(self.marks)
         if self.adds_up:
-            profile.state.seen[self.identity] = arrived
+            profile.state.seen[self.identity] = self.arrived
 
 
-def _changes(
-    profile: Profile, event: Event, place: lifecycle.Place | None, interested: list[Intake]
-) -> _Changes | None:
+def _changes(profile: Profile, arrival: Arrival, interested: list[Intake]) -> _Changes | None:
     """What the event changes; None when it was folded before, or decides nothing any more."""
+    event, day, place = arrival
     mark, marks = mark_of(event), profile.state.marks
     identity = mark[1]
     if identity in profile.state.seen:
@@ -221,8 +225,12 @@ def _changes(
         lifecycle.check(event, mark, place, marks)
     if event.type == lifecycle.ERASED:
         remembered = lifecycle.erase(mark, place, marks)
-        return None if remembered is None else _Changes(identity, {}, remembered, erases=True)
-    changes = _Changes(identity, {}, {})
+        return (
+            None
+            if remembered is None
+            else _Changes(identity, day.toordinal(), {}, remembered, erases=True)
+        )
+    changes = _Changes(identity, day.toordinal(), {}, {})
     if event.type == lifecycle.REGISTERED:
         changes.marks.update(lifecycle.register(mark, place, marks))
     for intake in interested:
@@ -272,11 +280,29 @@ def _add(changes: _Changes, profile: Profile, intake: Intake, event: Event, _: M
         changes.adds_up = True
 
 
+def _count(changes: _Changes, profile: Profile, intake: Intake, event: Event, _: Mark) -> None:
+    """Count the event once, even if several feeds of the attribute take it."""
+    attribute = intake.attribute
+    if attribute.name in changes.values:
+        return
+    present = profile.values.get(attribute.name)
+    counts = present if isinstance(present, tuple) else NO_EVENTS
+    more = one_more(counts, event.time.toordinal(), changes.arrived, attribute.window)
+    if more is None:
+        return
+    if not fits(more):
+        raise EventRefused("out-of-range", f"{attribute.name} cannot hold one more event")
+    changes.values[attribute.name] = more
+    changes.adds_up = True
+
+
 Change = Callable[[_Changes, Profile, Intake, Event, Mark], None]
 """Adds to the changes what one feed makes of an event; EventRefused if its data is wrong."""
 
 
-def _change(feed: Feed) -> Change:
+def _change(attribute: Attribute, feed: Feed) -> Change:
+    if attribute.type is Type.WINDOWED_COUNT:
+        return _count
     if feed.operation in REGISTER:
         return _decide
     if feed.operation in (Operation.FIRST_TIME, Operation.LAST_TIME):

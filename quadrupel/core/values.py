@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from quadrupel.core.windows import DayCounts
+
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
@@ -16,14 +18,14 @@ class Statistic:
     last: datetime
 
 
-Value = date | datetime | int | Decimal | bool | str | Mapping[str, Statistic]
+Value = date | datetime | int | Decimal | bool | str | Mapping[str, Statistic] | DayCounts
 
 
 def to_text(value: Value) -> str:
     """The canonical text of a scalar value: ISO 8601 for days and times (UTC, `Z`), `true`/`false`.
 
     Decimals are written without exponent and without trailing zeros. Raises TypeError for
-    statistics, which have no text form.
+    statistics and windowed counts, which have no text form.
     """
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -45,6 +45,7 @@ PARTS: tuple[Callable[[Citizen], Iterator[Fact]], ...] = (
     health.donations,
     authorities.enforcement,
     authorities.hearings,
+    transport.repeated_fines,
 )
 """What a life consists of. Each part takes its chances after those before it."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from quadrupel.lives.citizen import YEAR, Citizen, Fact, document, text, years_after
+from quadrupel.lives.citizen import YEAR, Citizen, Fact, document, order, text, years_after
 
 FINES = (500, 500, 500, 800, 800, 1000, 1000, 1500, 2000, 5000, 30000)
 
@@ -68,3 +68,12 @@ def new_vehicle(citizen: Citizen) -> Iterator[Fact]:
         registered = citizen.after(bought, 8)
         due = text(years_after(registered, 4))
         yield registered, "vehicle.registered", {"inspection_due": due}
+
+
+def repeated_fines(citizen: Citizen) -> Iterator[Fact]:
+    """One in fifty adults is fined every few months; every third of them lets the portal pay."""
+    if 20 < citizen.age < 70 and citizen.chance(0.02):
+        for _ in range(citizen.rng.randrange(3, 7)):
+            yield from _fine(citizen)
+        if citizen.chance(0.3):
+            yield order(citizen.within(300), "fine_autopay")

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from quadrupel.core.attributes import ADDITIVE, Attribute, Schema
+from quadrupel.core.attributes import ADDITIVE, Attribute, Schema, Type
 from quadrupel.rules import build, forms
 from quadrupel.rules.build import Mismatch
 from quadrupel.rules.functions import FORMS, WORDS
@@ -19,6 +19,7 @@ from quadrupel.rules.source import Source
 from quadrupel.rules.syntax import CALCULATIONS, COMPARISONS, describe
 from quadrupel.rules.tree import (
     And,
+    Call,
     Constant,
     Field,
     Input,
@@ -202,10 +203,15 @@ class Checker:
         field, kind = FIELDS[node.attr]
         return KeyedField(owner.attribute, owner.key, field, kind, self.source.place(node))
 
-    def _input(self, node: ast.Attribute, attribute: Attribute) -> Input:
+    def _input(self, node: ast.Attribute, attribute: Attribute) -> Node:
+        """An attribute; a windowed count as what it comes to within its window."""
+        kind, place = Kind(attribute.type.value), self.source.place(node)
+        if attribute.type is Type.WINDOWED_COUNT:
+            counts = Input(attribute.name, kind, adds_up=True, place=place)
+            window = Constant(attribute.window, Kind.INTEGER, place)
+            return Call("count_within", (counts, window), Kind.INTEGER, place)
         adds_up = attribute.feeds[0].operation in ADDITIVE
-        kind = Kind(attribute.type.value)
-        return Input(attribute.name, kind, adds_up, attribute.values, self.source.place(node))
+        return Input(attribute.name, kind, adds_up, attribute.values, place)
 
     def _subscript(self, node: ast.Subscript, names: Names) -> Node:
         owner = self._read(node.value, names)

@@ -18,6 +18,7 @@ import polars as pl
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Value
 from quadrupel.core.verdicts import Verdict
+from quadrupel.core.windows import pack
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar_text import ORDINARY, ColumnWriter, Tables
 from quadrupel.rules.python_text import Leaf
@@ -41,6 +42,7 @@ _TYPES: Mapping[Kind, pl.DataType] = {
     Kind.DECIMAL: pl.Float64(),
     Kind.BOOLEAN: pl.Boolean(),
     Kind.TEXT: pl.String(),
+    Kind.WINDOWED_COUNT: pl.List(pl.Int64()),
 }
 
 
@@ -48,7 +50,8 @@ _TYPES: Mapping[Kind, pl.DataType] = {
 class Column:
     """A column that a frame of profiles must have: an attribute, or a field of a statistic's key.
 
-    Named as rules write it, without `user.`. Null is missing. Decimals are floats.
+    Named as rules write it, without `user.`. Null is missing. Decimals are floats, windowed counts
+    lists as `quadrupel.core.windows.pack` makes them.
     """
 
     name: str
@@ -90,6 +93,8 @@ def _cell(values: Mapping[str, Value], leaf: Leaf) -> Any:
         value = None if entry is None else getattr(entry, leaf.name)
     else:
         value = values.get(leaf.name)
+        if isinstance(value, tuple):
+            return pack(value)
     return value if value is None or leaf.kind is not Kind.DECIMAL else float(value)
 
 
@@ -149,6 +154,8 @@ def _bare(column: Column) -> pl.Expr:
     """The column as expressions take it: days and times as integers, what adds up without gaps."""
     bare = pl.col(column.name).cast(column.type)
     leaf = column.leaf
+    if leaf.kind is Kind.WINDOWED_COUNT:
+        return bare
     if leaf.adds_up if isinstance(leaf, Input) else leaf.name in ("count", "sum"):
         return bare.fill_null(0)
     return bare.to_physical() if leaf.kind in (Kind.DATE, Kind.DATETIME) else bare

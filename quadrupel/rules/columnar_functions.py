@@ -1,7 +1,8 @@
 """The functions of the language on whole columns: what the columnar reading computes for a call.
 
 A day is an Int32 of days since 1970, a time an Int64 of microseconds since 1970, an integer an
-Int64, a decimal a Float64; null is unknown. Today is a plain ordinal.
+Int64, a decimal a Float64, a windowed count a list of packed days; null is unknown. Today is a
+plain ordinal.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from datetime import date
 
 import polars as pl
 
+from quadrupel.core.windows import BITS, packed_day
 from quadrupel.rules.days import SHARE_FACTOR, SHARE_MODULUS
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -97,6 +99,13 @@ def _stable_share(_today: int, time: pl.Expr, share: pl.Expr) -> Result:
     return Result((time % SHARE_MODULUS * SHARE_FACTOR % 2**32).cast(pl.Float64) < share * 2**32)
 
 
+def _count_within(today: int, counts: pl.Expr, window: pl.Expr) -> Result:
+    """A window is a constant, as nothing else may stand inside of a list's evaluation."""
+    packed, bound = pl.element(), packed_day(today + 1) - window * 2**BITS
+    number = pl.when(packed > bound).then(packed & 2**BITS - 1).otherwise(0)
+    return Result(counts.list.eval(number).list.sum().fill_null(0))
+
+
 def _to_decimal(_today: int, number: pl.Expr) -> Result:
     return Result(number.cast(pl.Float64))
 
@@ -115,6 +124,7 @@ COLUMN_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
     "add_years": _add_years,
     "age": _age,
     "anniversary": _anniversary,
+    "count_within": _count_within,
     "covered_day": _covered_day,
     "day_of": _day_of,
     "days_between": _days_between,

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from quadrupel.core.windows import MAX_EVENTS
 from quadrupel.rules.columnar_functions import (
     CALENDAR_FUNCTIONS,
     COLUMN_FUNCTIONS,
@@ -280,7 +281,11 @@ class ColumnWriter:
 
     def _call_bounds(self, node: Call, operands: Sequence[Part]) -> Bounds | None:
         """The bounds of a call that cannot fail; None where it can or nothing is known."""
-        if not self._ordinary or any(part.bounds is None for part in operands):
+        if not self._ordinary:
+            return None
+        if node.function == "count_within":
+            return 0, MAX_EVENTS
+        if any(part.bounds is None for part in operands):
             return None
         if node.function == "day_of":
             return _FIRST, _LAST

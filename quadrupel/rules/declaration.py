@@ -24,7 +24,8 @@ from quadrupel.core.attributes import (
     Schema,
     Type,
 )
-from quadrupel.rules.literals import Arguments, literal, mapping, text, texts, word_call
+from quadrupel.core.windows import MAX_WINDOW
+from quadrupel.rules.literals import Arguments, integer, literal, mapping, text, texts, word_call
 from quadrupel.rules.names import RESERVED_COLUMNS
 from quadrupel.rules.problems import refusal, suggest
 from quadrupel.rules.source import Source, parse, read
@@ -41,7 +42,14 @@ TYPES: Mapping[str, Type] = {
     "Boolean": Type.BOOLEAN,
     "Text": Type.TEXT,
     "Statistics": Type.STATISTICS,
+    "WindowedCount": Type.WINDOWED_COUNT,
 }
+
+OPTIONS: Mapping[Type, tuple[str, ...]] = {
+    Type.TEXT: ("values",),
+    Type.WINDOWED_COUNT: ("days",),
+}
+"""What some types are told by name, beside what feeds them."""
 
 FEEDS: Mapping[Operation, tuple[str, ...]] = {
     Operation.LATEST: ("event", "field", "where"),
@@ -128,21 +136,30 @@ def _check_name(source: Source, target: ast.Name) -> None:
 def _declared(source: Source, name: str, word: str, call: ast.Call) -> Attribute | None:
     kind = TYPES[word]
     doc_and_feeds = list(call.args)
-    arguments = Arguments(
-        source, ast.Call(call.func, [], call.keywords), ("values",) if kind is Type.TEXT else ()
-    )
+    named = ast.copy_location(ast.Call(call.func, [], call.keywords), call)
+    arguments = Arguments(source, named, OPTIONS.get(kind, ()))
     doc = text(source, doc_and_feeds.pop(0)) if doc_and_feeds else None
     if not call.args:
         source.refuse(call, f"{word}() needs a description", f'{word}("what it is", ...)')
     values = texts(source, arguments.optional("values")) or ()
+    window = _window(arguments) if kind is Type.WINDOWED_COUNT else 0
     read_feeds = [_feed(source, node, kind, values) for node in doc_and_feeds]
     if call.args and not doc_and_feeds:
         source.refuse(call, f"nothing feeds {name}", "add latest(event, field) or another feed")
     feeds = tuple(feed for feed in read_feeds if feed is not None)
     if len(feeds) < max(1, len(read_feeds)):
-        return Attribute(name, kind, doc or "", (_STAND_IN,), values)
+        return Attribute(name, kind, doc or "", (_STAND_IN,), values, window)
     _check_mixture(source, doc_and_feeds, feeds)
-    return Attribute(name, kind, doc or "", feeds, values)
+    return Attribute(name, kind, doc or "", feeds, values, window)
+
+
+def _window(arguments: Arguments) -> int:
+    """How many days a windowed count looks back; one if that was refused."""
+    hint = "how many days it looks back, today included: days=30"
+    days = arguments.optional("days")
+    if days is None:
+        arguments.source.refuse(arguments.call, "WindowedCount() needs days", hint)
+    return integer(arguments.source, days, 1, MAX_WINDOW, hint) or 1
 
 
 def _check_mixture(source: Source, nodes: list[ast.expr], feeds: tuple[Feed, ...]) -> None:

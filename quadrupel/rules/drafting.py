@@ -11,7 +11,14 @@ from datetime import date
 from quadrupel.core.attributes import ADDITIVE, Attribute, Type
 from quadrupel.rules import days
 
-DRAFTED = (Type.DATE, Type.BOOLEAN, Type.INTEGER, Type.DECIMAL, Type.TEXT)
+DRAFTED = (
+    Type.DATE,
+    Type.BOOLEAN,
+    Type.INTEGER,
+    Type.DECIMAL,
+    Type.TEXT,
+    Type.WINDOWED_COUNT,
+)
 """The types of attributes that a draft can ask."""
 
 
@@ -80,6 +87,11 @@ def _question(attribute: Attribute, today: date) -> tuple[str, Sequence[str]]:
             first, other = (*attribute.values, "one", "other")[:2]
             matching, others = _pair(name, day, _quoted(first), _quoted(other))
             condition = f"user.{name} == {_quoted(first)}"
+        case Type.WINDOWED_COUNT:
+            gone = date.fromordinal(today.toordinal() - attribute.window)
+            counted = date.fromordinal(gone.toordinal() + 1)
+            matching, others = _pair(name, day, f'["{counted}"]', f'["{gone}"]')
+            condition = f"user.{name} > 0"
         case _:
             matching, others = _pair(name, day, "1", "0")
             condition = f"user.{name} > 0"

@@ -1,11 +1,13 @@
 """The examples of a rule: `match(today="2026-11-23", driving_licence_expires="2026-12-20")`.
 
 Values are written as an event would bring them: days and times as texts, numbers, True and False.
-Keyed statistics are mappings: {"passport": {"count": 2, "last": "2026-01-01T00:00:00Z"}}.
+Keyed statistics are mappings: {"passport": {"count": 2, "last": "2026-01-01T00:00:00Z"}}. Windowed
+counts are lists of the days of their events: ["2026-11-01", "2026-11-20", "2026-11-20"].
 """
 
 import ast
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -14,6 +16,7 @@ from quadrupel.core.errors import EventRefused
 from quadrupel.core.fields import to_decimal, to_key, to_value
 from quadrupel.core.values import Statistic, Value
 from quadrupel.core.verdicts import Verdict
+from quadrupel.core.windows import DayCounts
 from quadrupel.rules.literals import Arguments, day, integer, literal, mapping, word_call
 from quadrupel.rules.problems import suggest
 from quadrupel.rules.rule import Example
@@ -75,6 +78,8 @@ def _value(
     try:
         if attribute.type is Type.STATISTICS:
             return _statistics(source, node, attribute, today)
+        if attribute.type is Type.WINDOWED_COUNT:
+            return _counts(source, node)
         raw = literal(source, node)
         return None if raw is None else to_value(attribute, "the value", raw)
     except EventRefused as refused:
@@ -106,6 +111,16 @@ def _statistics(
             last=last,
         )
     return statistics
+
+
+def _counts(source: Source, node: ast.expr) -> DayCounts | None:
+    """The days of events, a day as often as there were events on it."""
+    if not isinstance(node, ast.List) or not node.elts:
+        hint = 'for example ["2026-11-01", "2026-11-20"]; without events it is left out'
+        source.refuse(node, "a windowed count is a list of the days of its events", hint)
+        return None
+    days = [day(source, element) for element in node.elts]
+    return tuple(sorted(Counter(each.toordinal() for each in days if each is not None).items()))
 
 
 def _time(source: Source, node: ast.expr | None, attribute: Attribute) -> dt.datetime | None:

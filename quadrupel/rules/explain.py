@@ -10,11 +10,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from quadrupel.core.attributes import Attribute
+from quadrupel.core.attributes import Attribute, Type
 from quadrupel.core.marks import event_tag, mark_time
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Value
 from quadrupel.core.verdicts import Verdict
+from quadrupel.core.windows import NO_EVENTS, within
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.deadline import Deadline, predicate_deadline
 from quadrupel.rules.operations import apply, value_of
@@ -23,6 +24,7 @@ from quadrupel.rules.rule import Rule
 from quadrupel.rules.spelling import spell
 from quadrupel.rules.tree import (
     And,
+    Call,
     Constant,
     If,
     Input,
@@ -58,7 +60,10 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The value of an attribute, and the event that brought it, where that is known."""
+    """The value of an attribute, and the event that brought it, where that is known.
+
+    Of a windowed count the value is the days that are in its window.
+    """
 
     attribute: str
     doc: str
@@ -92,7 +97,7 @@ def explain(rule_set: RuleSet, rule_id: str, profile: Profile, today: date) -> E
         deadline=predicate_deadline(rule.predicate)(profile.values, today),
         clause=clause,
         because=tuple(dict.fromkeys(_because(clause))),
-        origins=tuple(_origin(rule_set.schema[name], profile) for name in rule.inputs),
+        origins=tuple(_origin(rule_set.schema[name], profile, today) for name in rule.inputs),
     )
 
 
@@ -172,6 +177,9 @@ class _Reader:
                 return self._today, ()
             case Input():
                 return self._input(node), ()
+            case Call(function="count_within", arguments=(Input() as counts, Constant() as window)):
+                operands = [self._input(counts), value_of(window)]
+                return apply(node, operands, self._today), ()
             case KeyedField():
                 return self._field(node), ()
             case And() | Or():
@@ -215,7 +223,8 @@ class _Reader:
     def _input(self, node: Input) -> Any:
         value = self._values.get(node.name)
         if value is None:
-            return 0 if node.adds_up else None
+            nothing = NO_EVENTS if node.kind is Kind.WINDOWED_COUNT else 0
+            return nothing if node.adds_up else None
         if node.kind is Kind.DATE and isinstance(value, date):
             return value.toordinal()
         return float(value) if isinstance(value, Decimal) else value
@@ -233,9 +242,12 @@ def _raw(clause: Clause) -> Any:
     return clause.value.toordinal() if is_day else clause.value
 
 
-def _origin(attribute: Attribute, profile: Profile) -> Origin:
+def _origin(attribute: Attribute, profile: Profile, today: date) -> Origin:
     """Registers remember the event that decided; of the others the value says all there is."""
     value = profile.values.get(attribute.name)
+    if attribute.type is Type.WINDOWED_COUNT:
+        counts = value if isinstance(value, tuple) else NO_EVENTS
+        value = within(today.toordinal(), counts, attribute.window)
     mark = profile.state.marks.get(attribute.tag)
     if mark is None:
         return Origin(attribute.name, attribute.doc, value)

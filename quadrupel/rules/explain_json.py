@@ -1,12 +1,13 @@
 """Explanations as JSON: what the command line prints and the API answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import to_text
 from quadrupel.rules.explain import Clause, Explanation, Origin
+from quadrupel.rules.value_forms import as_json
 
 
 def explanations_json(
@@ -39,7 +40,7 @@ def _origin(origin: Origin) -> dict[str, Any]:
     return {
         "attribute": origin.attribute,
         "doc": origin.doc,
-        "value": _value(origin.value),
+        "value": as_json(origin.value),
         "event": origin.event,
         "time": origin.time and to_text(origin.time),
     }
@@ -50,7 +51,7 @@ def _clause(clause: Clause) -> dict[str, Any]:
     told: dict[str, Any] = {
         "text": clause.text,
         "line": clause.line,
-        "value": _value(clause.value),
+        "value": as_json(clause.value),
         "decides": clause.decides,
     }
     if clause.error is not None:
@@ -58,18 +59,3 @@ def _clause(clause: Clause) -> dict[str, Any]:
     if clause.clauses:
         told["clauses"] = [_clause(each) for each in clause.clauses]
     return told
-
-
-def _value(value: Any) -> Any:
-    """Numbers, texts and booleans as they are, days and times as texts, statistics by key."""
-    if isinstance(value, Mapping):
-        return {
-            key: {
-                "count": each.count,
-                "sum": to_text(each.sum),
-                "first": to_text(each.first),
-                "last": to_text(each.last),
-            }
-            for key, each in sorted(value.items())
-        }
-    return value if value is None or isinstance(value, bool | int | float) else to_text(value)

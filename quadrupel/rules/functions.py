@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from quadrupel.core.windows import count_within
 from quadrupel.rules import days
 from quadrupel.rules.tree import Kind
 
 DATE, DATETIME, INTEGER, DECIMAL = Kind.DATE, Kind.DATETIME, Kind.INTEGER, Kind.DECIMAL
-BOOLEAN, PERIOD = Kind.BOOLEAN, Kind.PERIOD
+BOOLEAN, PERIOD, WINDOWED_COUNT = Kind.BOOLEAN, Kind.PERIOD, Kind.WINDOWED_COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Function:
     unknown; where `of_today` holds, today comes first. It raises ArithmeticError where there is no
     answer. `moves` says of each argument of `row`: 1 when the result never falls while only that
     argument grows, -1 when it never rises, 0 when neither can be said. An `internal` function
-    stands for an operator; rules cannot call it.
+    stands for an operator, or for an attribute that depends on today; rules cannot call it.
     """
 
     name: str
@@ -178,6 +179,16 @@ FUNCTIONS: Mapping[str, Function] = {
             "The day, if a calendar that reaches from one day to another covers it.",
             _covered_day,
             (1, 0, 0),
+            internal=True,
+        ),
+        Function(
+            "count_within",
+            (("counts", WINDOWED_COUNT), ("window", INTEGER)),
+            INTEGER,
+            "How many events there were within the last days, today included.",
+            count_within,
+            (-1, 0, 1),
+            of_today=True,
             internal=True,
         ),
         Function(

@@ -14,9 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from quadrupel.core.attributes import Attribute, Schema
-from quadrupel.core.values import Statistic, Value, to_text
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Example, Rule
+from quadrupel.rules.value_forms import told
 from quadrupel.rules.words import Sentence, Words
 
 INDEX = "index.html"
@@ -105,9 +105,9 @@ def _marked(text: str, schema: Schema) -> Markup:
     for written, name, _, _ in string.Formatter().parse(text):
         marked += escape(written)
         if name is not None:
-            told = schema[name].doc if name in schema.attributes else ""
+            doc = schema[name].doc if name in schema.attributes else ""
             words = name.replace("_", " ")
-            marked += Markup('<var title="{}">{}</var>').format(told, words)
+            marked += Markup('<var title="{}">{}</var>').format(doc, words)
     return marked
 
 
@@ -118,17 +118,4 @@ def _plain(text: str) -> str:
 
 def _values(example: Example) -> list[tuple[str, str]]:
     """The values of an example as texts."""
-    return [(name.replace("_", " "), _told(value)) for name, value in example.values.items()]
-
-
-def _told(value: Value) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {_statistic(entry)}" for key, entry in value.items())
-    return {"true": "yes", "false": "no"}.get(to_text(value), to_text(value))
-
-
-def _statistic(entry: Any) -> str:
-    if not isinstance(entry, Statistic):
-        return str(entry)
-    times = "once" if entry.count == 1 else f"{entry.count} times"
-    return f"{times}, last on {entry.last.date()}"
+    return [(name.replace("_", " "), told(value)) for name, value in example.values.items()]

@@ -56,7 +56,9 @@ def text(source: Source, node: ast.expr | None, limit: int = MAX_TEXT) -> str | 
     return node.value
 
 
-def integer(source: Source, node: ast.expr | None, low: int, high: int) -> int | None:
+def integer(
+    source: Source, node: ast.expr | None, low: int, high: int, hint: str = ""
+) -> int | None:
     """A whole number from `low` to `high`."""
     if node is None:
         return None
@@ -64,7 +66,7 @@ def integer(source: Source, node: ast.expr | None, low: int, high: int) -> int |
     if type(value) is int and low <= value <= high:
         return value
     if value is not None:
-        source.refuse(node, f"this must be a whole number from {low} to {high}")
+        source.refuse(node, f"this must be a whole number from {low} to {high}", hint)
     return None
 
 

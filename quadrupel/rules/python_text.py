@@ -7,7 +7,7 @@ carry what is used twice), so the text grows with the tree and no faster.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -33,6 +33,9 @@ from quadrupel.rules.tree import (
 )
 
 Leaf = Input | KeyedField
+
+_NOTHING: Mapping[Kind, str] = {Kind.INTEGER: "0", Kind.DECIMAL: "0.0", Kind.WINDOWED_COUNT: "()"}
+"""The text of what an input that adds up is before its first event."""
 
 
 @dataclass(slots=True)
@@ -237,12 +240,12 @@ def _can_fail(tree: Node) -> bool:
 
 
 def _load(leaf: Input, name: str) -> str:
+    nothing = _NOTHING[leaf.kind] if leaf.adds_up else "None"
     if leaf.kind is Kind.DATE:
         return f"None if (v := get({name})) is None else v.toordinal()"
     if leaf.kind is Kind.DECIMAL:
-        missing = "0.0" if leaf.adds_up else "None"
-        return f"{missing} if (v := get({name})) is None else float(v)"
-    return f"get({name}) or 0" if leaf.adds_up else f"get({name})"
+        return f"{nothing} if (v := get({name})) is None else float(v)"
+    return f"get({name}) or {nothing}" if leaf.adds_up else f"get({name})"
 
 
 def _load_field(leaf: KeyedField, entry: str) -> str:

@@ -180,6 +180,9 @@ class _Reader:
                 self._source.refuse(node, f'the profile has no attribute "{name}"', hint)
             elif attribute.type is Type.STATISTICS:
                 self._source.refuse(node, f"{name} is a keyed statistic, which has no text")
+            elif attribute.type is Type.WINDOWED_COUNT:
+                hint = "ask it in the predicate: what a match shows stays as it is for days"
+                self._source.refuse(node, f"{name} changes as days pass, so it has no text", hint)
             elif attribute.feeds[0].operation not in ADDITIVE and self._can_lack(name):
                 message = f"{name} can be missing when the rule matches"
                 self._source.refuse(node, message, f"add is_known(user.{name}) to the predicate")

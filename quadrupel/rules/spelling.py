@@ -103,8 +103,8 @@ def _not(node: Not) -> tuple[str, int]:
 
 def _call(node: Call) -> tuple[str, int]:
     match node.function, node.arguments:
-        case "to_decimal", (number,):
-            return _spell(number)
+        case ("to_decimal", (inside,)) | ("count_within", (inside, _)):
+            return _spell(inside)
         case "days_between", (later, earlier):
             return f"{_inside(later, _ADD)} - {_inside(earlier, _MULTIPLY)}", _ADD
         case function, (day, number) if function in _PERIODS:

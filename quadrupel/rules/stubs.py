@@ -73,6 +73,7 @@ _TYPES: Mapping[Kind, str] = {
     Kind.TEXT: "str",
     Kind.PERIOD: "Period",
     Kind.STATISTICS: "KeyedStatistics",
+    Kind.WINDOWED_COUNT: "int",
 }
 
 _FORMS = {
@@ -93,6 +94,7 @@ _IN_EXAMPLES: Mapping[Type, str] = {
     Type.BOOLEAN: "bool",
     Type.TEXT: "str",
     Type.STATISTICS: "dict[str, StatisticExample]",
+    Type.WINDOWED_COUNT: "list[str]",
 }
 """How a value is written in an example."""
 
@@ -123,6 +125,7 @@ def Decimal(doc: str, /, *feeds: Feed) -> Attribute: ...
 def Boolean(doc: str, /, *feeds: Feed) -> Attribute: ...
 def Text(doc: str, /, *feeds: Feed, values: list[str] = ...) -> Attribute: ...
 def Statistics(doc: str, /, *feeds: Feed) -> Attribute: ...
+def WindowedCount(doc: str, /, *feeds: Feed, days: int) -> Attribute: ...
 def latest(event: str, field: str, *, where: Where = ...) -> Feed:
     """The field's value of the event with the latest time."""
 def set(event: str, value: str | int | bool, *, where: Where = ...) -> Feed:
@@ -177,9 +180,9 @@ def _user(attributes: Iterable[Attribute]) -> Iterator[str]:
     """The class of profiles. A type whose name is an attribute's too goes by an alias in it."""
     names = {attribute.name for attribute in attributes}
     types = {kind: f"_{name}" if name in names else name for kind, name in _TYPES.items()}
-    for kind, name in _TYPES.items():
+    for name in dict.fromkeys(_TYPES.values()):
         if name in names:
-            yield f"{types[kind]}: TypeAlias = {name}"
+            yield f"_{name}: TypeAlias = {name}"
     yield "class User:"
     yield _doc("A citizen's profile. What is missing in it is unknown, as is what is asked of it.")
     for attribute in attributes:
@@ -188,8 +191,8 @@ def _user(attributes: Iterable[Attribute]) -> Iterator[str]:
 
 
 def _offers(schema: Schema, placements: Iterable[str]) -> Iterator[str]:
-    scalars = [each.name for each in schema.attributes.values() if each.type is not Type.STATISTICS]
-    yield f"AttributeName: TypeAlias = {_literal(scalars) or 'str'}"
+    shown = [each.name for each in schema.attributes.values() if each.has_text]
+    yield f"AttributeName: TypeAlias = {_literal(shown) or 'str'}"
     yield ""
     yield "class Banner:"
     yield _doc("What a match shows; {attribute} in a text stands for its value.")

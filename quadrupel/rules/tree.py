@@ -19,7 +19,7 @@ Field = Literal["count", "sum", "first", "last"]
 
 
 class Kind(StrEnum):
-    """The type of a node. The last three stand only inside an expression, never for its result."""
+    """The type of a node. The last four stand only inside an expression, never for its result."""
 
     DATE = "date"
     DATETIME = "datetime"
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     PERIOD = "period"
     STATISTICS = "statistics"
     STATISTIC = "statistic"
+    WINDOWED_COUNT = "windowed_count"
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,8 @@ class Words:
         arguments = [self._value(argument) for argument in node.arguments]
         if node.function in _SHIFTS:
             return self._shift(node)
+        if node.function == "count_within":
+            return arguments[0]
         if node.function == "days_between":
             return f"the days from {arguments[1]} to {arguments[0]}"
         if node.function in _OF:

@@ -43,6 +43,7 @@ _FORMS: Mapping[Type, tuple[str, pl.DataType]] = {
     Type.DECIMAL: ("({})::float8", pl.Float64()),
     Type.BOOLEAN: ("({})::int", pl.Int8()),
     Type.TEXT: ("'=' || {}", pl.String()),
+    Type.WINDOWED_COUNT: ("{}", pl.String()),
 }
 """How a value travels. A text has a sign before it, so that an empty one is not a missing one."""
 
@@ -60,7 +61,8 @@ def frames(
 ) -> Iterator[pl.DataFrame]:
     """All profiles in frames of at most `rows`: `user_id` and the columns, null where missing.
 
-    Dates are Date, times Datetime in UTC, decimals floats; statistics give no column but by field.
+    Dates are Date, times Datetime in UTC, decimals floats, windowed counts lists of packed days;
+    statistics give no column but by field.
     """
     schema = {USER_ID: pl.String(), **{each.name: _FORMS[each.type][1] for each in columns}}
     selected = sql.SQL(", ").join([sql.Identifier(USER_ID), *map(_expression, columns)])
@@ -94,5 +96,7 @@ def _typed(column: ColumnRead) -> pl.Expr:
             return read.cast(pl.Boolean)
         case Type.TEXT:
             return read.str.slice(1)
+        case Type.WINDOWED_COUNT:
+            return read.str.extract_all(r"-?\d+").cast(pl.List(pl.Int64))
         case _:
             return read

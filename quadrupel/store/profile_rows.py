@@ -18,6 +18,7 @@ import msgspec
 
 from quadrupel.core.attributes import Schema, Type
 from quadrupel.core.values import Statistic, Value, to_text
+from quadrupel.core.windows import DayCounts, pack, unpack
 
 NULL = b"\\N"
 
@@ -164,6 +165,14 @@ def _dump_statistics(value: Any) -> bytes:
     return _dump_text(msgspec.json.encode(stored).decode())
 
 
+def _load_counts(field: bytes) -> DayCounts:
+    return unpack([int(each) for each in field.strip(b"{}").split(b",") if each])
+
+
+def _dump_counts(value: Any) -> bytes:
+    return b"{%s}" % b",".join([b"%d" % each for each in pack(value)])
+
+
 def _dump_time(value: Any) -> bytes:
     text: str = value.isoformat()
     return text.encode()
@@ -177,6 +186,7 @@ _LOADS: Mapping[Type, Callable[[bytes], Value]] = {
     Type.BOOLEAN: lambda field: field == b"t",
     Type.TEXT: _load_text,
     Type.STATISTICS: _load_statistics,
+    Type.WINDOWED_COUNT: _load_counts,
 }
 
 _DUMPS: Mapping[Type, Callable[[Any], bytes]] = {
@@ -187,4 +197,5 @@ _DUMPS: Mapping[Type, Callable[[Any], bytes]] = {
     Type.BOOLEAN: lambda value: b"t" if value else b"f",
     Type.TEXT: _dump_text,
     Type.STATISTICS: _dump_statistics,
+    Type.WINDOWED_COUNT: _dump_counts,
 }

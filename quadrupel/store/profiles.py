@@ -17,6 +17,7 @@ from quadrupel.core.attributes import Schema, Type
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Statistic, Value
+from quadrupel.core.windows import unpack
 from quadrupel.store import fold_state, profile_rows
 from quadrupel.store.database import driver
 from quadrupel.store.profile_rows import Columns, RowValues
@@ -29,6 +30,7 @@ COLUMN_TYPES: Mapping[Type, str] = {
     Type.BOOLEAN: "boolean",
     Type.TEXT: "text",
     Type.STATISTICS: "jsonb",
+    Type.WINDOWED_COUNT: "bigint[]",
 }
 
 
@@ -173,6 +175,8 @@ def _load_value(type_: Type, value: Any) -> Any:
             )
             for key, entry in value.items()
         }
+    if type_ is Type.WINDOWED_COUNT:
+        return unpack(value)
     if type_ is Type.DATETIME:
         return datetime.astimezone(value, UTC)
     return value

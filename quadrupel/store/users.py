@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from quadrupel.core.attributes import tag_of
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.marks import mark_time
 from quadrupel.core.messages import MessageState
+from quadrupel.core.windows import unpack
 from quadrupel.store import contacts, fold_state, message_desk
 from quadrupel.store.message_desk import Entry, Filter
 from quadrupel.store.tables import mailing_users, matches, profiles, published
@@ -25,7 +26,8 @@ Row = sa.RowMapping
 class HeldValue:
     """The value of an attribute as its column holds it; a statistic is a JSON object.
 
-    `event_time`: when what decided it happened, where that is remembered.
+    Of a windowed count it is how many events there were by day, those included that have left the
+    window. `event_time`: when what decided it happened, where that is remembered.
     """
 
     value: Any
@@ -115,12 +117,19 @@ def _profile(connection: sa.Connection, user_id: str) -> HeldProfile | None:
         erased_at=lifecycle.erased_at(state.marks),
         registered_at=lifecycle.registered_at(state.marks),
         attributes={
-            name: HeldValue(value, times.get(tag_of(name)))
+            name: HeldValue(_by_day(value), times.get(tag_of(name)))
             for name, value in row.items()
             if name not in profiles.c and value is not None
         },
         events=len(state.seen),
     )
+
+
+def _by_day(value: Any) -> Any:
+    """A windowed count, the only attribute whose column is an array, by day; others as they are."""
+    if not isinstance(value, list):
+        return value
+    return {date.fromordinal(day).isoformat(): number for day, number in unpack(value)}
 
 
 def _rows(connection: sa.Connection, table: sa.Table, user_id: str, *order: str) -> Sequence[Row]:

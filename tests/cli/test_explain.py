@@ -1,7 +1,7 @@
 """`quadrupel rules explain`, on a real database."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,19 @@ RULES = Path(__file__).parents[2] / "rules"
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
 
+def fines():
+    """Fines of today, of two of the first day that counts today, and of the day before that."""
+    for number, ago in enumerate((0, 364, 364, 365)):
+        yield Event(f"f{number}", "/r", "fine.issued", "u1", NOW - timedelta(days=ago), {})
+
+
 @pytest.fixture
 def citizen(engine):
     rule_set = catalogue.load(RULES)
     profile = Profile("u1")
     born = Event("e1", "/r", "citizen.registered", "u1", NOW, {"birth_date": "1990-11-23"})
-    fold(profile, arrived([born], date(2026, 11, 20)), Feeds(rule_set.schema))
+    events = arrived([born, *fines()], date(2026, 11, 20))
+    fold(profile, events, Feeds(rule_set.schema))
     with database.transaction(engine) as connection:
         schema.apply(connection, rule_set.schema, NOW)
         ProfileStore(rule_set.schema).write(connection, [profile], NOW)
@@ -51,6 +58,19 @@ def test_why_not_is_told_too_as_json(explain):
     (rule,) = told["rules"]
     assert (rule["verdict"], rule["deadline"]) == ("no_match", "2027-11-23")
     assert rule["clause"]["value"] is False
+
+
+FINES = ("--user", "u1", "--rule", "fines_repeated", "--as-of")
+
+
+def test_a_windowed_count_is_told_with_its_days(explain):
+    told = explain(*FINES, "2026-11-20").out
+    assert "fines_repeated: match, until 2026-11-21" in told
+    assert "user.recent_fines >= 3 is true" in told
+    assert "recent_fines = 3, on 2025-11-21 (2 times), 2026-11-20" in told
+    told = explain(*FINES, "2028-01-01").out
+    assert "fines_repeated: no match, for good" in told
+    assert "recent_fines = 0\n" in told
 
 
 def test_all_rules_are_told_in_short(explain):

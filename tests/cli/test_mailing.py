@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -229,6 +230,17 @@ def test_what_cannot_be_is_refused_and_nothing_is_kept(portal, arguments, code, 
     assert called.code == code
     assert "Traceback" not in called.err
     assert json.loads(portal("mailing", "status", "--json").out) == []
+
+
+@pytest.mark.parametrize("name", ["recent_fines", "orders"])
+def test_a_template_that_shows_what_has_no_text_is_refused(portal, tmp_path, name):
+    rules = tmp_path / "rules"
+    shutil.copytree(RULES, rules)
+    for path in (rules / "templates" / "service_announcement").glob("subject.*"):
+        path.write_text("{{ " + name + " }}")
+    called = portal(*PLAN, *OLD, rules=rules)
+    assert called.code == 1
+    assert f"service_announcement shows {name}, which has no text" in called.err
 
 
 @pytest.mark.parametrize(("content", "says"), FILES)

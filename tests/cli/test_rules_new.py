@@ -31,6 +31,7 @@ def new(quadrupel, folder):
         "sex",
         "residence_region",
         "fines_owed",
+        "recent_fines",
     ],
 )
 def test_a_new_rule_passes_check_and_test_as_it_is(quadrupel, new, folder, about):

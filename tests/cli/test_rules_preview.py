@@ -21,11 +21,11 @@ RULE = "driving_licence_expiring"
 PROFILES = [
     Profile("anna", 1, {
         "driving_licence_expires": date(2026, 12, 20), "birth_date": date(1980, 5, 1),
-        "residence_region": "77",
+        "residence_region": "77", "recent_fines": ((date(2025, 11, 23).toordinal(), 3),),
     }),
     Profile("boris", 1, {
         "driving_licence_expires": date(2027, 1, 10), "birth_date": date(2000, 5, 1),
-        "residence_region": "77",
+        "residence_region": "77", "recent_fines": ((date(2025, 11, 24).toordinal(), 3),),
     }),
     Profile("vera", 1, {"birth_date": date(1950, 1, 1)}),
 ]  # fmt: skip
@@ -79,6 +79,12 @@ def test_a_preview_counts_and_shows_what_they_would_get(call):
         "77": {"users": 2, "matching": 1},
         "unknown": {"users": 1, "matching": 0},
     }
+
+
+def test_a_windowed_count_is_previewed_on_the_day_asked_for(call):
+    told = call("preview", "fines_repeated")
+    assert [each["user_id"] for each in told["sample"]] == ["boris"]
+    assert told["verdicts"] == {"match": 1, "no_match": 2, "unknown": 0, "error": 0}
 
 
 def test_a_condition_alone_can_be_previewed(call):

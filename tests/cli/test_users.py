@@ -3,10 +3,11 @@ import stat
 import threading
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from quadrupel.bus import topics
 from quadrupel.bus.event_codec import decode_event, event_message
@@ -16,6 +17,7 @@ from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.events import Event
 from quadrupel.core.publishing import Catalogue, Offer, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
+from quadrupel.core.windows import pack
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.loop import Stage, step
 from quadrupel.store import contacts, mailings, messages, published, schema
@@ -184,16 +186,17 @@ def test_values_of_attributes_no_longer_declared_are_held_and_so_exported(
     assert json.loads(exported.out)["profile"]["attributes"]["region"]["value"] == "[77]"
 
 
-def test_a_column_of_a_type_that_has_no_text_form_is_shown_all_the_same(
-    quadrupel, migrated_url, world
-):
+def test_a_windowed_count_is_shown_and_exported_by_day(quadrupel, migrated_url, world):
     world.citizen()
+    counts = ((date(2020, 11, 1).toordinal(), 1), (date(2020, 11, 23).toordinal(), 3))
     with transaction(world.engine) as connection:
         connection.exec_driver_sql("ALTER TABLE profiles ADD COLUMN recent bigint[]")
-        connection.exec_driver_sql("UPDATE profiles SET recent = '{20,3}'")
-    assert "[20, 3]" in quadrupel("users", "show", "anna", database_url=migrated_url).out
+        connection.execute(sa.text("UPDATE profiles SET recent = :days"), {"days": pack(counts)})
+    shown = quadrupel("users", "show", "anna", database_url=migrated_url).out
+    assert "2020-11-01 x1, 2020-11-23 x3" in shown
     exported = json.loads(quadrupel("users", "export", "anna").out)
-    assert exported["profile"]["attributes"]["recent"]["value"] == [20, 3]
+    recent = {"2020-11-01": 1, "2020-11-23": 3}
+    assert exported["profile"]["attributes"]["recent"]["value"] == recent
 
 
 def test_an_export_goes_into_a_new_file_for_its_owner_only(

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
@@ -17,15 +17,18 @@ from quadrupel.core.profiles import (
     fold,
 )
 from quadrupel.core.values import Statistic
+from quadrupel.core.windows import LAGGING_DAYS, MAX_EVENTS, NO_EVENTS, count_within
 
 ARRIVED = date(2026, 11, 23)
 START = datetime(2026, 1, 1, tzinfo=UTC)
+START_TO_ARRIVED = (ARRIVED - START.date()).days
 
 
-def attribute(name, type_, *feeds, values=()):
-    return Attribute(name, type_, f"what {name} is", feeds, values)
+def attribute(name, type_, *feeds, values=(), window=0):
+    return Attribute(name, type_, f"what {name} is", feeds, values, window)
 
 
+WINDOW = 30
 LICENCE = {"kind": "driving_licence"}
 SCHEMA = Schema(
     {
@@ -62,6 +65,14 @@ SCHEMA = Schema(
                 "orders",
                 Type.STATISTICS,
                 Feed(Operation.STATISTICS, "service.ordered", key="service", field="price"),
+            ),
+            attribute(
+                "recent",
+                Type.WINDOWED_COUNT,
+                Feed(Operation.COUNT, "portal.visited"),
+                Feed(Operation.COUNT, "portal.visited", where={"by": "app"}),
+                Feed(Operation.COUNT, "portal.called", where={"answered": True}),
+                window=WINDOW,
             ),
         )
     }
@@ -170,6 +181,58 @@ def test_first_and_last_time_are_the_earliest_and_the_latest():
     assert profile.values["last_seen"] == date(2026, 1, 2)
 
 
+def visit(days_ago, /, *, id="1", type_="portal.visited", **data):
+    """An event of the day so many days before ARRIVED."""
+    return event(type_, hours=24 * (START_TO_ARRIVED - days_ago) + 23, id=id, **data)
+
+
+def recently(profile, day):
+    """The visible value of a windowed count on a day."""
+    return count_within(day.toordinal(), profile.values.get("recent", NO_EVENTS), WINDOW)
+
+
+def test_a_windowed_count_counts_events_by_day_until_their_day_leaves():
+    profile = folded(visit(0, id="a"), visit(29, id="b"), visit(29, id="c"), visit(0, id="a"))
+    assert profile.values["recent"] == (
+        (ARRIVED.toordinal() - 29, 2),
+        (ARRIVED.toordinal(), 1),
+    )
+    days = [ARRIVED + timedelta(days=ahead) for ahead in (0, 1, 29, 30)]
+    assert [recently(profile, day) for day in days] == [3, 1, 1, 0]
+
+
+def test_a_windowed_count_counts_an_event_once_however_many_of_its_feeds_take_it():
+    profile = folded(
+        visit(0, id="a", by="app"),
+        visit(0, id="b", type_="portal.called", answered=True),
+        visit(0, id="c", type_="portal.called", answered=False),
+    )
+    assert recently(profile, ARRIVED) == 2
+
+
+def test_an_event_older_than_the_window_changes_nothing():
+    profile = Profile("c1")
+    result = fold(profile, arrived([visit(WINDOW + 1)], ARRIVED), FEEDS)
+    assert (result.applied, result.unchanged) == (0, 1)
+    assert profile == Profile("c1")
+
+
+def test_days_that_have_left_the_window_go_when_one_more_event_is_counted():
+    profile = folded(visit(29, id="old"))
+    later = Arrival(visit(0, id="new"), ARRIVED + timedelta(days=3))
+    fold(profile, [later], FEEDS)
+    assert profile.values["recent"] == ((ARRIVED.toordinal(), 1),)
+
+
+def test_a_windowed_count_that_is_full_refuses_the_event():
+    profile = Profile("c1", values={"recent": ((ARRIVED.toordinal(), MAX_EVENTS),)})
+    good = event("child.registered", id="good")
+    result = fold(profile, arrived([visit(1), good], ARRIVED), FEEDS)
+    [(_, error)] = result.refused
+    assert (error.reason, error.detail) == ("out-of-range", "recent cannot hold one more event")
+    assert profile.values == {"recent": ((ARRIVED.toordinal(), MAX_EVENTS),), "children": 1}
+
+
 REFUSED = [
     ("document.issued", {"kind": "driving_licence", "expires": "soon"}, "wrong-type"),
     ("document.issued", {"kind": "driving_licence", "expires": "2030-02-30"}, "wrong-type"),
@@ -231,6 +294,11 @@ histories = st.lists(
         ),
         st.builds(lambda h: ("document.revoked", h, {"kind": "driving_licence"}), moments),
         st.builds(lambda h: ("child.registered", h, {}), moments),
+        st.builds(
+            lambda d, by: ("portal.visited", 24 * (START_TO_ARRIVED - d), {"by": by}),
+            st.integers(0, 40),
+            st.sampled_from(["app", "web"]),
+        ),
         st.builds(lambda h, a: ("fine.issued", h, {"amount": a}), moments, st.integers(1, 9)),
         st.builds(
             lambda h, s: ("service.ordered", h, {"service": s, "price": 1}),
@@ -269,6 +337,7 @@ def test_order_repetition_and_batches_do_not_matter(history, random, data):
         (event("fine.issued"), False),
         (event("service.ordered", price=100), False),
         (event("unheard.of", region="77"), False),
+        (visit(0), True),
     ],
 )
 def test_an_event_can_change_something_if_it_feeds_what_is_declared_with_what_it_has(
@@ -276,3 +345,40 @@ def test_an_event_can_change_something_if_it_feeds_what_is_declared_with_what_it
 ):
     assert FEEDS.can_change(sent) is expected
     assert (folded(sent).version == 1) is expected
+
+
+visits = st.lists(
+    st.tuples(
+        st.integers(WINDOW - 2, WINDOW + 2) | st.integers(-1, 2 * WINDOW),
+        st.just(0) | st.integers(-DUPLICATE_DAYS, DUPLICATE_DAYS),
+        st.integers(0, DUPLICATE_DAYS),
+    ),
+    max_size=8,
+)
+"""Visits: how many days before ARRIVED, when they arrived after it, how long after that again."""
+
+
+@settings(max_examples=300)
+@given(visits, st.data())
+def test_a_windowed_count_is_the_same_in_every_order_of_events_and_arrivals(history, data):
+    """On all days that anybody can have when the last one has arrived, and on all days after."""
+    arrivals = [
+        Arrival(visit(ago, id=str(number)), ARRIVED + timedelta(days=days))
+        for number, (ago, days, _) in enumerate(history)
+    ]
+    if data.draw(st.booleans()):  # every event comes again; all within the days of duplicates
+        arrivals = [each._replace(day=max(each.day, ARRIVED)) for each in arrivals]
+        arrivals += [
+            each._replace(day=ARRIVED + timedelta(days=again))
+            for each, (_, _, again) in zip(arrivals, history, strict=True)
+        ]
+    profile = Profile("c1")
+    for each in data.draw(st.permutations(arrivals)):
+        assert fold(profile, [each], FEEDS).refused == ()
+    last = max((each.day for each in arrivals), default=ARRIVED)
+    first = last - timedelta(days=LAGGING_DAYS)
+    for day in (first + timedelta(days=ahead) for ahead in range(2 * WINDOW)):
+        since = day - timedelta(days=WINDOW)
+        assert recently(profile, day) == len(
+            {each.event.id for each in arrivals if each.event.time.date() > since}
+        )

@@ -4,6 +4,7 @@ Each predicate is read for many profiles on one day; every (predicate, profile) 
 A longer run: `AGREEMENT_PAIRS=1000000 pytest tests/rules/test_agreement.py`.
 """
 
+import dataclasses
 import operator
 import os
 import random
@@ -19,12 +20,14 @@ from hypothesis import strategies as st
 from quadrupel.core.attributes import Schema, Type
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Statistic
+from quadrupel.core.windows import DayCounts
 from quadrupel.rules import (
     catalogue,
     columnar_functions,
     columnar_text,
     days,
     explain,
+    functions,
     python_text,
     turning,
 )
@@ -59,7 +62,10 @@ def form(text: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 ORDER = words("<", "<=", ">", ">=", "==", "!=")
 DAY = words("today", "today", "user.born", "user.expires", "user.issued", "date(2028, 2, 29)")
-NUMBER = words("user.points", "user.visits", "0", "1", "-3", "14", 'user.orders["a"].count')
+NUMBER = words(
+    *("user.points", "user.visits", "0", "1", "-3", "14", 'user.orders["a"].count'),
+    *("user.recent", "user.recent", "user.lately"),
+)
 AMOUNT = words("user.owed", "user.income", "0.5", "-2.25", 'user.orders["a"].sum')
 COUNT = words("1", "-1", "2", "30", "-90", "user.level", "6 * 12")
 BRANCH = words("user.vip", "user.active", "today <= user.expires", "age(user.born) >= 18")
@@ -80,6 +86,7 @@ NUMBERS = st.one_of(
     form("({} - {})", DAYS, DAYS),
     form("({} {} {})", NUMBER, words("+", "-", "*", "//", "%"), NUMBER),
     form("(age({}) % {})", DAY, words("2", "3", "user.level")),
+    form("(user.recent {} {})", words("+", "-", "*", "//", "%"), words("2", "age(user.born)")),
     form("({} if {} else {})", NUMBER, BRANCH, NUMBER),
 )
 AMOUNTS = st.one_of(
@@ -97,6 +104,7 @@ CONDITIONS = st.one_of(
     form("is_known({})", DAYS | NUMBERS),
     form("is_weekend({})", DAYS),
     form("one_of({}, 1, 14, 18)", NUMBERS),
+    form("user.recent {} {}", ORDER, words("0", "1", "2", "3", "user.lately", "user.points")),
     form("{} in [date(2028, 2, 29), date(2027, 1, 31), date(1999, 9, 9)]", DAYS),
     form("stable_share(user.seen, {})", words("0.5", "0.01", "user.income")),
     words("user.vip", "user.active == user.vip", 'user.sex == "male"', 'user.region != "77"'),
@@ -147,8 +155,18 @@ def some_value(rng: random.Random, type_: Type, values, keys, today: date, *, wi
             return rng.random() < 0.5
         case Type.TEXT:
             return rng.choice(values or ("77", "50", "16"))
+        case Type.WINDOWED_COUNT:
+            return some_counts(rng, today)
         case Type.STATISTICS:
             return {key: some_statistic(rng, today) for key in keys if rng.random() < 0.7}
+
+
+def some_counts(rng: random.Random, today: date) -> DayCounts:
+    """Events on some days around today, and around the first day of windows of 30 and 365 days."""
+    edges = [0, 0, 1, -1, -29, -30, -31, -364, -365]
+    near = [*edges, rng.randrange(-40, 5), rng.randrange(-400, 40)]
+    days = {today.toordinal() + rng.choice(near) for _ in range(rng.randrange(5))}
+    return tuple((day, rng.choice([1, 1, 1, 2, 13])) for day in sorted(days))
 
 
 def some_statistic(rng: random.Random, today: date) -> Statistic:
@@ -281,8 +299,8 @@ def months_that_overflow(monkeypatch) -> None:
             right(today, day - since_first, number).value + since_first
         )
 
-    functions = {**columnar_functions.COLUMN_FUNCTIONS, "add_months": wrong}
-    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", functions)
+    table = {**columnar_functions.COLUMN_FUNCTIONS, "add_months": wrong}
+    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", table)
 
 
 def missing_for_false(monkeypatch) -> None:
@@ -300,6 +318,21 @@ def a_day_late(monkeypatch) -> None:
     monkeypatch.setattr(turning, "_first", lambda holds, low, high: right(holds, low, high) + 1)
 
 
+def a_day_more_in_the_window(monkeypatch) -> None:
+    right = columnar_functions.COLUMN_FUNCTIONS["count_within"]
+
+    def wrong(today, counts, window):
+        return right(today, counts, window + 1)
+
+    table = {**columnar_functions.COLUMN_FUNCTIONS, "count_within": wrong}
+    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", table)
+
+
+def a_count_that_rises(monkeypatch) -> None:
+    wrong = dataclasses.replace(functions.FUNCTIONS["count_within"], moves=(1, 0, 1))
+    monkeypatch.setitem(functions.FUNCTIONS, "count_within", wrong)
+
+
 @pytest.mark.parametrize(
     "mistake",
     [
@@ -309,9 +342,11 @@ def a_day_late(monkeypatch) -> None:
         months_that_overflow,
         missing_for_false,
         a_day_late,
+        a_day_more_in_the_window,
+        a_count_that_rises,
     ],
 )
 def test_a_mistake_in_a_reading_is_found(schema, monkeypatch, mistake):
     mistake(monkeypatch)
     with pytest.raises(AssertionError):
-        generated(schema, 20_000, derandomize=True, database=None, report_multiple_bugs=False)
+        generated(schema, 100_000, derandomize=True, database=None, report_multiple_bugs=False)

@@ -12,6 +12,7 @@ import pytest
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Statistic
 from quadrupel.core.verdicts import Verdict
+from quadrupel.core.windows import pack
 from quadrupel.rules import catalogue
 from quadrupel.rules.columnar import VERDICTS, ColumnarReading, Query, columns, frame_of
 from quadrupel.rules.columnar_functions import COLUMN_FUNCTIONS
@@ -48,6 +49,17 @@ def test_a_frame_has_null_for_what_is_missing(schema):
     statistics = {"a": Statistic(2, Decimal("2.5"), AT, AT)}
     profiles = [Profile("u1", 1, {"owed": Decimal("0.1"), "orders": statistics}), Profile("u2")]
     assert frame_of(profiles, needed).rows() == [("u1", 2.5, 0.1), ("u2", None, None)]
+
+
+def test_a_windowed_count_is_a_list_of_packed_days_and_without_one_0(schema):
+    needed = columns([parse_expression("user.recent > 1", schema).tree])
+    counts = ((TODAY.toordinal() - 30, 1), (TODAY.toordinal() - 29, 2))
+    rows = [{"recent": counts}, {}, {"recent": ()}]
+    frame = frame_of([Profile("u", 1, each) for each in rows], needed)
+    assert frame["recent"].to_list() == [pack(counts), None, []]
+    here, gone = Verdict.MATCH, Verdict.NO_MATCH
+    assert verdicts_of(schema, "user.recent == 2", *rows) == [here, gone, gone]
+    assert verdicts_of(schema, "user.recent == 0", *rows) == [gone, here, here]
 
 
 def test_the_four_verdicts_stand_side_by_side(schema):

@@ -11,6 +11,14 @@ from quadrupel.rules.predicate import parse_expression
 TODAY = date(2026, 11, 23)
 BORN = {"born": date(2008, 2, 29)}
 EXPIRES = {"expires": date(2026, 12, 20)}
+VISITS = {
+    "recent": (
+        (date(2026, 10, 26).toordinal(), 1),
+        (date(2026, 11, 1).toordinal(), 1),
+        (date(2026, 11, 23).toordinal(), 1),
+    ),
+    "lately": ((date(2026, 11, 23).toordinal(), 1),),
+}
 
 
 def exactly(text: str) -> Deadline:
@@ -18,6 +26,15 @@ def exactly(text: str) -> Deadline:
 
 
 FOREVER = Deadline(None, exact=True)
+
+
+def test_every_day_that_leaves_a_window_is_a_deadline(schema):
+    deadline = predicate_deadline(parse_expression("user.recent % 2 == 1", schema))
+    day, found = deadline(VISITS, TODAY).day, []
+    while day is not None:
+        found.append(day)
+        day = deadline(VISITS, day).day
+    assert found == [date(2026, 11, 25), date(2026, 12, 1), date(2026, 12, 23)]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +64,15 @@ FOREVER = Deadline(None, exact=True)
         ("start_of_month(today) == today", {}, exactly("2026-12-01")),
         ("age(user.born) % 2 == 0", BORN, exactly("2027-02-28")),
         ("one_of(age(user.born), 20, 45)", BORN, exactly("2028-02-29")),
+        ("user.recent >= 3", VISITS, exactly("2026-11-25")),
+        ("user.recent > 0", VISITS, exactly("2026-12-23")),
+        ("user.recent == 2", VISITS, exactly("2026-11-25")),
+        ("user.recent >= 5", VISITS, FOREVER),
+        ("user.recent >= 0", VISITS, FOREVER),
+        ("user.recent >= 1", {}, FOREVER),
+        ("user.recent % 2 == 1", VISITS, exactly("2026-11-25")),
+        ("user.recent >= user.lately + 2", VISITS, exactly("2026-12-01")),
+        ("user.lately > 0", VISITS, exactly("2026-11-24")),
     ],
 )
 def test_one_comparison_turns_on_its_day(schema, text, values, deadline):

@@ -25,8 +25,13 @@ def test_a_declaration_says_types_docs_values_and_feeds(schema):
     assert schema["orders"].feeds == (
         Feed(Operation.STATISTICS, "service.ordered", "price", key="service"),
     )
+    assert schema["recent"] == Attribute(
+        "recent", Type.WINDOWED_COUNT, "r", (Feed(Operation.COUNT, "person.visited"),), window=30
+    )
     assert [name for name, _ in schema.attributes.items()][:3] == ["born", "expires", "issued"]
 
+
+WINDOWED = 'a = WindowedCount("x", count("e")'
 
 WRONG = {
     "an unknown type": ('a = Dat("x", latest("e", "f"))', "did you mean Date?"),
@@ -63,6 +68,25 @@ WRONG = {
         "last_time() cannot stand beside last_time()",
     ),
     "the same feed twice": ('a = Integer("x", count("e"), count("e"))', "the same feed"),
+    "a window of nothing": (f"{WINDOWED}, days=0)", "a whole number from 1 to 366"),
+    "a window before its end": (f"{WINDOWED}, days=-1)", "a whole number from 1 to 366"),
+    "a window of more than a year": (f"{WINDOWED}, days=367)", "a whole number from 1 to 366"),
+    "a window as a text": (f'{WINDOWED}, days="30")', "hint: how many days it looks back"),
+    "a window as a condition": (f"{WINDOWED}, days=True)", "a whole number from 1 to 366"),
+    "a window of half a day": (f"{WINDOWED}, days=0.5)", "a whole number from 1 to 366"),
+    "a window without end": (f"{WINDOWED}, days=1e999)", "a whole number from 1 to 366"),
+    "a window as a period": (f"{WINDOWED}, days=days(30))", "this must be a constant"),
+    "no window": (f"{WINDOWED})", "WindowedCount() needs days"),
+    "a window without a name": (f"{WINDOWED}, 30)", "WindowedCount() needs days"),
+    "a window of another name": (f"{WINDOWED}, within=30)", '"within" is not known here'),
+    "a window of a feed": ('a = Integer("x", count("e", days=30))', '"days" is not known here'),
+    "a window of an integer": ('a = Integer("x", count("e"), days=30)', '"days" is not known here'),
+    "a window fed by nothing": ('a = WindowedCount("x", days=30)', "nothing feeds a"),
+    "a windowed sum": ('a = WindowedCount("x", sum("e", "f"), days=30)', "takes count"),
+    "a windowed count beside latest": (
+        f'{WINDOWED}, latest("e", "f"), days=30)',
+        "latest() cannot feed an attribute of type windowed_count",
+    ),
     "a condition on a list": ('a = Integer("x", count("e", where={"k": [1]}))', "this must be a"),
     "a condition that is no mapping": ('a = Integer("x", count("e", where="k"))', "a mapping"),
     "a condition twice": ('a = Integer("x", count("e", where={"k": 1, "k": 2}))', "there twice"),

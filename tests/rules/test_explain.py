@@ -61,6 +61,25 @@ def test_an_explanation_is_json(rule_set, profile):
     }
 
 
+def test_a_windowed_count_is_told_with_the_days_that_are_in_its_window(folder):
+    path = folder / "people" / "someone_born.py"
+    path.write_text(path.read_text().replace("user.born <=", "user.recent > 1 and user.born <="))
+    counts = ((TODAY.toordinal() - 30, 5), (TODAY.toordinal() - 29, 2), (TODAY.toordinal(), 1))
+    profile = Profile("u1", 1, {"recent": counts, "born": date(2000, 1, 1)})
+    found = explain(catalogue.load(folder), "someone_born", profile, TODAY)
+    assert found.verdict is Verdict.MATCH
+    assert found.deadline == Deadline(date(2026, 11, 24), exact=True)
+    (compared, _) = found.clause.clauses
+    assert [(each.text, each.value, each.clauses) for each in compared.clauses] == [
+        ("user.recent", 3, ()),
+        ("1", 1, ()),
+    ]
+    told = explanations_json(profile, TODAY, [found])["rules"][0]["inputs"]
+    assert [each["value"] for each in told if each["attribute"] == "recent"] == [
+        {"count": 3, "days": {"2026-10-25": 2, "2026-11-23": 1}}
+    ]
+
+
 def test_what_was_not_asked_is_not_there(schema):
     found = clauses(schema, "user.vip and user.points / 0 > 1", vip=False)
     assert [each.text for each in found.clauses] == ["user.vip"]

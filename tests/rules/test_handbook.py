@@ -79,6 +79,16 @@ def test_a_rule_is_told_in_words_and_in_all_languages(handbook):
     assert "1,234 citizens now" in handbook["notices.html"]
 
 
+def test_a_windowed_count_is_told_with_its_window_and_days(handbook):
+    page = handbook["taxes_and_fines.html"]
+    for told in (
+        "how many traffic fines there were in the last 365 days is at least 3",
+        "<td>windowed count of 365 days</td>",
+        "recent fines: 2025-11-24, 2026-11-23 (2 times)",
+    ):
+        assert told in page
+
+
 def test_without_a_database_nothing_is_said_of_how_many(shipped):
     assert "citizens now" not in pages(shipped, ("en",))["notices.html"]
 

@@ -67,6 +67,19 @@ def test_the_identity_follows_the_feeds_of_inputs_and_not_their_docs():
     assert found('a = Integer("another", count("e"))\nb = Integer("x", count("f"))') == one
     assert found('a = Integer("x", count("e", where={"k": 1}))') != one
     assert found('a = Integer("x", count("f"))') != one
+    month = found('a = WindowedCount("x", count("e"), days=30)')
+    assert month != one
+    assert found('a = WindowedCount("another", count("e"), days=30)') == month
+    assert found('a = WindowedCount("x", count("e"), days=31)') != month
+
+
+def test_the_window_belongs_to_how_an_attribute_is_fed():
+    feeds = {
+        days: schema_of(f'a = WindowedCount("x", count("e"), days={days})')["a"].feeds_hash
+        for days in (30, 31)
+    }
+    assert feeds[30] != feeds[31]
+    assert feeds[30] != schema_of('a = Integer("x", count("e"))')["a"].feeds_hash
 
 
 def test_what_is_hashed_names_every_part_and_no_place(schema):

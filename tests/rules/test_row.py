@@ -58,6 +58,7 @@ def dates(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def integers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     leaf = joined("user.points", "user.level", "user.visits", "0", "1", "-3", "14")
     leaf |= joined('user.orders["a"].count', 'user.orders["b"].count')
+    leaf |= joined("user.recent", "user.lately")
     operation = st.tuples(leaf, joined("+", "-", "*", "//", "%"), leaf)
     return st.one_of(
         leaf,
@@ -133,6 +134,12 @@ STATISTICS = st.builds(
     st.integers(-300, 300).map(lambda n: Decimal(n) / 4),
     st.tuples(MOMENTS, MOMENTS),
 )
+COUNTS = st.dictionaries(
+    st.dates(date(2026, 1, 1), date(2028, 12, 31)).map(date.toordinal),
+    st.integers(1, 3),
+    min_size=1,
+    max_size=12,
+).map(lambda counts: tuple(sorted(counts.items())))
 DAYS = st.dates(date(2026, 1, 1), date(2028, 12, 31)) | st.dates(date(1900, 1, 1), TODAY)
 COMPLETE = {
     "born": DAYS,
@@ -142,6 +149,8 @@ COMPLETE = {
     "points": st.integers(-5, 20),
     "level": st.integers(-5, 20),
     "visits": st.integers(0, 3),
+    "recent": COUNTS,
+    "lately": COUNTS,
     "owed": st.integers(-8, 8).map(lambda n: Decimal(n) / 4),
     "income": st.integers(-8, 8).map(lambda n: Decimal(n) / 4),
     "sex": st.sampled_from(["female", "male"]),
@@ -160,6 +169,9 @@ PROFILES = st.fixed_dictionaries(
 # Python itself, with days that know how to add a period
 
 
+WINDOWS = {"recent": 30, "lately": 1}
+
+
 class Day(int):
     """A day as an ordinal, with the operators of the language."""
 
@@ -175,6 +187,8 @@ def run_by_python(text: str, values: dict, today: date) -> bool:
 
     class User:
         def __getattr__(self, name):
+            if name in WINDOWS:
+                return sum(n for day, n in values[name] if now - Day(day) < WINDOWS[name])
             return to_python(values[name])
 
     now = Day(today.toordinal())
@@ -262,7 +276,7 @@ def interpret_parts(node, values, today, stop):
 def interpret_input(node, values):
     value = values.get(node.name)
     if value is None and node.adds_up:
-        value = 0
+        value = () if node.kind is Kind.WINDOWED_COUNT else 0
     match node.kind:
         case Kind.DATE:
             return None if value is None else value.toordinal()
@@ -365,7 +379,7 @@ def test_a_verdict_is_never_guessed_what_is_learned_later_does_not_change_it(
     schema, text, gaps, fill, today
 ):
     verdict = predicate_reading(parse_expression(text, schema))
-    counted = {"visits": 0, "owed": Decimal(0), "orders": {}}
+    counted = {"visits": 0, "owed": Decimal(0), "orders": {}, "recent": (), "lately": ()}
     before = verdict(gaps, today)
     if before in (Verdict.MATCH, Verdict.NO_MATCH):
         after = verdict({**fill, **counted, **gaps}, today)

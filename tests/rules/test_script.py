@@ -123,6 +123,22 @@ WRONG_PREDICATES = {
         "",
     ),
     "a key of a date": ("return user.born[0] > 1", "a date has no keys", ""),
+    "a key of a windowed count": ("return user.recent['x'] > 1", "an integer has no keys", ""),
+    "the count of a windowed count": (
+        "return user.recent.count > 1",
+        'an integer has no "count"',
+        "",
+    ),
+    "a windowed count as a condition": (
+        "return user.recent",
+        "an integer is not a condition",
+        "compare it with something",
+    ),
+    "the function behind windowed counts": (
+        "return count_within(user.recent, 3) > 1",
+        'there is no function "count_within"',
+        "",
+    ),
     "a day that does not exist": (
         "return user.born < date(2027, 2, 29)",
         "there is no such day in the calendar",
@@ -287,6 +303,8 @@ WRONG_SCRIPTS = {
     "braces with code": ('"Title"', '"{born.year}"', 'the profile has no attribute "born.year"'),
     "braces with an unknown name": ('"Title"', '"{bron}"', "did you mean born?"),
     "braces with a statistic": ('"Title"', '"{orders}"', "which has no text"),
+    "braces with a windowed count": ('"Title"', '"{recent}"', "changes as days pass"),
+    "once per a windowed count": ("owner =", 'once_per = "recent"\nowner =', "so it has no text"),
     "braces with what can be missing": (
         '"Title"',
         '"{issued}"',
@@ -344,6 +362,31 @@ WRONG_SCRIPTS = {
         'born="2030-01-01"',
         'born="2030-01-01", orders={"x": {"number": 2}}',
         'a statistic has no "number"',
+    ),
+    "an example with a number for a windowed count": (
+        'born="2030-01-01"',
+        'born="2030-01-01", recent=3',
+        "a windowed count is a list of the days of its events",
+    ),
+    "an example with no day of a windowed count": (
+        'born="2030-01-01"',
+        'born="2030-01-01", recent=[]',
+        "without events it is left out",
+    ),
+    "an example with an impossible day of a windowed count": (
+        'born="2030-01-01"',
+        'born="2030-01-01", recent=["2026-11-01", "2026-11-31"]',
+        '"2026-11-31" is not a day',
+    ),
+    "an example with a number as a day of a windowed count": (
+        'born="2030-01-01"',
+        'born="2030-01-01", recent=[20261101]',
+        "this must be a text",
+    ),
+    "an example with None for a windowed count": (
+        'born="2030-01-01"',
+        'born="2030-01-01", recent=None',
+        "a missing value is left out",
     ),
     "an example with a wrong time": (
         'born="2030-01-01"',

@@ -25,6 +25,7 @@ WRONG = {
     "agee(user.born) > 3": '"agee" is not defined',
     "age(user.points) > 3": '"int" is not assignable to "date"',
     'user.orders["x"].cont > 1': 'Cannot access attribute "cont" for class "Statistic"',
+    "user.recent.total > 1": 'Cannot access attribute "total" for class "int"',
     "user.orders.count > 1": 'Cannot access attribute "count" for class "KeyedStatistics"',
 }
 
@@ -86,6 +87,7 @@ def test_pyright_finds_what_is_wrong_in_a_predicate(typed):
         ('link="/x", ', "", "link"),
         ('born="2000-01-01"', 'bron="2000-01-01"', "bron"),
         ('unknown(today="2026-11-23")', "unknown()", "today"),
+        ('unknown(today="2026-11-23")', 'unknown(today="2026-11-23", recent=3)', "recent"),
     ],
 )
 def test_pyright_finds_what_is_wrong_around_a_predicate(typed, right, wrong, said):

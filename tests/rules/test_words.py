@@ -14,6 +14,7 @@ DOCS = {
     "points": (Type.INTEGER, "Points in the register"),
     "employed": (Type.BOOLEAN, "Whether the citizen has a job"),
     "orders": (Type.STATISTICS, "Services ordered, by service"),
+    "recent": (Type.WINDOWED_COUNT, "How many visits there were in the last 30 days"),
 }
 
 
@@ -21,6 +22,7 @@ DOCS = {
 def words():
     feeds = {
         Type.STATISTICS: Feed(Operation.STATISTICS, "x", key="k"),
+        Type.WINDOWED_COUNT: Feed(Operation.COUNT, "x"),
     }
     plain = Feed(Operation.LATEST, "x", field="f")
     attributes = {
@@ -43,6 +45,7 @@ def words():
         ("user.points >= 3", "points in the register is at least 3"),
         ("3 <= user.points", "points in the register is at least 3"),
         ("user.employed", "the citizen has a job"),
+        ("user.recent >= 3", "how many visits there were in the last 30 days is at least 3"),
         ("not user.employed", "it is not so that the citizen has a job"),
         ('user.sex in ["a", "b"]', 'the sex is one of "a", "b"'),
         ('user.sex not in ["a", "b"]', 'the sex is none of "a", "b"'),

@@ -7,6 +7,7 @@ import pytest
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Statistic
+from quadrupel.core.windows import pack
 from quadrupel.store import schema
 from quadrupel.store.database import transaction
 from quadrupel.store.profile_columns import ColumnRead, frames
@@ -14,12 +15,14 @@ from quadrupel.store.profiles import ProfileStore
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TIME = datetime(1969, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+OTHERS = {Type.STATISTICS, Type.WINDOWED_COUNT}
 SCHEMA = Schema(
     {
         type_.value: Attribute(type_.value, type_, "", (Feed(operation, "e", field="f"),))
         for type_, operation in [
-            *((each, Operation.LATEST) for each in Type if each is not Type.STATISTICS),
+            *((each, Operation.LATEST) for each in Type if each not in OTHERS),
             (Type.STATISTICS, Operation.STATISTICS),
+            (Type.WINDOWED_COUNT, Operation.COUNT),
         ]
     }
 )
@@ -61,6 +64,7 @@ def test_values_come_as_they_were_written(read):
         decimal=Decimal("-12.345678"),
         boolean=False,
         text='tab\t"quoted", \\N\nünï',
+        windowed_count=((date(1901, 2, 28).toordinal(), 1), (NOW.toordinal(), 10**9)),
     )
     other = profile(
         "two",
@@ -70,6 +74,7 @@ def test_values_come_as_they_were_written(read):
         decimal=Decimal("1000000"),
         boolean=True,
         text="",
+        windowed_count=((NOW.toordinal(), 2),),
     )
     assert read([one, other], COLUMNS) == [
         (each.user_id, *(value(each, column) for column in COLUMNS)) for each in (one, other)
@@ -78,11 +83,13 @@ def test_values_come_as_they_were_written(read):
 
 def value(profile, column):
     found = profile.values[column.attribute]
+    if column.type is Type.WINDOWED_COUNT:
+        return pack(found)
     return float(found) if column.type is Type.DECIMAL else found
 
 
 def test_what_is_missing_is_null(read):
-    assert read([profile("one")], COLUMNS + FIELDS) == [("one", *[None] * 10)]
+    assert read([profile("one")], COLUMNS + FIELDS) == [("one", *[None] * 11)]
 
 
 def test_parts_of_statistics_are_columns(read):

@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -31,6 +32,7 @@ SCHEMA = Schema(
             attribute("yes", Type.BOOLEAN),
             attribute("words", Type.TEXT),
             attribute("orders", Type.STATISTICS, Operation.STATISTICS),
+            attribute("recent", Type.WINDOWED_COUNT, Operation.COUNT),
         )
     }
 )
@@ -42,6 +44,7 @@ VALUES = {
     "yes": False,
     "words": 'tab\t"quoted" \\N ünï',
     "orders": {"passport": Statistic(2, Decimal("350.5"), TIME, TIME)},
+    "recent": ((date(1901, 2, 28).toordinal(), 1), (date(2026, 11, 23).toordinal(), 10**9)),
 }
 STORE = ProfileStore(SCHEMA)
 
@@ -69,6 +72,10 @@ def test_every_type_comes_back_as_it_went(applied):
     )
     write(applied, profile, Profile("c2", 1))
     assert read(applied, "c1", "c2", "nobody") == {"c1": profile, "c2": Profile("c2", 1)}
+    without_state = [Profile("c1", 1, dict(VALUES)), Profile("c2", 1)]
+    with transaction(applied) as connection:
+        assert list(STORE.read_values(connection, ["c1", "c2"]).values()) == without_state
+        assert STORE.page(connection, "", None, 10) == without_state
 
 
 def test_a_second_version_replaces_the_first_and_forgets_what_is_gone(applied):
@@ -132,6 +139,13 @@ def test_a_removed_attribute_keeps_its_column_unless_dropping_is_asked_for(appli
         schema.apply(connection, fewer, NOW, drop=True)
         own = ["user_id", "version", "updated_at", "fold_state", "erased"]
         assert columns(connection) == [*own, "day"]
+
+
+def test_another_window_is_told_as_another_feed(applied):
+    other = dataclasses.replace(SCHEMA["recent"], window=31)
+    with transaction(applied) as connection:
+        plan = schema.plan(connection, Schema({**SCHEMA.attributes, "recent": other}))
+    assert plan.refed == (other,)
 
 
 def columns(connection):
