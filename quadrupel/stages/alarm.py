@@ -8,13 +8,13 @@ the judges of all workers let garbage pass until its share is healthy again.
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
 
-from quadrupel.core.errors import Halted
+from quadrupel.core.errors import Halted, InputRefused
 from quadrupel.core.garbage import Judge
 from quadrupel.core.lifecycle import USER_ERASED
 from quadrupel.core.ports import Message
@@ -93,21 +93,22 @@ class Alarm:
 
     def _told(self, batch: Sequence[Message], refused: Sequence[Refused]) -> Judge:
         """A judge who knows the batch too; the same one if it changes nothing."""
-        if not refused and self._judge.is_clean():
+        # Of an erased user many events may come, and their source did nothing wrong.
+        bad = {
+            (message.partition, message.offset): error
+            for message, error in refused
+            if error.reason != USER_ERASED
+        }
+        if not bad and self._judge.is_clean():
             return self._judge
         judge = self._judge.copy()
-        bad = {
-            (message.partition, message.offset)
-            for message, error in refused
-            if error.reason != USER_ERASED  # its source did nothing wrong
-        }
         for message in batch:
             if message.offset <= self._judged.get(message.partition, -1):
                 continue
             if (message.partition, message.offset) not in bad:
                 judge.good()
             elif (finding := judge.bad()) is not None:
-                raise Halted(_reason(finding, message, refused))
+                raise Halted(_reason(finding, message, bad.values()))
         return judge
 
     def _begin(self, reason: str) -> None:
@@ -124,7 +125,7 @@ class Alarm:
             log.info("few events are bad again, the alarm is armed", stage=self._stage)
 
 
-def _reason(finding: str, last: Message, refused: Sequence[Refused]) -> str:
-    [(most, _)] = Counter(error.reason for _, error in refused).most_common(1)
+def _reason(finding: str, last: Message, errors: Iterable[InputRefused]) -> str:
+    [(most, _)] = Counter(error.reason for error in errors).most_common(1)
     place = f"{last.topic}/{last.partition}/{last.offset}"
     return f"{finding}, most often {most}, the last at {place}"

@@ -11,7 +11,7 @@ from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event, check_time, is_late
-from quadrupel.core.lifecycle import USER_ERASED, Place
+from quadrupel.core.lifecycle import Place
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import Cause
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
@@ -116,12 +116,12 @@ class Ingest:
         with self._alarm.judging(messages) as tell:
 
             def save(part: Events) -> _Outcome:
-                return self._save(part, laps, lambda more: tell(_bad([*outcome.refused, *more])))
+                return self._save(part, laps, lambda more: tell([*outcome.refused, *more]))
 
             for part in save_all(events, save, self._keep_alive):
                 outcome.add(part)
                 if isinstance(part, Unsaved):
-                    tell(_bad(outcome.refused))
+                    tell(outcome.refused)
         _count(outcome, len(messages))
         return [
             *(codec.changed_profile(user, cause=cause) for user, cause in outcome.causes.items()),
@@ -190,11 +190,6 @@ def _decode(
             if is_late(event, message.timestamp):
                 EVENTS_LATE.inc()
     return events, refused
-
-
-def _bad(refused: Sequence[Refused]) -> list[Refused]:
-    """What is bad of what was refused: events of a user who was erased may be many, and are not."""
-    return [each for each in refused if each[1].reason != USER_ERASED]
 
 
 def _cause(message: Message) -> Cause:

@@ -123,11 +123,15 @@ def test_a_batch_that_is_delivered_again_is_judged_once(worker):
     assert worker.work("x") == 0
 
 
-def test_events_of_erased_users_are_no_garbage(worker):
+def test_events_of_erased_users_are_no_garbage_and_no_reason(worker):
+    kept_out = EventRefused("user-erased", "erased")
     messages, refused = worker.batch("x" * 500)
-    kept_out = [(message, EventRefused("user-erased", "erased")) for message, _ in refused]
-    worker.judge((messages, kept_out))
+    worker.judge((messages, [(message, kept_out) for message, _ in refused]))
     assert halt_in(worker.engine) is None
+    messages, refused = worker.batch("x" * 500)
+    both = [(message, kept_out) for message, _ in refused[:400]] + refused[400:]
+    with pytest.raises(Halted, match="most often not-json"):
+        worker.judge((messages, both))
 
 
 def test_a_batch_that_infrastructure_refused_does_not_count(worker):
