@@ -89,6 +89,34 @@ def alive(pid):
         return False
 
 
+HANGS = """
+import threading
+from quadrupel.supervisor import end_in_time, stop_on_signals
+stop = stop_on_signals()
+end_in_time(stop, 0.5)
+print("hangs", flush=True)
+while True:
+    threading.Event().wait(0.1)
+"""
+
+
+def test_a_process_that_hangs_ends_some_seconds_after_it_was_asked_to(environment):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGS],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "hangs\n"
+    time.sleep(1.0)
+    assert process.poll() is None
+    process.terminate()
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "something did not answer in time" in said
+
+
 def test_each_stage_of_one_machine_has_a_metrics_port_of_its_own():
     children = machine.children(read_settings(metrics_port=9100))
     ports = [child.arguments[2] for child in children if child.name != "api"]

@@ -154,6 +154,21 @@ def test_ingest_started_with_resume_goes_on(settings, environment):
     assert len(dead(settings)) == 400
 
 
+def test_a_machine_started_with_resume_lets_ingest_go_on(settings, environment):
+    publish(settings, good(0, 10))
+    with bootstrap.open_engine(settings) as engine, database.transaction(engine) as connection:
+        found = halts.Halt("ingest", "garbage", datetime.now(UTC), "host:1")
+        halts.begin(connection, found)
+    machine = subprocess.Popen(
+        [sys.executable, "-m", "quadrupel", "up", "--resume", "--api-port", "0"], env=environment
+    )
+    try:
+        wait_for(lambda: saved(settings) == 10, Supervisor([], environment))
+    finally:
+        machine.terminate()
+        assert machine.wait(40) == 0
+
+
 @pytest.mark.slow
 def test_a_stage_ends_in_time_although_its_database_does_not_answer(settings, environment):
     publish(settings, good(0, 10))
