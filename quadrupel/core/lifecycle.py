@@ -41,10 +41,11 @@ Marks = Mapping[int, Mark]
 
 
 class Place(NamedTuple):
-    """Where the bus has an event: when it took it, and at which offset of its partition."""
+    """Where the bus has an event: when it took it, and at which offset of which partition."""
 
     at: datetime
     offset: int
+    partition: int
 
     def mark(self) -> Mark:
         """The place as a mark."""

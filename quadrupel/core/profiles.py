@@ -3,11 +3,13 @@
 The fold depends on the set of a user's events only, never on their order or their repetition.
 For `latest`, `set` and `clear` the event with the greatest (time, identity) decides: identity, a
 64-bit hash of source and id, breaks ties between equal times. `count`, `sum`, `subtract` and
-`statistics` add up, and remember the identity of each event for `DUPLICATE_DAYS` after its
-arrival, so that a repetition changes nothing. A windowed count adds up by the day of the event, and
-drops the days that have left its window whenever it counts one more; dropped or not, no rule sees
-them. `first_time` and `last_time` are a minimum and a maximum. Only erasures and registrations take
-effect in the order of their arrival: see `quadrupel.core.lifecycle`.
+`statistics` add up. They remember the identity of each event for `DUPLICATE_DAYS` after its
+arrival, so that what its source sends again changes nothing; and the place on the bus up to which
+they went, so that what the bus delivers again changes nothing, however long after. A windowed count
+adds up by the day of the event, and drops the days that have left its window whenever it counts one
+more; dropped or not, no rule sees them. `first_time` and `last_time` are a minimum and a maximum.
+Only erasures and registrations take effect in the order of their arrival: see
+`quadrupel.core.lifecycle`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -28,7 +30,8 @@ from quadrupel.core.attributes import (
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event
 from quadrupel.core.fields import bounded, to_decimal, to_key, to_value
-from quadrupel.core.marks import NEVER, Mark, mark_of
+from quadrupel.core.lifecycle import Place
+from quadrupel.core.marks import NEVER, Mark, mark_of, microseconds
 from quadrupel.core.values import Statistic, Value
 from quadrupel.core.windows import NO_EVENTS, fits, one_more
 
@@ -46,7 +49,7 @@ class Arrival(NamedTuple):
 
     event: Event
     day: date
-    place: lifecycle.Place | None = None
+    place: Place | None = None
 
 
 @dataclass(slots=True)
@@ -54,11 +57,13 @@ class FoldState:
     """What the fold remembers beside the values.
 
     `marks`: per attribute tag, the mark of the deciding event; and those of the lifecycle. `seen`:
-    per identity of an event that was added up, the day (ordinal) of its arrival.
+    per identity of an event that was added up, the day (ordinal) of its arrival. `added`: per
+    partition, the place of the last event that was added up: when the bus took it, its offset.
     """
 
     marks: dict[int, Mark] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
+    added: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -180,7 +185,7 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
         if changes is None:
             unchanged += 1
         else:
-            changes.apply(profile)
+            changes.apply(profile, arrival.place)
             latest = max(latest, arrival.day)
             applied += 1
             erased |= changes.erases
@@ -199,7 +204,7 @@ class _Changes:
     adds_up: bool = False
     erases: bool = False
 
-    def apply(self, profile: Profile) -> None:
+    def apply(self, profile: Profile, place: Place | None) -> None:
         if self.erases:
             profile.values, profile.state = {}, FoldState()
         for name, value in self.values.items():
@@ -210,6 +215,8 @@ class _Changes:
         profile.state.marks.update(self.marks)
         if self.adds_up:
             profile.state.seen[self.identity] = self.arrived
+            if place is not None:
+                profile.state.added[place.partition] = (microseconds(place.at), place.offset)
 
 
 def _changes(profile: Profile, arrival: Arrival, interested: list[Intake]) -> _Changes | None:
@@ -235,7 +242,20 @@ def _changes(profile: Profile, arrival: Arrival, interested: list[Intake]) -> _C
         changes.marks.update(lifecycle.register(mark, place, marks))
     for intake in interested:
         intake.change(changes, profile, intake, event, mark)
+    if changes.adds_up and _was_added(place, profile.state):
+        return None
     return changes if changes.values or changes.marks else None
+
+
+def _was_added(place: Place | None, state: FoldState) -> bool:
+    """Whether the event of that place was added up, so long ago that its identity is forgotten.
+
+    Offset and time must both say so: in a new topic offsets start anew, and no event may be lost.
+    """
+    if place is None or place.partition not in state.added:
+        return False
+    at, offset = state.added[place.partition]
+    return place.offset <= offset and microseconds(place.at) <= at
 
 
 def _decide(changes: _Changes, profile: Profile, intake: Intake, event: Event, mark: Mark) -> None:

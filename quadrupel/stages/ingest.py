@@ -154,8 +154,7 @@ def _fold(
     for user_id, sent in sorted(events.items()):
         profile = known.get(user_id) or Profile(user_id)
         arrivals = [
-            Arrival(event, message.timestamp.date(), Place(message.timestamp, message.offset))
-            for message, event in sent
+            Arrival(event, message.timestamp.date(), _place(message)) for message, event in sent
         ]
         result = fold(profile, arrivals, feeds)
         if result.refused:
@@ -190,6 +189,10 @@ def _decode(
             if is_late(event, message.timestamp):
                 EVENTS_LATE.inc()
     return events, refused
+
+
+def _place(message: Message) -> Place:
+    return Place(message.timestamp, message.offset, message.partition)
 
 
 def _cause(message: Message) -> Cause:

@@ -65,7 +65,7 @@ class User:
         """Fold events that arrive now, in one batch."""
         for each in events:
             at = NOON + timedelta(milliseconds=len(self.log) // 3)
-            self.log.append(Arrival(each, ARRIVED, Place(at, len(self.log))))
+            self.log.append(Arrival(each, ARRIVED, Place(at, len(self.log), 0)))
         return self.fold(self.log[len(self.log) - len(events) :])
 
     def deliver_again(self, first=0):
@@ -304,8 +304,8 @@ def test_what_a_late_erasure_took_away_counts_when_its_source_sends_it_again():
 
 
 LATER_PLACES = [
-    ("a new topic counts its offsets anew", Place(NOON + timedelta(hours=1), 0)),
-    ("another broker's clock is behind", Place(NOON - timedelta(hours=1), 9)),
+    ("a new topic counts its offsets anew", Place(NOON + timedelta(hours=1), 0, 0)),
+    ("another broker's clock is behind", Place(NOON - timedelta(hours=1), 9, 0)),
     ("nothing is known of the place", None),
 ]
 
@@ -317,5 +317,5 @@ def test_an_event_is_only_taken_for_one_from_before_when_offset_and_time_say_so(
     user = User(child(1), child(2), erased(3), registered(4))
     user.fold([Arrival(child(5), ARRIVED, place)])
     assert user.values == {"children": 1}
-    user.fold([Arrival(child(6), ARRIVED, Place(NOON, 1))])
+    user.fold([Arrival(child(6), ARRIVED, Place(NOON, 1, 0))])
     assert user.values == {"children": 1}

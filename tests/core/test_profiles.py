@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.events import Event
+from quadrupel.core.lifecycle import Place
 from quadrupel.core.profiles import (
     DUPLICATE_DAYS,
     MAX_STATISTIC_KEYS,
@@ -159,6 +160,44 @@ def test_an_event_read_again_long_after_is_judged_by_the_day_on_which_it_arrived
     profile = Profile("c1")
     fold(profile, [first, much_later], FEEDS)
     assert fold(profile, [first, much_later], FEEDS).applied == 0
+
+
+def at(day, offset, partition=0):
+    """The place of an event that arrived on a day, counted from ARRIVED."""
+    noon = datetime.combine(ARRIVED, time(12), UTC)
+    return Place(noon + timedelta(days=day), offset, partition)
+
+
+def arrivals(*placed):
+    """Counted events, each at its place."""
+    return [
+        Arrival(event("child.registered", id=name), place.at.date(), place)
+        for name, place in placed
+    ]
+
+
+LONG_AGO, LATER = ("a", at(0, 5)), ("b", at(DUPLICATE_DAYS + 1, 6))
+
+
+def test_what_is_delivered_again_long_after_its_identity_was_forgotten_changes_nothing():
+    profile = Profile("c1")
+    fold(profile, arrivals(LONG_AGO, LATER), FEEDS)
+    for again in (arrivals(LONG_AGO, LATER), arrivals(LONG_AGO)):
+        result = fold(profile, again, FEEDS)
+        assert (result.applied, result.unchanged) == (0, len(again))
+    assert (profile.version, profile.values["children"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [at(9, 7), at(9, 0), at(-1, 7), at(0, 5, partition=1), None],
+    ids=["later", "in a new topic", "by a slow clock", "in another partition", "nowhere"],
+)
+def test_only_what_offset_and_time_place_before_is_taken_for_delivered_again(place):
+    profile = Profile("c1")
+    fold(profile, arrivals(LONG_AGO, LATER), FEEDS)
+    new = Arrival(event("child.registered", id="c"), ARRIVED, place)
+    assert fold(profile, [new], FEEDS).applied == 1
 
 
 def test_statistics_keep_count_sum_first_and_last_per_key():

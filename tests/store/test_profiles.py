@@ -67,9 +67,12 @@ def read(engine, *user_ids):
 
 
 def test_every_type_comes_back_as_it_went(applied):
-    profile = Profile(
-        "c1", 1, dict(VALUES), FoldState({7: (-5, 2**64 - 1, 2**32 - 1)}, {2**64 - 1: 739000})
+    state = FoldState(
+        {7: (-5, 2**64 - 1, 2**32 - 1)},
+        {2**64 - 1: 739000},
+        {0: (-1, 0), 2**31 - 1: (2**63 - 1, 2**63 - 1)},
     )
+    profile = Profile("c1", 1, dict(VALUES), state)
     write(applied, profile, Profile("c2", 1))
     assert read(applied, "c1", "c2", "nobody") == {"c1": profile, "c2": Profile("c2", 1)}
     without_state = [Profile("c1", 1, dict(VALUES)), Profile("c2", 1)]
@@ -153,5 +156,12 @@ def columns(connection):
 
 
 def test_a_fold_state_of_a_newer_format_is_not_guessed():
-    with pytest.raises(ValueError, match="format 2"):
-        fold_state.unpack(b"\x02\x00\x00")
+    with pytest.raises(ValueError, match="format 3"):
+        fold_state.unpack(b"\x03\x00\x00")
+
+
+def test_a_fold_state_of_the_format_before_is_read_and_written_in_the_present_one():
+    state = FoldState({7: (-5, 2**64 - 1, 1)}, {2**64 - 1: 739000})
+    packed = fold_state.pack(state)
+    assert packed[:5] == b"\x02\x01\x00\x00\x00"
+    assert fold_state.unpack(b"\x01\x01\x00" + packed[5:]) == state
