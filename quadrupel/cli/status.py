@@ -75,8 +75,14 @@ def _page(report: Report) -> Group:
         table.add_column(title, justify="right")
     table.add_column("state")
     for lane, flow in report.flows.items():
-        table.add_row(lane.stage, lane.topic, *_numbers(flow), _state(report, lane, flow))
-    lines = [f"dead letters: {_undecided(report)}", f"latest run: {_run(report)}"]
+        topic = lane.topic.removeprefix("quadrupel.")
+        table.add_row(lane.stage, topic, *_numbers(flow), _state(report, lane, flow))
+    halts = {} if isinstance(report.halts, Unknown) else report.halts
+    lines = [
+        *(f"{escape(stage)}: {escape(_halted(halt))}" for stage, halt in halts.items()),
+        f"dead letters: {_undecided(report)}",
+        f"latest run: {_run(report)}",
+    ]
     unknown = [flow for flow in report.flows.values() if isinstance(flow, Unknown)]
     if isinstance(report.halts, Unknown):
         unknown.append(report.halts)
@@ -97,9 +103,9 @@ def _numbers(flow: Flow | Unknown) -> list[str]:
 
 def _state(report: Report, lane: Lane, flow: Flow | Unknown) -> str:
     if not isinstance(report.halts, Unknown) and lane.stage in report.halts:
-        return escape(_halted(report.halts[lane.stage]))
+        return "resumed" if report.halts[lane.stage].resumed_at else "[red]HALTED[/]"
     if isinstance(flow, Unknown):
-        return "not known, see below"
+        return "not known"
     if not flow.workers:
         return "no worker"
     if not flow.lag:
@@ -111,12 +117,13 @@ def _halted(halt: Halt) -> str:
     since = halt.since.isoformat(timespec="seconds")
     if halt.resumed_at is not None:
         return f"resumed after a halt at {since}: {halt.reason}"
-    return f"HALTED since {since}: {halt.reason}"
+    resume = f"quadrupel dead-letters resume {halt.stage}"
+    return f"HALTED since {since}: {halt.reason}; `{resume}` lets it go on"
 
 
 def _duration(seconds: float | None) -> str:
     if seconds is None:
-        return "never, like this"
+        return "never"
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:,.0f} min"

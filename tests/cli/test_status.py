@@ -42,7 +42,7 @@ def test_every_stage_is_in_one_table(halted):
     called = halted("status")
     assert called.code == 0
     for words in (
-        "ingest", "evaluate ranges", "quadrupel.verdicts", "no worker",
+        "ingest", "evaluate ranges", "verdicts", "no worker", "HALTED  ",
         "HALTED since 2026-11-23T12:00:00+00:00: [red]garbage",
         "dead letters: 1 wait for a decision", "latest run: nightly-2026-11-23 is finished",
     ):  # fmt: skip
