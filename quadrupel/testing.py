@@ -146,7 +146,7 @@ class MemoryConsumer:
                     return messages
                 self._bus.changed.wait(rest)
 
-    def commit(self) -> None:
+    def commit(self, *, soon: bool = False) -> None:  # noqa: ARG002 - it is always at once
         """See `Consumer.commit`."""
         with self._bus.changed:
             self._bus.partitions(self._topic)

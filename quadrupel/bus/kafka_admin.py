@@ -1,13 +1,14 @@
 """Topics of a Kafka cluster: created with what durability asks for, checked, measured, browsed."""
 
+import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
 import confluent_kafka
 import stamina
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
@@ -53,7 +54,9 @@ class KafkaAdmin:
         if not missing:
             return []
         futures = self._client.create_topics(missing, operation_timeout=self._cluster.timeout)
-        return [name for name, future in futures.items() if self._created(name, future)]
+        created = [name for name, future in futures.items() if self._created(name, future)]
+        self._await_leaders({topic.topic: topic.num_partitions for topic in missing})
+        return created
 
     def verify(self, topics: Sequence[Topic]) -> None:
         """See `Admin.verify`."""
@@ -78,7 +81,7 @@ class KafkaAdmin:
     def browse(self, topic: str) -> Iterator[Message]:
         """See `Admin.browse`."""
         parts = self._parts(topic)
-        with closing(self._reader()) as reader:
+        with closing(self._reader(f"quadrupel.browse.{uuid.uuid4()}")) as reader:
             try:
                 spans = {
                     part: (start, end)
@@ -91,10 +94,10 @@ class KafkaAdmin:
                 doing = f"browsing {topic}"
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
 
-    def _reader(self) -> confluent_kafka.Consumer:
-        """A consumer that joins no group."""
+    def _reader(self, group: str) -> confluent_kafka.Consumer:
+        """A consumer that does not join its group."""
         settings = self._cluster.settings(
-            group_id=f"quadrupel.browse.{uuid.uuid4()}",
+            group_id=group,
             enable_auto_commit=False,
             enable_partition_eof=True,
             queued_max_messages_kbytes=FETCH_AHEAD_KILOBYTES,
@@ -145,6 +148,20 @@ class KafkaAdmin:
             raise self._cluster.unavailable(f"creating {name}", error) from failure
         return True
 
+    def _await_leaders(self, wanted: Mapping[str, int]) -> None:
+        """Wait, for the timeout at most, until new topics can be written to and read."""
+        deadline = time.monotonic() + self._cluster.timeout
+        while time.monotonic() < deadline:
+            found = self._client.list_topics(timeout=self._cluster.timeout).topics
+            ready = {
+                name: sum(part.leader >= 0 for part in found[name].partitions.values())
+                for name in wanted
+                if name in found
+            }
+            if ready == wanted:
+                return
+            time.sleep(0.05)
+
     def _partitions(self) -> dict[str, int]:
         """The number of partitions of every topic."""
         try:
@@ -174,11 +191,14 @@ class KafkaAdmin:
         }
 
     def _committed(self, parts: list[TopicPartition], group: str) -> dict[int, int]:
-        """Per partition the offset that the group goes on from; negative where it has none."""
-        limit = self._cluster.timeout
-        asked = [ConsumerGroupTopicPartitions(group, parts)]
-        answers = self._client.list_consumer_group_offsets(asked, request_timeout=limit)
-        found = answers[group].result(2 * limit).topic_partitions
+        """Per partition the offset that the group goes on from; negative where it has none.
+
+        Asked through a consumer that never joins: the client's request for it by an administrator
+        (`list_consumer_group_offsets`) ends the process where it must be repeated, because what
+        keeps the group's offsets is new or moving (librdkafka 2.x).
+        """
+        with closing(self._reader(group)) as reader:
+            found = reader.committed(parts, timeout=self._cluster.timeout)
         for part in found:
             if part.error is not None:
                 raise KafkaException(part.error)

@@ -6,10 +6,15 @@ only there: between a `poll` and its `commit` a partition is lost only by silenc
 session or the poll timeout, or through `keep_alive`.
 
 Offsets are never committed but by `commit`: in a thread, since librdkafka would hold the caller,
-deaf to signals, for as long as a broker is frozen. It fetches ahead, within a bound in bytes.
+deaf to signals, for as long as a broker is frozen. What is committed `soon` is owed until then: one
+request to the broker acknowledges the batches of SOON seconds. It is dropped with a partition that
+is lost, since its next owner may have gone further.
+
+It fetches ahead, within a bound in bytes.
 """
 
 import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from threading import Thread
@@ -34,6 +39,9 @@ POLL_BYTES = 8 * 1024 * 1024
 """A poll returns when it has this many bytes, however many messages it may return."""
 
 CHUNK = 1_000
+SOON = 0.2
+"""Seconds for which an acknowledgement may be owed while there are messages."""
+
 Offsets = list[TopicPartition]
 
 PROBE_TIMEOUT = 1.0
@@ -62,6 +70,8 @@ class KafkaConsumer:
         self._last_contact = time.monotonic()
         self._gathered: list[Message] = []
         self._positions: dict[int, int] = {}
+        self._owed: dict[int, int] = {}
+        self._due = 0.0
         self._failure: KafkaError | None = None
         self._away: KafkaError | None = None
         self._committing: Future[Offsets] | None = None
@@ -83,28 +93,62 @@ class KafkaConsumer:
             ),
             logger=LibraryLog(),
         )
-        self._client.subscribe([topic], on_revoke=self._on_revoke, on_lost=self._on_revoke)
+        self._client.subscribe([topic], on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def poll(self, limit: int, timeout: float) -> list[Message]:
         """See `Consumer.poll`."""
         self._last_contact = time.monotonic()
         self._settle(timeout)
         self._go_back()
-        self._gather(limit, timeout)
+        if self._owed:
+            timeout -= self._gather_or_pay(limit, timeout)
+        if not self._gathered:
+            self._gather(limit, timeout)
         messages, self._gathered = self._gathered, []
         if not messages:
             self._report_failure()
         self._outstanding.add(messages)
         return messages
 
-    def commit(self) -> None:
+    def _gather_or_pay(self, limit: int, timeout: float) -> float:
+        """Pay what is owed when it is due, or nothing comes before; the seconds that may have gone.
+
+        With messages in hand a failure is no news: the next thing that is asked will tell.
+        """
+        patience = min(timeout, max(0.0, self._due - time.monotonic()))
+        self._gather(limit, patience)
+        if not self._gathered:
+            self._pay(now=True)
+        else:
+            with suppress(BusUnavailable):
+                self._pay()
+        return patience
+
+    def commit(self, *, soon: bool = False) -> None:
         """See `Consumer.commit`. Waits for the session timeout at most."""
+        if soon:
+            self._owe()
+        else:
+            self._commit_now()
+        self._outstanding.report_lost()
+
+    def _owe(self) -> None:
+        if not self._owed:
+            self._due = time.monotonic() + SOON
+        self._owed |= self._outstanding.after
+        self._outstanding.acknowledged(self._outstanding.after)
+
+    def _pay(self, *, now: bool = False) -> None:
+        """Commit what is owed, if it is due; what cannot be now stays owed."""
+        if self._owed and (now or time.monotonic() >= self._due):
+            self._try_commit(self._owed)
+
+    def _commit_now(self) -> None:
         deadline = time.monotonic() + self._session_timeout
-        while self._outstanding.after and not self._try_commit():
+        while (after := self._owed | self._outstanding.after) and not self._try_commit(after):
             if time.monotonic() > deadline:
                 raise BusUnavailable(f"the group of {self._topic} is rebalancing for too long")
             time.sleep(0.05)
-        self._outstanding.report_lost()
 
     def rewind(self) -> None:
         """See `Consumer.rewind`. The next `poll` does the work."""
@@ -116,12 +160,15 @@ class KafkaConsumer:
         if time.monotonic() - self._last_contact >= self._contact_interval:
             self._last_contact = time.monotonic()
             self._contact()
+        self._pay()
         if self._outstanding.lost:
             self._positions.update(self._outstanding.take_back())
             self._outstanding.report_lost()
 
     def close(self) -> None:
         """See `Consumer.close`. While the broker is frozen, it notices by the session timeout."""
+        with suppress(BusUnavailable):
+            self._pay(now=True)
         with suppress(BusUnavailable):
             self._settle(PROBE_TIMEOUT)
             self._client.close()
@@ -190,9 +237,8 @@ class KafkaConsumer:
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
             del self._positions[partition]
 
-    def _try_commit(self) -> bool:
-        """Commit what is outstanding; False when the group is rebalancing and it is too early."""
-        after = self._outstanding.after
+    def _try_commit(self, after: Mapping[int, int]) -> bool:
+        """Commit these offsets; False when the group is rebalancing and it is too early."""
         offsets = [TopicPartition(self._topic, part, offset) for part, offset in after.items()]
         self._settle(PROBE_TIMEOUT)
         committing: Future[Offsets] = Future()
@@ -205,9 +251,14 @@ class KafkaConsumer:
             return self._judge_commit(reason(failure), list(after))
         for result in results:
             if result.error is None:
-                self._outstanding.acknowledged([result.partition])
+                self._acknowledged(result.partition, result.offset)
         failed = {part.partition: part.error for part in results if part.error is not None}
         return all(self._judge_commit(error, [part]) for part, error in failed.items())
+
+    def _acknowledged(self, partition: int, after: int) -> None:
+        self._owed.pop(partition, None)
+        if self._outstanding.after.get(partition) == after:
+            self._outstanding.acknowledged([partition])
 
     def _send_commit(self, committing: Future[Offsets], offsets: Offsets) -> None:
         try:
@@ -231,14 +282,26 @@ class KafkaConsumer:
             return False
         if error.code() not in EVICTED:
             raise self._cluster.refusal(self._topic, f"committing {self._topic}", error)
+        self._forget_owed(partitions)
         self._positions.update(self._outstanding.lose(partitions))
         return True
 
     def _on_revoke(self, _: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+        """Pay before the partitions go: their next owner starts from what is committed."""
+        with suppress(BusUnavailable):
+            self._pay(now=True)
+        self._on_lost(_, partitions)
+
+    def _on_lost(self, _: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
         gone = {part.partition for part in partitions}
+        self._forget_owed(gone)
         self._outstanding.lose(gone)
         self._gathered = [message for message in self._gathered if message.partition not in gone]
         self._positions = {p: at for p, at in self._positions.items() if p not in gone}
+
+    def _forget_owed(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            self._owed.pop(partition, None)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001

@@ -70,7 +70,7 @@ class PostgresConsumer:
                     return messages
                 self._wait(connection, min(deadline, self._look_around_at) - now)
 
-    def commit(self) -> None:
+    def commit(self, *, soon: bool = False) -> None:  # noqa: ARG002 - it is always at once
         """See `Consumer.commit`."""
         after = self._outstanding.after
         if after:

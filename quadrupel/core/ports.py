@@ -100,8 +100,11 @@ class Consumer(Protocol):
         not exist.
         """
 
-    def commit(self) -> None:
+    def commit(self, *, soon: bool = False) -> None:
         """Acknowledge everything polled since the last commit or rewind.
+
+        `soon`: it need not be durable at the return, but is within a moment of further polls or
+        keeping alive, and at `close`. What a crash leaves out is delivered again, as ever.
 
         Raises AssignmentLost when some of it belongs to another member now (that part is
         redelivered there, the rest is acknowledged), BusUnavailable when it is not known: then

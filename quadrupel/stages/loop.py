@@ -92,7 +92,7 @@ def step(stage: Stage) -> int:
         laps.end("process")
         stage.producer.publish(outgoing)
         laps.end("publish")
-        stage.consumer.commit()
+        stage.consumer.commit(soon=True)
         laps.end("commit")
         STAGE_BATCH_MESSAGES.labels(stage.name).observe(len(messages))
         stage.beat()

@@ -79,6 +79,19 @@ def test_topics_are_created_with_what_durability_asks_for(
     assert settings_of(DEAD_LETTERS, kafka_bootstrap)["retention.ms"] == "-1"
 
 
+def test_how_far_a_group_is_can_be_asked_while_its_coordinator_is_new(
+    kafka_script: ModuleType,
+) -> None:
+    with kafka_script.Broker() as broker:
+        bus = KafkaBus(broker.bootstrap)
+        for number in range(8):
+            name = f"new.{number}"
+            bus.admin().create([Topic(name, 6)])
+            with closing(bus.producer()) as producer:
+                producer.publish([Outgoing(name, b"%d" % key, b"value") for key in range(60)])
+            assert bus.admin().progress(name, f"group.{number}").lag == 60
+
+
 def settings_of(topic: str, bootstrap: str) -> dict[str, str]:
     admin: Any = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap})
     resource = confluent_kafka.admin.ConfigResource("topic", topic)

@@ -297,6 +297,52 @@ class TestAcknowledgement:
         assert values(take(successor, 5)) == list(range(30, 35))
         assert nothing_more(successor)
 
+    def test_what_was_committed_soon_is_not_delivered_again_after_a_rewind_or_by_another(
+        self, kit: Kit, topic: str, join: Any
+    ) -> None:
+        publish(kit, topic, numbered(30))
+        done = join()
+        take(done, 30)
+        done.commit(soon=True)
+        done.rewind()
+        assert nothing_more(done)
+        publish(kit, topic, numbered(5, start=30))
+        assert values(take(done, 5)) == list(range(30, 35))
+        done.commit(soon=True)
+        done.close()
+        assert nothing_more(join())
+
+    def test_what_was_committed_soon_is_acknowledged_while_messages_keep_coming(
+        self, kit: Kit, topic: str, group: str, join: Any
+    ) -> None:
+        consumer, sent = join(), 0
+        deadline = time.monotonic() + 10
+        while kit.bus.admin().progress(topic, group).committed < 50:
+            assert time.monotonic() < deadline
+            publish(kit, topic, numbered(10, start=sent))
+            sent += 10
+            take(consumer, 10)
+            consumer.commit(soon=True)
+
+    def test_what_was_committed_soon_stays_so_when_its_partition_goes_to_another(
+        self, kit: Kit, topic: str, join: Any
+    ) -> None:
+        publish(kit, topic, numbered(200))
+        first = join()
+        take(first, 200)
+        first.commit(soon=True)
+        second, came = join(), []
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            came += first.poll(100, timeout=0.1)
+            came += second.poll(100, timeout=0.1)
+        assert came == []
+        publish(kit, topic, numbered(200, start=200))
+        while len(came) < 200 and time.monotonic() < deadline + 10:
+            came += first.poll(100, timeout=0.1)
+            came += second.poll(100, timeout=0.1)
+        assert values(came) == list(range(200, 400))
+
     def test_a_commit_without_a_poll_does_nothing(self, kit: Kit, topic: str, join: Any) -> None:
         publish(kit, topic, numbered(3))
         consumer = join()
