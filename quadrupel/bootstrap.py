@@ -42,6 +42,7 @@ from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
+from quadrupel.stages.pace import Pace
 from quadrupel.stages.pulse import Pulse
 from quadrupel.store import contacts, database, halts, schema
 from quadrupel.store.database import PATIENT, STAGE, Limits
@@ -52,6 +53,9 @@ Run = Callable[[Settings, threading.Event], None]
 
 INGEST_BATCHES = 5
 """How many times `batch_size` ingest takes at once: what it folds together it saves once."""
+
+RANGES_NICENESS = 10
+"""How much the lane of runs gives way to other processes of its machine, where it has its own."""
 
 
 def now() -> datetime:
@@ -186,20 +190,39 @@ def asked(rules: RuleSet) -> evaluate.Rules:
 def run_evaluate(settings: Settings, stop: threading.Event) -> None:
     """Run both lanes of evaluate until `stop` is set, or one of them fails."""
     with open_parts(settings, STAGE) as parts:
-        rules = following(parts.live.look, asked)
-        work = evaluate.EvaluateProfiles(
-            parts.engine, lambda: rules(()), lambda: today(settings), now
-        )
-        lane = threading.Thread(target=_run_ranges, args=(parts, stop))
+        lane = threading.Thread(target=_evaluate_ranges, args=(parts, stop))
         lane.start()
         try:
-            _run_plain(parts, topics.EVALUATE, work.process, stop)
+            _evaluate_profiles(parts, stop)
         finally:
             stop.set()
             lane.join()
 
 
-def _run_ranges(parts: Parts, stop: threading.Event) -> None:
+def run_evaluate_profiles(settings: Settings, stop: threading.Event) -> None:
+    """Run the lane of changed profiles until `stop` is set."""
+    with open_parts(settings, STAGE) as parts:
+        _evaluate_profiles(parts, stop)
+
+
+def run_evaluate_ranges(settings: Settings, stop: threading.Event) -> None:
+    """Run the lane of runs until `stop` is set, with less right to the processor than others."""
+    os.nice(RANGES_NICENESS)
+    with open_parts(settings, STAGE) as parts:
+        telemetry.serve_metrics(settings.metrics_port)
+        _collect_seldom()
+        _evaluate_ranges(parts, stop)
+
+
+def _evaluate_profiles(parts: Parts, stop: threading.Event) -> None:
+    rules = following(parts.live.look, asked)
+    work = evaluate.EvaluateProfiles(
+        parts.engine, lambda: rules(()), lambda: today(parts.settings), now
+    )
+    _run_plain(parts, topics.EVALUATE, work.process, stop)
+
+
+def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
     lane = topics.EVALUATE_RANGES
     try:
         with (
@@ -207,7 +230,10 @@ def _run_ranges(parts: Parts, stop: threading.Event) -> None:
             contextlib.closing(parts.bus.producer()) as producer,
         ):
             rules = following(parts.live.look, asked)
-            work = evaluate.EvaluateRanges(parts.engine, rules, producer, consumer, _worker(), now)
+            pace = Pace(_lag(parts.bus, topics.PUBLISH), consumer.keep_alive, stop)
+            work = evaluate.EvaluateRanges(
+                parts.engine, rules, producer, consumer, _worker(), now, pace.await_turn
+            )
             _loop(parts, lane, loop.Stage(lane.stage, consumer, producer, work.process, 1), stop)
     finally:
         stop.set()
@@ -268,11 +294,13 @@ def run_schedule(settings: Settings, stop: threading.Event) -> None:
 STAGES: Mapping[str, Run] = {
     "ingest": run_ingest,
     "evaluate": run_evaluate,
+    "evaluate profiles": run_evaluate_profiles,
+    "evaluate ranges": run_evaluate_ranges,
     "publish": run_publish,
     "send": run_send,
     "schedule": run_schedule,
 }
-"""The stages by the name of their command, in the order of the flow."""
+"""The stages by name, in the order of the flow; also the lanes of evaluate, each alone."""
 
 
 def _run_plain(
@@ -296,10 +324,15 @@ def _run(parts: Parts, lane: topics.Lane, stage: loop.Stage, stop: threading.Eve
 
 def _loop(parts: Parts, lane: topics.Lane, stage: loop.Stage, stop: threading.Event) -> None:
     """Run the loop with its pulse, which is felt only where metrics are served."""
-    admin = parts.bus.admin()
-    pulse = Pulse(lane.stage, lambda: admin.progress(lane.topic, lane.group).lag)
+    pulse = Pulse(lane.stage, _lag(parts.bus, lane))
     with pulse.watched() if parts.settings.metrics_port else contextlib.nullcontext():
         loop.run(replace(stage, beat=pulse.beat), stop)
+
+
+def _lag(bus: Bus, lane: topics.Lane) -> Callable[[], int]:
+    """What tells how many messages a lane has not read."""
+    admin = bus.admin()
+    return lambda: admin.progress(lane.topic, lane.group).lag
 
 
 def _worker() -> str:

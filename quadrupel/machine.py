@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,15 @@ from quadrupel import bootstrap, embedded
 from quadrupel.config import Settings, read_settings
 from quadrupel.supervisor import Child, Supervisor
 
-STAGES = ("ingest", "evaluate", "publish", "send", "schedule")
-"""The stages that run, in the order of the flow, which is the order of stopping."""
+STAGES: Mapping[str, Sequence[str]] = {
+    "ingest": ["ingest"],
+    "evaluate": ["evaluate", "--lane", "profiles"],
+    "evaluate ranges": ["evaluate", "--lane", "ranges"],
+    "publish": ["publish"],
+    "send": ["send"],
+    "schedule": ["schedule"],
+}
+"""The commands that run, by name, in the order of the flow, which is the order of stopping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ def children(settings: Settings) -> list[Child]:
     first = settings.metrics_port
     ports = range(first, first + len(STAGES)) if first else [0] * len(STAGES)
     stages = [
-        Child(name, [name, "--metrics-port", str(port)])
-        for name, port in zip(STAGES, ports, strict=True)
+        Child(name, [*command, "--metrics-port", str(port)])
+        for (name, command), port in zip(STAGES.items(), ports, strict=True)
     ]
     return [*stages, Child("api", ["api"])]

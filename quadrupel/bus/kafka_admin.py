@@ -46,6 +46,7 @@ class KafkaAdmin:
         self._replication = replication
         settings = cluster.settings()
         self._client = AdminClient(settings, logger=LibraryLog())
+        self._groups: dict[str, confluent_kafka.Consumer] = {}
 
     def create(self, topics: Sequence[Topic]) -> list[str]:
         """See `Admin.create`."""
@@ -197,8 +198,9 @@ class KafkaAdmin:
         (`list_consumer_group_offsets`) ends the process where it must be repeated, because what
         keeps the group's offsets is new or moving (librdkafka 2.x).
         """
-        with closing(self._reader(group)) as reader:
-            found = reader.committed(parts, timeout=self._cluster.timeout)
+        reader = self._groups[group] = self._groups.get(group) or self._reader(group)
+        reader.poll(0)  # takes what the library has to say, lest it piles up
+        found = reader.committed(parts, timeout=self._cluster.timeout)
         for part in found:
             if part.error is not None:
                 raise KafkaException(part.error)

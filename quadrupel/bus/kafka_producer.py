@@ -1,16 +1,17 @@
 """Publishing to Kafka.
 
 Durable means acknowledged by all in-sync replicas; no duplicates from one producer come from its
-idempotence. It sends one request at a time: a broker that knows nothing of a producer yet takes any
-sequence number as its first. If it refused the first batch, being not the leader yet, and took the
-second, it would answer the first one's repetition as a duplicate, which librdkafka reports as
-delivered; and the batch would be lost.
+idempotence. Messages go in portions of one batch per partition at most, each waited for before the
+next: a broker that knows nothing of a producer yet takes any sequence number as its first. If it
+refused the first batch, being not the leader yet, and took the second, it would answer the first
+one's repetition as a duplicate, which librdkafka reports as delivered; and the batch would be lost.
+Batches for different partitions do not wait for one another.
 
 A report for each message is what costs most, so `publish` asks for none but of failures. That is a
 setting of a whole client: who wants to know where messages went has a second one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,10 +25,14 @@ from quadrupel.core.positions import Position
 from .kafka_client import Cluster, LibraryLog, reason
 from .topics import MESSAGE_LIMIT, check_sizes
 
-QUEUE_KILOBYTES = 64 * 1024
-"""The most that one client holds in memory; publishing waits when it is full."""
-
 BATCH_OVERHEAD = 1024
+MESSAGE_OVERHEAD = 100
+PORTION_MESSAGES = 10_000
+PORTION_BYTES = 1024 * 1024
+"""The most that is sent at a time: less than librdkafka puts into one batch."""
+
+GATHERING_MILLISECONDS = 10_000
+"""How long a client would wait for more messages, did `flush` not end the wait."""
 
 
 class KafkaProducer:
@@ -70,37 +75,30 @@ class _Client:
         check_sizes(messages)
         producer = self._producer = self._producer or self._open()
         self._failures.clear()
-        for number, message in enumerate(messages):
-            arguments = (message.topic, message.value, message.key)
-            if found is None:
-                self._enqueue(producer, arguments)
-            else:
-                self._enqueue(producer, (*arguments, -1, partial(self._reported, found, number)))
+        for first, portion in _portions(messages):
+            for number, message in enumerate(portion, first):
+                self._enqueue(producer, message, found, number)
+            self._flush(producer, portion[-1].topic)
             if self._failures:
-                break
-        unsent = producer.flush(self._cluster.timeout + 5)
-        if unsent and not self._failures:
-            late = KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - its public name
-            self._failures.append((messages[-1].topic, late))
-        if self._failures:
-            self._abandon(producer)
-            topic, error = self._failures[0]
-            raise self._cluster.refusal(topic, f"publishing to {topic}", error)
+                self._abandon(producer)
+                topic, error = self._failures[0]
+                raise self._cluster.refusal(topic, f"publishing to {topic}", error)
 
     def close(self) -> None:
         """Let go of the producer; nothing is pending in it."""
         self._producer = None
 
     def _open(self) -> confluent_kafka.Producer:
+        timeout = int(self._cluster.timeout * 1000)
         settings = self._cluster.settings(
             enable_idempotence=True,
-            max_in_flight=1,
-            linger_ms=5,
+            linger_ms=min(GATHERING_MILLISECONDS, timeout // 2),
+            batch_num_messages=PORTION_MESSAGES,
+            batch_size=MESSAGE_LIMIT,
             compression_type="lz4",
             partitioner="murmur2_random",
             message_max_bytes=MESSAGE_LIMIT + BATCH_OVERHEAD,
-            queue_buffering_max_kbytes=QUEUE_KILOBYTES,
-            message_timeout_ms=int(self._cluster.timeout * 1000),
+            message_timeout_ms=timeout,
             topic_metadata_propagation_max_ms=2_000,
             delivery_report_only_error=self._only_failures,
         )
@@ -124,16 +122,27 @@ class _Client:
             found[number] = Position(partition, offset)
         self._failed(error, message)
 
-    def _enqueue(self, producer: confluent_kafka.Producer, arguments: tuple[Any, ...]) -> None:
-        while not self._failures:
-            try:
-                producer.produce(*arguments)
-            except BufferError:
-                producer.poll(0.01)
-            except KafkaException as failure:
-                self._failures.append((arguments[0], reason(failure)))
-            else:
-                return
+    def _enqueue(
+        self,
+        producer: confluent_kafka.Producer,
+        message: Outgoing,
+        found: dict[int, Position] | None,
+        number: int,
+    ) -> None:
+        arguments: tuple[Any, ...] = (message.topic, message.value, message.key)
+        if found is not None:
+            arguments = (*arguments, -1, partial(self._reported, found, number))
+        try:
+            producer.produce(*arguments)
+        except KafkaException as failure:
+            self._failures.append((message.topic, reason(failure)))
+
+    def _flush(self, producer: confluent_kafka.Producer, topic: str) -> None:
+        """Send what is enqueued, and wait until it is durable or has failed."""
+        unsent = producer.flush(self._cluster.timeout + 5)
+        if unsent and not self._failures:
+            late = KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - its public name
+            self._failures.append((topic, late))
 
     def _abandon(self, producer: confluent_kafka.Producer) -> None:
         self._producer = None
@@ -141,3 +150,16 @@ class _Client:
         producer.purge()
         producer.flush(1)
         self._failures = [first]
+
+
+def _portions(messages: Sequence[Outgoing]) -> Iterator[tuple[int, Sequence[Outgoing]]]:
+    """Parts that make one batch of a partition at most, each with the number of its first."""
+    first, size = 0, 0
+    for number, message in enumerate(messages):
+        more = len(message.key) + len(message.value) + MESSAGE_OVERHEAD
+        if number > first and (size + more > PORTION_BYTES or number - first == PORTION_MESSAGES):
+            yield first, messages[first:number]
+            first, size = number, 0
+        size += more
+    if messages:
+        yield first, messages[first:]

@@ -1,6 +1,7 @@
 """`quadrupel ingest|evaluate|publish|send|schedule`: one stage in this process."""
 
 import contextlib
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -20,6 +21,14 @@ Resume = Annotated[
 ]
 
 
+class EvaluateLane(StrEnum):
+    """What one process of evaluate works on."""
+
+    BOTH = "both"
+    PROFILES = "profiles"
+    RANGES = "ranges"
+
+
 def ingest(metrics_port: MetricsPort = None, resume: Resume = False) -> None:
     """Run ingest: events into profiles. As many of it as the topic has partitions can run.
 
@@ -37,9 +46,18 @@ def resume_ingest(settings: Settings) -> None:
         bootstrap.resume(settings, topics.INGEST.stage)
 
 
-def evaluate(metrics_port: MetricsPort = None) -> None:
-    """Run evaluate: the rules for changed profiles at once, and for the ranges of runs."""
-    _run("evaluate", metrics_port)
+def evaluate(
+    metrics_port: MetricsPort = None,
+    lane: Annotated[
+        EvaluateLane, typer.Option(help="What to evaluate: changed profiles, ranges of runs.")
+    ] = EvaluateLane.BOTH,
+) -> None:
+    """Run evaluate: the rules for changed profiles at once, and for the ranges of runs.
+
+    A process for each lane (--lane profiles, --lane ranges) is what citizens notice least: a night
+    then never takes the processor from what they should see now.
+    """
+    _run("evaluate" if lane is EvaluateLane.BOTH else f"evaluate {lane}", metrics_port)
 
 
 def publish(metrics_port: MetricsPort = None) -> None:

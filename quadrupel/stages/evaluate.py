@@ -1,7 +1,7 @@
 """Evaluate: all rules for one user or a range of users; what they say goes to publish.
 
 Two lanes, each its own loop and consumer, so that a night never delays what a citizen should see
-now: changed profiles at once, ranges of a run in pages.
+now: changed profiles at once, ranges of a run in pages, and no faster than publish saves them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -95,7 +95,8 @@ class EvaluateRanges:
 
     The verdicts of a range are on the bus before the ledger says it is done. A range whose
     worker died is evaluated again from its start; publish sees the repetition. `rules` gives the
-    rule set in force, when told the hash of the one the run was started with.
+    rule set in force, when told the hash of the one the run was started with. `await_turn` is
+    called with the number of verdicts that are to follow, and blocks while there are enough.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class EvaluateRanges:
         consumer: Consumer,
         worker: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        await_turn: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._engine = engine
         self._rules = rules
@@ -113,6 +115,7 @@ class EvaluateRanges:
         self._consumer = consumer
         self._worker = worker
         self._clock = clock
+        self._await_turn = await_turn
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Work through the ranges named; return dead letters for what names none."""
@@ -139,6 +142,7 @@ class EvaluateRanges:
         for page in self._pages(rules.store, taken):
             now = self._clock()
             evaluations = [rules.evaluator(profile, taken.as_of, now) for profile in page]
+            self._await_turn(len(evaluations))
             self._producer.publish([*map(codec.verdicts, evaluations)])
             self._consumer.keep_alive()
             counts = counts.plus(evaluations)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 from psycopg.types.json import Jsonb
 
@@ -13,10 +14,50 @@ from quadrupel.core.publishing import Match, Publication, Published, Stale
 from quadrupel.store.database import driver
 from quadrupel.store.tables import matches, published
 
-_COLUMNS = (
-    "user_id, version, profile_version, as_of, evaluated_at, rule_set, banners, updated_at,"
-    " event_partition, event_offset"
-)
+_SAVE_SETS = """
+    WITH batch AS (
+        SELECT * FROM jsonb_to_recordset(%(rows)s) AS row (
+            user_id text, version bigint, profile_version bigint, as_of date,
+            evaluated_at timestamptz, rule_set text, banners jsonb, event_partition int,
+            event_offset bigint, first boolean
+        )
+    ),
+    first AS (
+        INSERT INTO published (
+            user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
+            event_partition, event_offset, updated_at
+        )
+        SELECT user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
+            event_partition, event_offset, %(now)s
+        FROM batch WHERE first ORDER BY user_id
+        ON CONFLICT (user_id) DO NOTHING
+        RETURNING 1
+    ),
+    next AS (
+        UPDATE published SET version = batch.version, profile_version = batch.profile_version,
+            as_of = batch.as_of, evaluated_at = batch.evaluated_at, rule_set = batch.rule_set,
+            banners = batch.banners, event_partition = batch.event_partition,
+            event_offset = batch.event_offset, updated_at = %(now)s
+        FROM batch WHERE published.user_id = batch.user_id AND NOT batch.first
+    )
+    SELECT count(*) FROM first
+"""
+_OPEN_MATCHES = """
+    INSERT INTO matches (user_id, rule, episode, opened_on, shown)
+    SELECT user_id, rule, episode, opened_on, shown FROM jsonb_to_recordset(%s) AS row (
+        user_id text, rule text, episode text, opened_on date, shown jsonb
+    )
+    ON CONFLICT (user_id, rule, episode, opened_on)
+    DO UPDATE SET shown = excluded.shown, closed_on = NULL
+"""
+_CLOSE_MATCHES = """
+    UPDATE matches SET closed_on = row.closed_on FROM jsonb_to_recordset(%s) AS row (
+        closed_on date, user_id text, rule text, episode text, opened_on date
+    )
+    WHERE matches.user_id = row.user_id AND matches.rule = row.rule
+        AND matches.episode = row.episode AND matches.opened_on = row.opened_on
+"""
+# What a batch saves goes as one document a statement: what costs is the number of statements.
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,51 +133,33 @@ def save_contained(connection: sa.Connection, stale: Sequence[Stale]) -> None:
 def _save_sets(
     connection: sa.Connection, publications: Sequence[Publication], now: datetime
 ) -> None:
-    raw = driver(connection)
-    raw.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS published_batch (LIKE published, first boolean)"
-        " ON COMMIT DELETE ROWS"
-    )
-    with (
-        raw.cursor() as cursor,
-        cursor.copy(f"COPY published_batch ({_COLUMNS}, first) FROM STDIN") as rows,
-    ):
-        for publication in publications:
-            rows.write_row(_row(publication, now))
+    if not publications:
+        return
+    rows = Jsonb([_row(publication) for publication in publications], dumps=msgspec.json.encode)
     # Rows that exist are locked, so they are still what was decided on; a row that did not exist
     # may have appeared.
-    written = raw.execute(
-        f"INSERT INTO published ({_COLUMNS}) SELECT {_COLUMNS} FROM published_batch"  # noqa: S608
-        " WHERE first ORDER BY user_id ON CONFLICT (user_id) DO NOTHING"
-    ).rowcount
+    arguments = {"rows": rows, "now": now}
+    [[written]] = driver(connection).execute(_SAVE_SETS, arguments).fetchall()
     lacking = sum(publication.first for publication in publications) - written
     if lacking:
         raise ConcurrentWrite(f"{lacking} users were published by another worker meanwhile")
-    raw.execute(
-        "UPDATE published SET version = batch.version, profile_version = batch.profile_version,"
-        " as_of = batch.as_of, evaluated_at = batch.evaluated_at, rule_set = batch.rule_set,"
-        " banners = batch.banners, updated_at = batch.updated_at,"
-        " event_partition = batch.event_partition, event_offset = batch.event_offset"
-        " FROM published_batch AS batch"
-        " WHERE published.user_id = batch.user_id AND NOT batch.first"
-    )
 
 
-def _row(publication: Publication, now: datetime) -> tuple[object, ...]:
+def _row(publication: Publication) -> dict[str, object]:
     state = publication.published
-    banners = Jsonb([[rule, dict(shown)] for rule, shown in state.banners])
-    return (
-        publication.user_id,
-        state.version,
-        state.profile_version,
-        state.as_of,
-        state.evaluated_at,
-        publication.rule_set,
-        banners,
-        now,
-        *(state.contains or (None, None)),
-        publication.first,
-    )
+    contains = state.contains
+    return {
+        "user_id": publication.user_id,
+        "version": state.version,
+        "profile_version": state.profile_version,
+        "as_of": state.as_of,
+        "evaluated_at": state.evaluated_at,
+        "rule_set": publication.rule_set,
+        "banners": state.banners,
+        "event_partition": contains and contains.partition,
+        "event_offset": contains and contains.offset,
+        "first": publication.first,
+    }
 
 
 def _open_matches(
@@ -155,29 +178,31 @@ def _open_matches(
 
 def _save_matches(connection: sa.Connection, publications: Sequence[Publication]) -> None:
     opened = [
-        (each.user_id, match.rule, match.episode, match.opened_on, Jsonb(dict(match.shown)))
+        {
+            "user_id": each.user_id,
+            "rule": match.rule,
+            "episode": match.episode,
+            "opened_on": match.opened_on,
+            "shown": dict(match.shown),
+        }
         for each in publications
         for match in each.opened
     ]
     closed = [
-        (each.published.as_of, each.user_id, match.rule, match.episode, match.opened_on)
+        {
+            "closed_on": each.published.as_of,
+            "user_id": each.user_id,
+            "rule": match.rule,
+            "episode": match.episode,
+            "opened_on": match.opened_on,
+        }
         for each in publications
         for match in each.closed
     ]
-    with driver(connection).cursor() as cursor:
-        if opened:
-            cursor.executemany(
-                "INSERT INTO matches (user_id, rule, episode, opened_on, shown)"
-                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (user_id, rule, episode, opened_on)"
-                " DO UPDATE SET shown = excluded.shown, closed_on = NULL",
-                opened,
-            )
-        if closed:
-            cursor.executemany(
-                "UPDATE matches SET closed_on = %s"
-                " WHERE user_id = %s AND rule = %s AND episode = %s AND opened_on = %s",
-                closed,
-            )
+    for statement, rows in ((_OPEN_MATCHES, opened), (_CLOSE_MATCHES, closed)):
+        if rows:
+            document = Jsonb(rows, dumps=msgspec.json.encode)
+            driver(connection).execute(statement, [document])
 
 
 def match_counts(connection: sa.Connection) -> list[tuple[str, int]]:

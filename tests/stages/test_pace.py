@@ -1,0 +1,65 @@
+import threading
+
+import pytest
+
+from quadrupel.stages.pace import Pace
+
+
+class Publish:
+    """What waits for publish: it saves `each` verdicts between two questions."""
+
+    def __init__(self, each):
+        self.each = each
+        self.waiting = 0
+        self.asked = 0
+        self.longest = 0
+
+    def take(self, count):
+        self.waiting += count
+        self.longest = max(self.longest, self.waiting)
+
+    def lag(self):
+        self.asked += 1
+        self.waiting = max(0, self.waiting - self.each)
+        return self.waiting
+
+
+@pytest.fixture
+def stop():
+    return threading.Event()
+
+
+def hand_over(pace, publish, pages, size):
+    for _ in range(pages):
+        pace.await_turn(size)
+        publish.take(size)
+
+
+def test_a_run_stays_close_behind_a_slow_publish(stop):
+    publish, alive = Publish(each=100), []
+    pace = Pace(publish.lag, lambda: alive.append(1), stop, behind=500)
+    hand_over(pace, publish, pages=10, size=200)
+    assert publish.longest <= 500
+    assert len(alive) > 5
+
+
+def test_a_run_does_not_wait_for_a_publish_that_follows(stop):
+    publish, alive = Publish(each=10_000), []
+    pace = Pace(publish.lag, lambda: alive.append(1), stop, behind=500)
+    hand_over(pace, publish, pages=100, size=100)
+    assert alive == []
+    assert publish.asked == 20
+
+
+def test_more_at_once_than_may_wait_follows_when_nothing_waits(stop):
+    publish = Publish(each=10_000)
+    hand_over(Pace(publish.lag, lambda: None, stop, behind=500), publish, pages=3, size=2_000)
+    assert publish.longest == 2_000
+
+
+def test_a_run_that_is_asked_to_stop_waits_no_more(stop):
+    publish = Publish(each=0)
+    publish.take(1_000)
+    stop.set()
+    Pace(publish.lag, lambda: None, stop, behind=500).await_turn(100)
+    assert publish.asked == 0
