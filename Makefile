@@ -52,6 +52,10 @@ bench-rules: $(VENV)/bench.installed ## Read rules beside ZEN and CEL (ARGS="--p
 bench-ingest: $(VENV)/bench.installed ## Events from Kafka into profiles (ARGS="--events 200000")
 	@$(BIN)/python benchmarks/bench_ingest.py $(ARGS)
 
+.PHONY: bench-fresh
+bench-fresh: $(VENV)/bench.installed ## From an event to the banner on the page (ARGS="--seconds 15")
+	@$(BIN)/python benchmarks/bench_fresh.py $(ARGS)
+
 .PHONY: format check lock
 format: dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -19,11 +19,12 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 
 import psycopg
+from citizens import BASE, TODAY, facts_of, fill_profiles, user_id
 from psycopg import sql
 from rich.console import Console
 from rich.table import Table
@@ -35,13 +36,6 @@ from quadrupel.bus.event_codec import decode_event, encode_event
 from quadrupel.core.events import Event
 from quadrupel.core.ports import Bus, Outgoing
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
-from quadrupel.lives.life import life
-from quadrupel.store import database
-from quadrupel.store.profiles import ProfileStore
-
-TODAY = date(2026, 11, 23)
-BASE = 20_000
-"""Profiles that are folded from events; the table is filled with copies of them."""
 
 GOAL = 40_000
 ANCHOR_RATIO = 10
@@ -93,37 +87,6 @@ def prepare(stand: Stand, arguments: argparse.Namespace) -> Load:
         return fill_topic(bus, arguments)
 
 
-def fill_profiles(stand: Stand, size: int) -> None:
-    """Profiles `p0000000` and on: copies of those that synthetic lives give."""
-    rules = bootstrap.load_rules(stand.settings)
-    feeds, store = Feeds(rules.schema), ProfileStore(rules.schema)
-    base = min(BASE, size)
-    folded = []
-    for number in range(base):
-        profile = Profile(user_id(number))
-        facts = facts_of(profile.user_id, number, "/before")
-        fold(profile, arrived(facts, TODAY - timedelta(days=30)), feeds)
-        profile.version = 1
-        folded.append(profile)
-    with bootstrap.open_engine(stand.settings) as engine:
-        with database.transaction(engine) as connection:
-            store.write(connection, folded, datetime.now(UTC))
-        with psycopg.connect(stand.settings.database, autocommit=True) as connection:
-            copies = sql.SQL(
-                "INSERT INTO profiles (user_id, version, updated_at, fold_state{0}) SELECT"
-                " 'p' || lpad((substr(user_id, 2)::int + %(base)s * n)::text, 7, '0'), version,"
-                " updated_at, fold_state{0} FROM profiles, generate_series(1, %(times)s) AS n"
-                " WHERE substr(user_id, 2)::int + %(base)s * n < %(size)s"
-            ).format(
-                sql.SQL("").join(
-                    sql.SQL(", {}").format(sql.Identifier(n)) for n in rules.schema.attributes
-                )
-            )
-            connection.execute(copies, {"base": base, "times": -(-size // base), "size": size})
-            connection.execute("VACUUM (ANALYZE, FREEZE) profiles")
-            connection.execute("CHECKPOINT")
-
-
 def fill_topic(bus: Bus, arguments: argparse.Namespace) -> Load:
     chance = random.Random(5)
     different = int(arguments.events / (1 + arguments.duplicates))
@@ -161,30 +124,6 @@ def visits(chosen: Sequence[int], per_user: int) -> Iterator[Outgoing]:
             yield Outgoing(topics.EVENTS, name.encode(), encode_event(event))
 
 
-_lives: dict[int, list[tuple[int, str, dict[str, object]]]] = {}
-
-
-def facts_of(name: str, number: int, source: str) -> list[Event]:
-    """The life of a synthetic citizen, as events of the user of that name."""
-    if number not in _lives:
-        _lives[number] = list(life(random.Random(f"3:{number}"), TODAY))
-    return [
-        Event(
-            f"{name}-{index}",
-            source,
-            kind,
-            name,
-            datetime.fromordinal(day).replace(tzinfo=UTC),
-            data,
-        )
-        for index, (day, kind, data) in enumerate(_lives[number])
-    ]
-
-
-def user_id(number: int) -> str:
-    return f"p{number:07d}"
-
-
 def with_duplicates(
     stream: Iterator[Outgoing], share: float, chance: random.Random
 ) -> Iterator[Outgoing]:
@@ -213,9 +152,7 @@ def ingest(stand: Stand, load: Load, workers: int) -> Measured:
         psycopg.connect(stand.settings.database, autocommit=True) as connection,
     ):
         before, versions = wal(connection), total_versions(connection)
-        with stand.running(
-            *[["ingest"]] * workers, QUADRUPEL_PARTITIONS=str(stand.settings.partitions)
-        ) as pids:
+        with stand.running(*[["ingest"]] * workers) as pids:
             names = {"ingest": pids, "postgres": stand.postgres_pids()}
             if stand.broker_pid:
                 names["broker"] = [stand.broker_pid]

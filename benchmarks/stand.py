@@ -41,6 +41,7 @@ class Stand:
             "QUADRUPEL_DATABASE_URL": self.settings.database,
             "QUADRUPEL_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap or "",
             "QUADRUPEL_RULES": str(ROOT / "rules"),
+            "QUADRUPEL_PARTITIONS": str(self.settings.partitions),
             "QUADRUPEL_LOG_LEVEL": "warning",
             **more,
         }
@@ -70,7 +71,7 @@ class Stand:
 
 
 @contextlib.contextmanager
-def stand(*, kafka: bool = True) -> Iterator[Stand]:
+def stand(*, kafka: bool = True, partitions: int = 6) -> Iterator[Stand]:
     """Start everything, with the rules and the profile declaration that are shipped."""
     folder = Path(tempfile.mkdtemp(prefix="quadrupel-bench-", dir="/tmp"))
     try:
@@ -82,6 +83,7 @@ def stand(*, kafka: bool = True) -> Iterator[Stand]:
                 database_url=url,
                 kafka_bootstrap=broker.bootstrap if broker else None,
                 rules=ROOT / "rules",
+                partitions=partitions,
             )
             bootstrap.set_up(settings)
             yield Stand(settings, broker.pid if broker else None)

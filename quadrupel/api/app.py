@@ -25,6 +25,7 @@ from quadrupel.core.contacts import Contact
 from quadrupel.core.ports import Producer
 from quadrupel.core.profiles import Feeds
 from quadrupel.store import keys
+from quadrupel.store.banner_reads import BannerReads
 from quadrupel.store.read_pool import Pool
 
 
@@ -76,7 +77,7 @@ def create_app(
         redirect_slashes=False,
     )
     with_scope = partial(access.service, service_keys)
-    reader = BannerReader(reads, waits, texts, languages, zone)
+    reader = BannerReader(BannerReads(reads), waits, texts, languages, zone)
     app.include_router(banners.routes(reader, citizen, with_scope(Scope.BANNERS_READ)))
     app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))

@@ -17,9 +17,8 @@ from quadrupel.api.banner_texts import BannerTexts, check_placement, render
 from quadrupel.api.languages import choose
 from quadrupel.api.waiting import Waits
 from quadrupel.core.events import check_user_id
-from quadrupel.store.banner_reads import BannerSet, banner_set
+from quadrupel.store.banner_reads import BannerReads, BannerSet
 from quadrupel.store.keys import ServiceKey
-from quadrupel.store.read_pool import Pool
 
 Placement = Annotated[
     str | None, Query(description="Only the banners of this placement.", examples=["main"])
@@ -73,7 +72,7 @@ def asked(
 class BannerReader:
     """What answers a read: where sets are, the texts now, and how values are written."""
 
-    reads: Pool
+    sets: BannerReads
     waits: Waits
     texts: Callable[[], BannerTexts]
     languages: Sequence[str]
@@ -108,7 +107,7 @@ class BannerReader:
 
     async def _find(self, user_id: str, asked: Asked) -> BannerSet:
         """The user's set: as it is, or as soon as it contains what was asked for."""
-        look = partial(banner_set, self.reads, user_id)
+        look = partial(self.sets.find, user_id)
         if asked.after is None:
             return await look()
         reached = partial(asked.after.is_reached, user_id)

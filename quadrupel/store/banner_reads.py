@@ -1,14 +1,25 @@
-"""The read side of what is published: one user's banner set, for the API."""
+"""The read side of what is published: banner sets by user, for the API."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from psycopg.rows import tuple_row
+from psycopg.rows import TupleRow, tuple_row
 
+from quadrupel.core.errors import DatabaseUnavailable
 from quadrupel.core.positions import Position
 from quadrupel.store.published import position
-from quadrupel.store.read_pool import Pool, fetch_one
+from quadrupel.store.read_pool import Pool, fetch_all, fetch_one
+
+QUERIES = 2
+"""How many queries for banner sets a process has under way."""
+
+USERS = 500
+"""Of how many users one query asks at most."""
+
+MAX_WAITING = 4_000
+"""Of how many users a process holds requests back; beyond that they are refused at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +36,63 @@ class BannerSet:
     contains: Position | None = None
 
 
-async def banner_set(pool: Pool, user_id: str) -> BannerSet:
-    """The user's banner set as last published. Raises DatabaseUnavailable."""
-    row = await fetch_one(
-        pool,
-        "SELECT version, as_of, banners, event_partition, event_offset"
-        " FROM published WHERE user_id = %s",
-        (user_id,),
-        tuple_row,
-    )
-    if row is None:
-        return BannerSet(0, None, ())
+NOTHING = BannerSet(0, None, ())
+
+
+class BannerReads:
+    """Looks banner sets up; requests that come while others are looked up share the next query.
+
+    So the database is asked as often as it answers, whatever the number of requests, and one that
+    comes alone waits for nobody. Belongs to one event loop.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._waiting: dict[str, asyncio.Future[BannerSet]] = {}
+        self._queries: set[asyncio.Task[None]] = set()
+
+    async def find(self, user_id: str) -> BannerSet:
+        """The user's banner set, not older than the call. Raises DatabaseUnavailable."""
+        if user_id not in self._waiting:
+            if len(self._waiting) >= MAX_WAITING:
+                raise DatabaseUnavailable(f"{MAX_WAITING} users' banners are waited for already")
+            self._waiting[user_id] = asyncio.get_running_loop().create_future()
+        found = self._waiting[user_id]
+        if len(self._queries) < QUERIES:
+            query = asyncio.create_task(self._look_up())
+            self._queries.add(query)
+            query.add_done_callback(self._queries.discard)
+        return await asyncio.shield(found)
+
+    async def _look_up(self) -> None:
+        """Answer all that wait, until none does."""
+        while self._waiting:
+            users = list(self._waiting)[:USERS]
+            asked = {user: self._waiting.pop(user) for user in users}
+            try:
+                sets = await self._fetch(users)
+            except Exception as error:  # noqa: BLE001 - raised again in every request that waits
+                asked |= self._waiting  # they have waited, and would for as long again
+                self._waiting = {}
+                for found in asked.values():
+                    found.set_exception(error)
+                    found.exception()  # whoever asked may have gone
+            else:
+                for user, found in asked.items():
+                    found.set_result(sets.get(user, NOTHING))
+
+    async def _fetch(self, users: Sequence[str]) -> Mapping[str, BannerSet]:
+        rows = await fetch_all(
+            self._pool,
+            "SELECT user_id, version, as_of, banners, event_partition, event_offset"
+            " FROM published WHERE user_id = ANY(%s)",
+            (users,),
+            tuple_row,
+        )
+        return {row[0]: _banner_set(row[1:]) for row in rows}
+
+
+def _banner_set(row: TupleRow) -> BannerSet:
     version, as_of, banners, partition, offset = row
     contains = position(partition, offset)
     if not banners:

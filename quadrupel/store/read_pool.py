@@ -46,21 +46,28 @@ def new_pool(url: str, size: int = 8) -> Pool:
     )
 
 
+async def fetch_all(
+    pool: Pool,
+    query: LiteralString,
+    parameters: Sequence[object],
+    shape: AsyncRowFactory[Row],
+) -> list[Row]:
+    """All rows of a query. Raises DatabaseUnavailable, after about `SECONDS` at the latest."""
+    try:
+        with translated_errors():
+            async with asyncio.timeout(SECONDS), pool.connection() as connection:
+                cursor = connection.cursor(row_factory=shape)
+                await cursor.execute(query, parameters)
+                return await cursor.fetchall()
+    except TimeoutError as error:
+        raise DatabaseUnavailable(f"the database did not answer within {SECONDS} s") from error
+
+
 async def fetch_one(
     pool: Pool,
     query: LiteralString,
     parameters: Sequence[object],
     shape: AsyncRowFactory[Row],
 ) -> Row | None:
-    """The first row of a query; None when there is none.
-
-    Raises DatabaseUnavailable, after about `SECONDS` at the latest.
-    """
-    try:
-        with translated_errors():
-            async with asyncio.timeout(SECONDS), pool.connection() as connection:
-                cursor = connection.cursor(row_factory=shape)
-                await cursor.execute(query, parameters)
-                return await cursor.fetchone()
-    except TimeoutError as error:
-        raise DatabaseUnavailable(f"the database did not answer within {SECONDS} s") from error
+    """The first row of a query; None when there is none. Raises as `fetch_all`."""
+    return next(iter(await fetch_all(pool, query, parameters, shape)), None)

@@ -1,0 +1,193 @@
+"""How soon a citizen sees what an event changed: `make bench-fresh`, `ARGS="--seconds 15"`.
+
+Broker, database, every stage and the API run on this machine as `quadrupel up` runs them, against a
+table of `--profiles` profiles. For `--seconds`, `--rate` events a second are produced to Kafka,
+each of another citizen and each changing that citizen's banner set; the citizen's browser asks the
+API for the banners, with the citizen's own token, until they contain the event. What is measured is
+the time from the moment before the event is produced until that answer has been read. Then the
+same again while a run over all users is in full flight.
+
+Topics have `--partitions` partitions: what so little comes through gains nothing by more of them,
+and each batch is spread over all.
+"""
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+
+import httpx
+import jwt
+import psycopg
+from citizens import fill_profiles, user_id
+from pictures import histogram
+from rich.console import Console
+from rich.table import Table
+from stand import ROOT, Stand, stand, wait_until
+
+from quadrupel.portal import AUDIENCE, ISSUER, Identity, create_identity, free_port
+
+GOALS = {"p50": 50, "p99": 250, "p99_in_a_run": 1_000}
+STAGES = (
+    ["ingest"],
+    ["evaluate", "--lane", "profiles"],
+    ["evaluate", "--lane", "ranges"],
+    ["publish"],
+    ["schedule"],
+)
+
+
+@dataclass(frozen=True)
+class Times:
+    """The milliseconds from event to banner, in order, and how many events were shown."""
+
+    milliseconds: list[float]
+    shown: int
+    late: float
+
+    def percentile(self, which: int) -> float:
+        return quantiles(self.milliseconds, n=100, method="inclusive")[which - 1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profiles", type=int, default=200_000)
+    parser.add_argument("--rate", type=int, default=500)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--partitions", type=int, default=2)
+    parser.add_argument("--picture", type=Path, default=ROOT / "build" / "fresh.png")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, stand(partitions=arguments.partitions) as parts:
+        fill_profiles(parts, arguments.profiles)
+        load = Load(parts, create_identity(Path(folder)), free_port(8123), arguments)
+        with everything(parts, load):
+            load.play(5)  # what is new to every process is behind
+            quiet = load.play(arguments.seconds)
+            with run_in_flight(parts):
+                busy = load.play(arguments.seconds)
+    report(quiet, busy, arguments)
+
+
+class Load:
+    """Plays the load, each time with citizens that were not seen before."""
+
+    def __init__(
+        self, parts: Stand, identity: Identity, port: int, arguments: argparse.Namespace
+    ) -> None:
+        self.port = port
+        self.identity = identity
+        self._parts = parts
+        self._rate = arguments.rate
+        self._next = 0
+
+    def play(self, seconds: int) -> Times:
+        count = self._rate * seconds
+        users = [user_id(number) for number in range(self._next, self._next + count)]
+        self._next += count
+        expires = datetime.now(UTC) + timedelta(hours=1)
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "exp": expires}
+        citizens = "".join(
+            f"{user} {jwt.encode(claims | {'sub': user}, self.identity.key, algorithm='ES256')}\n"
+            for user in users
+        )
+        command = [sys.executable, str(ROOT / "benchmarks" / "fresh_load.py")]
+        command += ["--kafka", self._parts.settings.kafka_bootstrap or ""]
+        command += ["--api-port", str(self.port), "--rate", str(self._rate)]
+        done = subprocess.run(
+            command, input=citizens, stdout=subprocess.PIPE, text=True, check=True
+        )
+        seen = json.loads(done.stdout)
+        if seen["failed"]:
+            raise RuntimeError(f"{seen['failed']} of {count} events were not seen within 10 s")
+        return Times(sorted(each * 1000 for each in seen["seconds"]), seen["shown"], seen["late"])
+
+
+@contextlib.contextmanager
+def everything(parts: Stand, load: Load) -> Iterator[None]:
+    """The stages and the API."""
+    settings = {
+        "QUADRUPEL_JWT_KEYS": str(load.identity.public_file),
+        "QUADRUPEL_JWT_ISSUER": ISSUER,
+    }
+    with parts.running(*STAGES, ["api", "--port", str(load.port)], **settings):
+        wait_until(lambda: is_ready(load.port), 60, "the API is not ready")
+        yield
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
+@contextlib.contextmanager
+def run_in_flight(parts: Stand) -> Iterator[None]:
+    """A run over all users, which must not end before the block does."""
+    command = [sys.executable, "-m", "quadrupel", "run", "start"]
+    subprocess.run(command, env=parts.environment(), check=True, stdout=sys.stderr)
+    wait_until(lambda: ranges_done(parts)[0] > 0, 120, "the run did not come under way")
+    yield
+    done, all_of_them = ranges_done(parts)
+    if done == all_of_them:
+        raise RuntimeError("the run ended before the load did: more --profiles, or fewer --seconds")
+
+
+def ranges_done(parts: Stand) -> tuple[int, int]:
+    query = "SELECT count(*) FILTER (WHERE state = 'done'), count(*) FROM run_ranges"
+    with psycopg.connect(parts.settings.database) as connection:
+        [[done, total]] = connection.execute(query).fetchall()
+    return int(done), int(total)
+
+
+def report(quiet: Times, busy: Times, arguments: argparse.Namespace) -> None:
+    values = {
+        "p50": quiet.percentile(50),
+        "p90": quiet.percentile(90),
+        "p99": quiet.percentile(99),
+        "p50_in_a_run": busy.percentile(50),
+        "p99_in_a_run": busy.percentile(99),
+    }
+    title = f"event to banner, {arguments.rate} events/s, {arguments.profiles:,} profiles"
+    table = Table("figure", "value", "goal", title=title)
+    for name, value in values.items():
+        goal = f"<= {GOALS[name]} ms" if name in GOALS else ""
+        table.add_row(name.replace("_", " "), f"{value:,.1f} ms", goal)
+    for name, times in {"quiet": quiet, "in a run": busy}.items():
+        table.add_row(f"events, {name}", f"{len(times.milliseconds):,}", "")
+        table.add_row(f"whose banner was shown, {name}", f"{times.shown:,}", "")
+        table.add_row(f"latest start of the load, {name}", f"{times.late * 1000:,.0f} ms", "")
+    Console(width=100).print(table)
+    histogram(
+        arguments.picture,
+        {"nothing else to do": quiet.milliseconds, "a run in full flight": busy.milliseconds},
+        title=title,
+        unit="ms",
+        lines={name.replace("_", " "): value for name, value in values.items() if "p9" in name},
+    )
+    print(f"picture: {arguments.picture}")
+    figures = [
+        {
+            "name": name,
+            "value": round(value, 1),
+            "unit": "ms",
+            **(
+                {"goal": f"value <= {GOALS[name]}", "met": value <= GOALS[name]}
+                if name in GOALS
+                else {}
+            ),
+        }
+        for name, value in values.items()
+    ]
+    print(json.dumps({"bench": "fresh", "figures": figures}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+import asyncio
+import time
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from quadrupel.core.errors import DatabaseUnavailable
+from quadrupel.store import banner_reads, read_pool
+from quadrupel.store.banner_reads import NOTHING, BannerReads
+from quadrupel.store.read_pool import new_pool
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SAVE = """
+    INSERT INTO published
+        (user_id, version, profile_version, as_of, evaluated_at, rule_set, banners, updated_at)
+    SELECT 'u' || n, n + %(more)s, 1, %(now)s, %(now)s, 'set',
+        jsonb_build_array(jsonb_build_array('rule' || n, '{}'::jsonb)), %(now)s
+    FROM generate_series(1, 2000) AS n
+    ON CONFLICT (user_id) DO UPDATE SET version = excluded.version
+"""
+
+
+@pytest.fixture
+def published(migrated_url):
+    """2,000 users; user n has version n + `more` and a banner of its own."""
+
+    def save(more):
+        with psycopg.connect(migrated_url) as connection:
+            connection.execute(SAVE, {"more": more, "now": NOW})
+
+    save(0)
+    return save
+
+
+def test_everyone_of_a_crowd_gets_their_own_set_from_few_queries(migrated_url, published):
+    async def story():
+        async with new_pool(migrated_url) as pool:
+            reads = BannerReads(pool)
+            numbers = [1 + each % 2_000 for each in range(3_000)]
+            found = await asyncio.gather(*(reads.find(f"u{number}") for number in numbers))
+            queries = pool.get_stats()["requests_num"]
+        shown = [(each.version, each.banners[0][0]) for each in found]
+        assert shown == [(number, f"rule{number}") for number in numbers]
+        assert queries <= 2 + 2_000 / banner_reads.USERS
+
+    asyncio.run(story())
+
+
+def test_of_a_user_of_whom_nothing_is_published_there_is_an_empty_set(migrated_url):
+    async def story():
+        async with new_pool(migrated_url) as pool:
+            assert await BannerReads(pool).find("nobody") == NOTHING
+
+    asyncio.run(story())
+
+
+def test_a_set_is_never_older_than_the_call(migrated_url, published):
+    async def keep_asking(reads, stop):
+        while not stop.is_set():
+            await reads.find("u7")
+
+    async def story():
+        async with new_pool(migrated_url) as pool:
+            reads, stop = BannerReads(pool), asyncio.Event()
+            crowd = [asyncio.create_task(keep_asking(reads, stop)) for _ in range(20)]
+            for more in range(1, 30):
+                await asyncio.to_thread(published, more)
+                assert (await reads.find("u7")).version == 7 + more
+            stop.set()
+            await asyncio.gather(*crowd)
+
+    asyncio.run(story())
+
+
+def test_who_goes_away_takes_the_answer_from_nobody(migrated_url, published):
+    async def story():
+        async with new_pool(migrated_url) as pool:
+            reads = BannerReads(pool)
+            asked = [asyncio.create_task(reads.find("u1")) for _ in range(10)]
+            await asyncio.sleep(0)
+            for each in asked[:5]:
+                each.cancel()
+            assert [each.version for each in await asyncio.gather(*asked[5:])] == [1] * 5
+
+    asyncio.run(story())
+
+
+def test_a_database_that_is_away_is_unavailable_and_too_large_a_crowd_is_refused_at_once():
+    async def story():
+        pool = new_pool("postgresql://127.0.0.1:1/none")
+        await pool.open(wait=False)
+        reads, begun = BannerReads(pool), time.monotonic()
+        crowd = [
+            asyncio.create_task(reads.find(f"u{n}")) for n in range(2 * banner_reads.MAX_WAITING)
+        ]
+        results = await asyncio.gather(*crowd, return_exceptions=True)
+        assert all(isinstance(each, DatabaseUnavailable) for each in results)
+        refused = sum("already" in str(each) for each in results)
+        assert banner_reads.MAX_WAITING / 2 <= refused < len(results)
+        assert time.monotonic() - begun < read_pool.SECONDS + 1.5
+        await pool.close()
+
+    asyncio.run(story())
