@@ -11,11 +11,11 @@ erasure for ever, of the last registration until an erasure of a later time.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event
-from quadrupel.core.marks import NEVER, Mark, event_tag, mark_time, microseconds
+from quadrupel.core.marks import NEVER, Mark, event_tag, mark_time
+from quadrupel.core.places import Place
 
 ERASED = "user.erased"
 REGISTERED = "user.registered"
@@ -38,18 +38,6 @@ USER_ERASED = "user-erased"
 
 Marks = Mapping[int, Mark]
 """The marks of a fold state, of which only those under the tags above matter here."""
-
-
-class Place(NamedTuple):
-    """Where the bus has an event: when it took it, and at which offset of which partition."""
-
-    at: datetime
-    offset: int
-    partition: int
-
-    def mark(self) -> Mark:
-        """The place as a mark."""
-        return microseconds(self.at), self.offset, 0
 
 
 def is_erased(marks: Marks) -> bool:

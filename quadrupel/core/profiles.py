@@ -5,11 +5,11 @@ For `latest`, `set` and `clear` the event with the greatest (time, identity) dec
 64-bit hash of source and id, breaks ties between equal times. `count`, `sum`, `subtract` and
 `statistics` add up. They remember the identity of each event for `DUPLICATE_DAYS` after its
 arrival, so that what its source sends again changes nothing; and the place on the bus up to which
-they went, so that what the bus delivers again changes nothing, however long after. A windowed count
-adds up by the day of the event, and drops the days that have left its window whenever it counts one
-more; dropped or not, no rule sees them. `first_time` and `last_time` are a minimum and a maximum.
-Only erasures and registrations take effect in the order of their arrival: see
-`quadrupel.core.lifecycle`.
+they and their repetitions went (`quadrupel.core.places`), so that what the bus delivers again
+changes nothing, however long after. A windowed count adds up by the day of the event, and drops the
+days that have left its window whenever it counts one more; dropped or not, no rule sees them.
+`first_time` and `last_time` are a minimum and a maximum. Only erasures and registrations take
+effect in the order of their arrival: see `quadrupel.core.lifecycle`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -18,7 +18,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from quadrupel.core import lifecycle
+from quadrupel.core import lifecycle, places
 from quadrupel.core.attributes import (
     REGISTER,
     Attribute,
@@ -30,8 +30,8 @@ from quadrupel.core.attributes import (
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event
 from quadrupel.core.fields import bounded, to_decimal, to_key, to_value
-from quadrupel.core.lifecycle import Place
-from quadrupel.core.marks import NEVER, Mark, mark_of, microseconds
+from quadrupel.core.marks import NEVER, Mark, mark_of
+from quadrupel.core.places import Place
 from quadrupel.core.values import Statistic, Value
 from quadrupel.core.windows import NO_EVENTS, fits, one_more
 
@@ -57,13 +57,13 @@ class FoldState:
     """What the fold remembers beside the values.
 
     `marks`: per attribute tag, the mark of the deciding event; and those of the lifecycle. `seen`:
-    per identity of an event that was added up, the day (ordinal) of its arrival. `added`: per
-    partition, the place of the last event that was added up: when the bus took it, its offset.
+    per identity of an event that was added up, the day (ordinal) of its arrival. `reached`: up to
+    which place in each partition the user's events were judged, see `quadrupel.core.places`.
     """
 
     marks: dict[int, Mark] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
-    added: dict[int, tuple[int, int]] = field(default_factory=dict)
+    reached: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -81,14 +81,16 @@ class FoldResult:
     """What a fold of several events did to one profile.
 
     `applied` counts the events that changed it; `unchanged` those folded before or decided by a
-    later event; events that feed no attribute are in neither. If `applied` is not 0, the
-    profile's version is one higher than before. `erased`: one of them erased the user, so that
+    later event; events that feed no attribute are in neither. `changed`: the profile is to be
+    saved, and its version is one higher than before; if nothing was applied, it is because the
+    place of a repetition is to be remembered. `erased`: one of them erased the user, so that
     everything else known of the user must go, even if another then opened the user again.
     """
 
     applied: int
     unchanged: int
     refused: tuple[tuple[Event, EventRefused], ...]
+    changed: bool
     erased: bool = False
 
 
@@ -169,7 +171,7 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
     An event is applied whole or refused whole.
     """
     applied = unchanged = 0
-    erased = False
+    repeated = erased = False
     latest = date.min
     refused: list[tuple[Event, EventRefused]] = []
     for arrival in arrivals:
@@ -184,15 +186,20 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
             continue
         if changes is None:
             unchanged += 1
-        else:
-            changes.apply(profile, arrival.place)
-            latest = max(latest, arrival.day)
-            applied += 1
-            erased |= changes.erases
+            continue
+        changes.apply(profile, arrival.place)
+        if changes.repeats:
+            unchanged += 1
+            repeated = True
+            continue
+        latest = max(latest, arrival.day)
+        applied += 1
+        erased |= changes.erases
     if applied:
-        profile.version += 1
         _forget(profile.state, latest.toordinal())
-    return FoldResult(applied, unchanged, tuple(refused), erased)
+    changed = applied > 0 or repeated
+    profile.version += changed
+    return FoldResult(applied, unchanged, tuple(refused), changed, erased)
 
 
 @dataclass(slots=True)
@@ -203,6 +210,7 @@ class _Changes:
     marks: dict[int, Mark]
     adds_up: bool = False
     erases: bool = False
+    repeats: bool = False
 
     def apply(self, profile: Profile, place: Place | None) -> None:
         if self.erases:
@@ -215,8 +223,8 @@ class _Changes:
         profile.state.marks.update(self.marks)
         if self.adds_up:
             profile.state.seen[self.identity] = self.arrived
-            if place is not None:
-                profile.state.added[place.partition] = (microseconds(place.at), place.offset)
+        if place is not None and (self.adds_up or self.repeats):
+            places.reach(place, profile.state.reached)
 
 
 def _changes(profile: Profile, arrival: Arrival, interested: list[Intake]) -> _Changes | None:
@@ -225,7 +233,9 @@ def _changes(profile: Profile, arrival: Arrival, interested: list[Intake]) -> _C
     mark, marks = mark_of(event), profile.state.marks
     identity = mark[1]
     if identity in profile.state.seen:
-        return None
+        if place is None or places.is_reached(place, profile.state.reached):
+            return None
+        return _Changes(identity, day.toordinal(), {}, {}, repeats=True)
     if lifecycle.ERASED_TAG in marks:
         if lifecycle.is_over(place, marks):
             return None
@@ -242,20 +252,9 @@ def _changes(profile: Profile, arrival: Arrival, interested: list[Intake]) -> _C
         changes.marks.update(lifecycle.register(mark, place, marks))
     for intake in interested:
         intake.change(changes, profile, intake, event, mark)
-    if changes.adds_up and _was_added(place, profile.state):
+    if changes.adds_up and place is not None and places.is_reached(place, profile.state.reached):
         return None
     return changes if changes.values or changes.marks else None
-
-
-def _was_added(place: Place | None, state: FoldState) -> bool:
-    """Whether the event of that place was added up, so long ago that its identity is forgotten.
-
-    Offset and time must both say so: in a new topic offsets start anew, and no event may be lost.
-    """
-    if place is None or place.partition not in state.added:
-        return False
-    at, offset = state.added[place.partition]
-    return place.offset <= offset and microseconds(place.at) <= at
 
 
 def _decide(changes: _Changes, profile: Profile, intake: Intake, event: Event, mark: Mark) -> None:

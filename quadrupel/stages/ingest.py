@@ -11,7 +11,7 @@ from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event, check_time, is_late
-from quadrupel.core.lifecycle import Place
+from quadrupel.core.places import Place
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import Cause
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
@@ -162,7 +162,7 @@ def _fold(
             outcome.refused += [(carriers[id(event)], error) for event, error in result.refused]
         outcome.folded += result.applied
         outcome.unchanged += result.unchanged
-        if result.applied:
+        if result.changed:
             changed.append(profile)
         if result.erased:
             erased.append(profile)

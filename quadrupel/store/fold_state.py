@@ -2,7 +2,7 @@
 
 Little-endian: a format byte (2), the number of marks (uint16) and of places (uint16); per mark the
 attribute's tag (uint32), event time in microseconds (int64), identity (uint64) and tag of the
-event's type (uint32); per place up to which events were added up its partition (uint32), time in
+event's type (uint32); per place up to which events were judged its partition (uint32), time in
 microseconds (int64) and offset (uint64); then per seen event its identity (uint64) and the day it
 arrived, counted from 1970 (uint16). 24, 20 and 10 bytes each. Format 1, which is read too, has
 neither the places nor their number.
@@ -25,12 +25,12 @@ _EPOCH = date(1970, 1, 1).toordinal()
 def pack(state: FoldState) -> bytes:
     """The bytes of the state; equal states give equal bytes."""
     marks = [part for tag in sorted(state.marks) for part in (tag, *state.marks[tag])]
-    places = [part for key in sorted(state.added) for part in (key, *state.added[key])]
+    places = [part for key in sorted(state.reached) for part in (key, *state.reached[key])]
     seen = [part for key in sorted(state.seen) for part in (key, state.seen[key] - _EPOCH)]
     return (
-        _HEADER.pack(_FORMAT, len(state.marks), len(state.added))
+        _HEADER.pack(_FORMAT, len(state.marks), len(state.reached))
         + _repeated(_MARK.format, len(state.marks)).pack(*marks)
-        + _repeated(_PLACE.format, len(state.added)).pack(*places)
+        + _repeated(_PLACE.format, len(state.reached)).pack(*places)
         + _repeated(_SEEN.format, len(state.seen)).pack(*seen)
     )
 

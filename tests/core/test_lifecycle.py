@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quadrupel.core import lifecycle
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.events import Event
-from quadrupel.core.lifecycle import Place
+from quadrupel.core.places import Place
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
 
 ARRIVED = date(2026, 11, 23)

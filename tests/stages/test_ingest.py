@@ -12,7 +12,8 @@ from quadrupel.bus import codec, topics
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.core.errors import AssignmentLost, DatabaseUnavailable, Halted
 from quadrupel.core.events import Event
-from quadrupel.core.ports import Outgoing
+from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.profiles import Profile
 from quadrupel.stages import loop
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.ingest import Ingest, declared
@@ -246,6 +247,37 @@ def test_a_database_that_is_away_is_never_held_against_the_events(applied, migra
                 ingest.process(batch)
     assert len(letters(ingest.process(batch), delivered)) == 60
     hasty.dispose()
+
+
+def born(day, offset, partition=0):
+    event = Event("birth", "/registry", "child.registered", "u1", NOW - timedelta(days=1), {})
+    arrived = NOW + timedelta(days=day)
+    return Message(topics.EVENTS, partition, offset, b"u1", encode_event(event), arrived)
+
+
+def relocated(day, offset, partition):
+    moved_away = moved("u1", number=offset)
+    arrived = NOW + timedelta(days=day)
+    return Message(topics.EVENTS, partition, offset, b"u1", moved_away.value, arrived)
+
+
+@pytest.mark.parametrize("partition", [0, 1])
+def test_a_repetition_that_the_bus_delivers_again_long_after_changes_nothing(applied, partition):
+    """Its identity was forgotten meanwhile; a new worker knows only what was saved."""
+    first, again, later = born(0, 1), born(6, 5), relocated(9, 9, partition)
+    for message in (first, again, later):
+        ingest_on(applied).process([message])
+    before = saved(applied)
+    assert before.values == {"region": "77", "children": 1}
+    assert before.state.seen == {}
+    ingest_on(applied).process([again, later])
+    assert saved(applied) == before
+
+
+def saved(engine):
+    with transaction(engine) as connection:
+        profile = STORE.read(connection, ["u1"])["u1"]
+    return Profile("u1", profile.version, dict(profile.values), profile.state)
 
 
 def test_events_are_counted_by_what_became_of_them(applied, delivered):
