@@ -138,6 +138,13 @@ def migrated_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def shared_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+    """Like `migrated_url`, one for all tests of a file."""
+    with _database(postgres_url, migrated_template) as url:
+        yield url
+
+
 @pytest.fixture
 def engine(migrated_url: str) -> Iterator[sa.Engine]:
     """An engine on a new database with all tables."""
