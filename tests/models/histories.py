@@ -1,11 +1,13 @@
 """Histories of events as Hypothesis draws them, and the partitions of the topic that hold them."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from .plain_fold import Delivery
@@ -16,17 +18,27 @@ PARTITIONS = 2
 SETTLED, ROAMING = ("anna", "boris"), "clara"
 """The events of two users keep to one partition each; one has events in all, and no erasures."""
 FORGOTTEN = timedelta(days=7)
+TIMES = int(os.environ.get("MODEL_TIMES", "1"))
+"""How many times as many histories as usual; the usual ones are the same in every run."""
+
+
+def histories(number):
+    """So many histories, times TIMES."""
+    return settings(deadline=None, max_examples=number * TIMES, derandomize=TIMES == 1)
 
 
 class Sent(NamedTuple):
-    """One event as its source sends it, so long after the one before."""
+    """One event as its source sends it, so long after the one before.
+
+    `time` is a moment, or how long before it comes.
+    """
 
     after: timedelta
     user: str
     partition: int
     type: str
     data: dict
-    ago: timedelta
+    time: datetime | timedelta
     source: str
     repeats: int | None
     altered: bool
@@ -59,7 +71,7 @@ def members(**strategies):
     return st.fixed_dictionaries(strategies)
 
 
-CONTENTS = st.one_of(
+CONTENTS = (
     st.tuples(st.just("child.registered"), members()),
     st.tuples(st.just("moved"), members(region=texts)),
     st.tuples(st.just("moved"), members(sex=st.sampled_from(["female", "male"]))),
@@ -97,6 +109,7 @@ CONTENTS = st.one_of(
     st.tuples(st.just("portal.visited"), members(page=st.sampled_from("ab"))),
     st.tuples(st.just("portal.visited"), members()),
 )
+"""What events say: of each history only some of it, so that its events meet."""
 WRONG = st.one_of(
     st.tuples(st.just("moved"), members(region=st.sampled_from(BAD[1:]), sex=st.just("female"))),
     st.tuples(st.just("moved"), members(sex=st.sampled_from(BAD), region=st.just("50"))),
@@ -119,24 +132,28 @@ LIFECYCLE = st.one_of(
 ADDED = {"amount": 7, "points": 5, "price": 9, "level": 4, "region": "99", "sex": "male"}
 """What stands in an event that is sent again with other contents."""
 
-hours = st.integers(0, 5).map(lambda each: timedelta(hours=each))
+MOMENTS = [START - timedelta(hours=each) for each in (1, 1, 2, 30)]
 around_the_windows = st.sampled_from([0, 1, 2, 3, 4, 5, 9, 10, 11, 12]).map(
     lambda each: timedelta(days=each)
 )
+hours = st.integers(0, 4).map(lambda each: timedelta(hours=each))
 from_the_future = st.sampled_from([timedelta(minutes=-5), timedelta(minutes=-5, microseconds=-1)])
+TIMES_OF_EVENTS = st.one_of(
+    *[st.sampled_from(MOMENTS)] * 3, hours, hours, *[around_the_windows] * 3, from_the_future
+)
 pauses = st.sampled_from(
-    [timedelta(0)] * 6 + [timedelta(hours=3)] * 2 + [timedelta(days=n) for n in (1, 1, 4, 7, 8)]
+    [timedelta(0)] * 7 + [timedelta(hours=3)] * 2 + [timedelta(days=n) for n in (1, 2, 4, 7, 7, 8)]
 )
 
 
-def sent(contents=CONTENTS, users=(*SETTLED, ROAMING)):
+def sent(contents, users):
     return st.builds(
-        lambda after, user, partition, content, ago, source, repeats, altered: Sent(
+        lambda after, user, partition, content, time, source, repeats, altered: Sent(
             after,
             user,
             SETTLED.index(user) % PARTITIONS if user in SETTLED else partition,
             *content,
-            ago,
+            time,
             source,
             repeats,
             altered,
@@ -145,18 +162,41 @@ def sent(contents=CONTENTS, users=(*SETTLED, ROAMING)):
         st.sampled_from(users),
         st.integers(0, PARTITIONS - 1),
         contents,
-        st.one_of(hours, hours, around_the_windows, around_the_windows, from_the_future),
+        TIMES_OF_EVENTS,
         st.sampled_from(["/registry", "/portal"]),
-        st.one_of(st.none(), st.integers(0, 5)),
+        st.one_of(st.none(), st.integers(0, 3)),
         st.booleans(),
     )
 
 
-EVENTS = st.one_of(
-    *[sent()] * 6, sent(WRONG), sent(LIFECYCLE, SETTLED), sent(LIFECYCLE, SETTLED), st.none()
+def some_of(events, *more, users):
+    """Histories of some kinds of events, and a few of those that `more` draws."""
+    kinds = st.lists(st.sampled_from(events), min_size=1, max_size=3)
+    return kinds.flatmap(
+        lambda chosen: st.lists(
+            st.one_of(*[sent(st.one_of(chosen), users)] * 6, *more), min_size=8, max_size=30
+        )
+    )
+
+
+WITH_ALL = some_of(
+    CONTENTS,
+    sent(WRONG, (*SETTLED, ROAMING)),
+    sent(LIFECYCLE, SETTLED),
+    sent(LIFECYCLE, SETTLED),
+    st.none(),
+    users=(*SETTLED, ROAMING, ROAMING),
 )
-"""Events, some of them wrong; and None, which is no JSON."""
-HISTORIES = st.lists(EVENTS, min_size=1, max_size=25)
+"""Histories of three users, some events wrong; and None, which is no JSON."""
+OF_ONE = some_of(
+    CONTENTS,
+    sent(WRONG, SETTLED[:1]),
+    *[sent(LIFECYCLE, SETTLED[:1])] * 2,
+    users=SETTLED[:1],
+)
+"""Histories of one user."""
+OF_AN_OPEN_ONE = some_of(CONTENTS, sent(WRONG, SETTLED[:1]), users=SETTLED[:1])
+"""Histories of one user without erasures and registrations."""
 
 
 class Writer:
@@ -179,7 +219,8 @@ class Writer:
         if each.repeats is not None and each.repeats < len(former):
             self._repeat(each, former[-1 - each.repeats])
             return
-        raw = self._event(each, self._now - each.ago)
+        time = self._now - each.time if isinstance(each.time, timedelta) else each.time
+        raw = self._event(each, time)
         former.append(raw)
         self._take(each, raw)
 

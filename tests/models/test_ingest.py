@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
@@ -22,7 +22,7 @@ from quadrupel.store.database import driver, open_engine, transaction
 
 from . import plain_fold
 from .declared import IN_WORDS, SCHEMA
-from .histories import HISTORIES, PARTITIONS, START, Writer
+from .histories import PARTITIONS, START, TIMES, WITH_ALL, Writer, histories
 
 NOW = START + timedelta(days=300)
 WORKERS = 2
@@ -205,8 +205,9 @@ def names():
     return count()
 
 
-@settings(deadline=None, max_examples=80)
-@given(history=HISTORIES, data=st.data())
+@pytest.mark.timeout(300 * TIMES)
+@histories(80)
+@given(history=WITH_ALL, data=st.data())
 def test_rows_are_what_the_documentation_says_of_the_events(applied, names, history, data):
     writer = Writer(f"-{next(names)}")
     for each in history:
