@@ -18,6 +18,7 @@ region = Text("Where", latest("moved", "region"))
 sex = Text("As in the register", latest("moved", "sex"), values=["female", "male"])
 called_at = DateTime("When last", latest("portal.called", "at"))
 level = Integer("Which", latest("level.given", "level"), set("level.reset", 0), clear("level.lost"))
+checked = Integer("By whom", latest("checked", "by"))
 since = Date("Since when", latest("user.registered", "since"))
 children = Integer("How many", count("child.registered"))
 points = Integer("How many", sum("points.given", "points"), subtract("points.taken", "points"))
@@ -78,6 +79,7 @@ IN_WORDS = {
         feed("set", "level.reset", value=0),
         feed("clear", "level.lost"),
     ),
+    "checked": ("integer", feed("latest", "checked", "by")),
     "since": ("date", feed("latest", "user.registered", "since")),
     "children": ("integer", feed("count", "child.registered")),
     "points": (

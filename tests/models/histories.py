@@ -164,38 +164,27 @@ def sent(contents, users):
         contents,
         TIMES_OF_EVENTS,
         st.sampled_from(["/registry", "/portal"]),
-        st.one_of(st.none(), st.integers(0, 3)),
+        st.sampled_from([None, None, 0, 1, 2, 3]),
         st.booleans(),
     )
 
 
-def some_of(events, *more, users):
-    """Histories of some kinds of events, and a few of those that `more` draws."""
-    kinds = st.lists(st.sampled_from(events), min_size=1, max_size=3)
-    return kinds.flatmap(
-        lambda chosen: st.lists(
-            st.one_of(*[sent(st.one_of(chosen), users)] * 6, *more), min_size=8, max_size=30
-        )
-    )
+@st.composite
+def some_of(draw, users, *, erasures=(), garbage=False):
+    """Histories of some kinds of events of users; one in ten is wrong or tells of an erasure."""
+    chosen = draw(st.lists(st.sampled_from(CONTENTS), min_size=1, max_size=4, unique=True))
+    kinds = [sent(contents, users) for contents in chosen]
+    common = [kinds[number % len(kinds)] for number in range(24)]
+    rare = [sent(WRONG, users), *[sent(LIFECYCLE, erasures)] * (3 if erasures else 0)]
+    drawn = st.sampled_from([*common, *rare, *[st.none()] * garbage])
+    return [draw(draw(drawn)) for _ in range(draw(st.integers(5, 30)))]
 
 
-WITH_ALL = some_of(
-    CONTENTS,
-    sent(WRONG, (*SETTLED, ROAMING)),
-    sent(LIFECYCLE, SETTLED),
-    sent(LIFECYCLE, SETTLED),
-    st.none(),
-    users=(*SETTLED, ROAMING, ROAMING),
-)
+WITH_ALL = some_of((*SETTLED, ROAMING), erasures=SETTLED, garbage=True)
 """Histories of three users, some events wrong; and None, which is no JSON."""
-OF_ONE = some_of(
-    CONTENTS,
-    sent(WRONG, SETTLED[:1]),
-    *[sent(LIFECYCLE, SETTLED[:1])] * 2,
-    users=SETTLED[:1],
-)
+OF_ONE = some_of(SETTLED[:1], erasures=SETTLED[:1])
 """Histories of one user."""
-OF_AN_OPEN_ONE = some_of(CONTENTS, sent(WRONG, SETTLED[:1]), users=SETTLED[:1])
+OF_AN_OPEN_ONE = some_of(SETTLED[:1])
 """Histories of one user without erasures and registrations."""
 
 
@@ -241,8 +230,8 @@ class Writer:
         self.log.take(each.partition, self._now, raw)
 
     def _repeat(self, each, raw):
-        """Send an event once more; after its identity was forgotten, as one that counts again."""
-        if self._now.date() - self._first[raw["source"], raw["id"]].date() > FORGOTTEN:
+        """Send an event once more; after a week the profile changes first, and may forget it."""
+        if self._now.date() - self._first[raw["source"], raw["id"]].date() >= FORGOTTEN:
             self._forget(each)
             at = each.partition, len(self.log.partitions[each.partition])
             self.log.first_of_a_batch.add(at)
@@ -253,8 +242,9 @@ class Writer:
 
     def _forget(self, each):
         """Change the profile, whereupon it forgets what came more than 7 days before."""
-        birth = each._replace(type="child.registered", data={})
-        self.log.take(each.partition, self._now, self._event(birth, self._now))
+        type_ = "child.registered" if self._number % 2 else "checked"
+        another = each._replace(type=type_, data={"by": self._number})
+        self.log.take(each.partition, self._now, self._event(another, self._now))
 
 
 def body(raw):
