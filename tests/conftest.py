@@ -63,6 +63,10 @@ LEGS: dict[str, tuple[str, Callable[[], str | None]]] = {
 """By marker: what a test needs of the machine, and what says why it is not there."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the fault tests in full length")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, (leg, lacking) in LEGS.items():
         if item.get_closest_marker(marker) is None or (reason := lacking()) is None:
@@ -76,6 +80,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     for leg, reason in config.stash.get(LEGS_NOT_RUN, {}).items():
         config.get_terminal_writer().line(f"Tests against {leg} did not run: {reason}.")
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the fault tests run in full length."""
+    return bool(request.config.getoption("--full"))
 
 
 @pytest.fixture(autouse=True)
