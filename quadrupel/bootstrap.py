@@ -123,13 +123,16 @@ class Parts:
 
 
 @contextlib.contextmanager
-def open_parts(settings: Settings, limits: Limits = PATIENT) -> Iterator[Parts]:
+def open_parts(
+    settings: Settings, limits: Limits = PATIENT, connect: Callable[[Settings], Bus] = open_bus
+) -> Iterator[Parts]:
     """Connect; check topics and columns before anything runs; close at the end of the block.
 
-    Raises TopicRefused, SettingRefused or DeclarationRefused, each naming what to do.
+    `connect` opens the bus. Raises TopicRefused, SettingRefused or DeclarationRefused, each naming
+    what to do.
     """
     load_rules(settings)  # what is wrong with them is said before anything else
-    with open_engine(settings, limits) as engine, contextlib.closing(open_bus(settings)) as bus:
+    with open_engine(settings, limits) as engine, contextlib.closing(connect(settings)) as bus:
         bus.admin().verify(topics.topics(settings.partitions))
         live = LiveRules(rules_folder(settings), lambda: _load_applied(settings, engine))
         with contextlib.closing(bus.producer()) as producer:
@@ -162,15 +165,18 @@ def resume(settings: Settings, stage: str) -> None:
 
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """Run ingest until `stop` is set."""
+    with open_parts(settings, STAGE) as parts:
+        ingest_on(parts, stop)
+
+
+def ingest_on(parts: Parts, stop: threading.Event) -> None:
+    """Run ingest on these parts until `stop` is set."""
     lane = topics.INGEST
-    with (
-        open_parts(settings, STAGE) as parts,
-        contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer,
-    ):
+    with contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer:
         declared = following(parts.live.look, lambda rules: ingest.declared(rules.schema))
         alarm = Alarm(parts.engine, lane.stage, _worker(), now)
         work = ingest.Ingest(parts.engine, lambda: declared(()), now, alarm, consumer.keep_alive)
-        size = INGEST_BATCHES * settings.batch_size
+        size = INGEST_BATCHES * parts.settings.batch_size
         stage = loop.Stage(lane.stage, consumer, parts.producer, work.process, size)
         _run(parts, lane, replace(stage, halt=alarm.halt), stop)
 

@@ -1,0 +1,71 @@
+"""Faults: what ingest is put through on a real broker and a real database."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from quadrupel.config import migrations_folder
+
+from .flow import Flow, Nest, open_flow, settings_for
+
+SEED_SETTING = "FAULTS_SEED"
+"""Names the seed of an earlier run, to have its stream and its kills again."""
+
+
+@pytest.fixture
+def seed() -> int:
+    """What chance comes from; printed, so a failure shows it."""
+    number = int(os.environ.get(SEED_SETTING) or random.SystemRandom().randrange(10**6))
+    print(f"{SEED_SETTING}={number}")
+    return number
+
+
+@pytest.fixture(scope="session")
+def declaration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped declaration of profiles without the rules, which ingest does not ask."""
+    folder = tmp_path_factory.mktemp("rules")
+    shipped = migrations_folder().parent / "rules"
+    for name in ("profile.py", "placements.py"):
+        shutil.copy(shipped / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Nest]:
+    """Starts workers."""
+    with Nest() as nest:
+        yield nest
+
+
+@pytest.fixture
+def empty_kafka(kafka_bootstrap: str) -> str:
+    """The shared broker without the topics of an earlier test."""
+    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith("quadrupel.")]
+    if names:
+        for future in admin.delete_topics(names).values():
+            future.result()
+    return kafka_bootstrap
+
+
+@pytest.fixture
+def kafka_flow(
+    migrated_url: str, empty_kafka: str, declaration: Path, tmp_path: Path
+) -> Iterator[Flow]:
+    """A flow on Kafka."""
+    settings = settings_for(migrated_url, declaration, kafka_bootstrap=empty_kafka)
+    with open_flow(settings, tmp_path) as flow:
+        yield flow
+
+
+@pytest.fixture
+def postgres_flow(migrated_url: str, declaration: Path, tmp_path: Path) -> Iterator[Flow]:
+    """A flow on the Postgres bus."""
+    with open_flow(settings_for(migrated_url, declaration), tmp_path) as flow:
+        yield flow
