@@ -39,6 +39,8 @@ from .worker import LOG, RECORD, Orders
 
 TODAY = date(2026, 11, 23)
 DUPLICATES = 0.05
+BATCH_SIZE = 50
+"""A fifth of what ingest takes at once: small, so that there are many batches."""
 
 JOURNAL = """
     CREATE TABLE went_back (user_id text, old bigint, new bigint);
@@ -96,7 +98,7 @@ class Flow:
             return connection.execute(statement, arguments).fetchall()
 
     def arrived(self) -> list[Message]:
-        """Every message of the topic of events; surely those that were sent."""
+        """Every message of the topic of events: those that were sent, no more and no less."""
         messages = list(self.bus.admin().browse(topics.EVENTS))
         assert Counter(each.value for each in messages) == Counter(each.value for each in self.sent)
         return messages
@@ -303,5 +305,5 @@ def wait_for(done: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def settings_for(database_url: str, rules: Path, **others: Any) -> Settings:
-    """The settings of a flow; batches are small, so that there are many."""
-    return read_settings(database_url=database_url, rules=rules, batch_size=20, **others)
+    """The settings of a flow."""
+    return read_settings(database_url=database_url, rules=rules, batch_size=BATCH_SIZE, **others)

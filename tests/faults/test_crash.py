@@ -7,70 +7,112 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 
+import psycopg
 import pytest
+
+from quadrupel.core.events import Event
 
 from .flow import Flow, Nest, Worker, ended, orders_for, stream, wait_for
 from .worker import POINTS
 
-OUTSIDE = ""
-"""No point: killed by the test, at a random moment."""
+OUTSIDE = "killed from outside"
+LEAVES = "leaves"
+"""Fates that are no point: at a random moment SIGKILL, or SIGTERM for a member that just leaves."""
 
 SESSION_TIMEOUT = 1.5
 KEPT_BACK = 0.2
-"""The share of the stream for when workers starve before they meet their fate."""
+"""The share of the stream for workers that starve before they meet their fate."""
+PORTION = 1_000
+"""How many events are published at once; while twice as many wait, no more are."""
+
+
+def fates(kills: int, chance: random.Random) -> list[str]:
+    """Every point, some moments from outside, and as many more as it takes; some leave instead."""
+    sure = [*POINTS, OUTSIDE, OUTSIDE, OUTSIDE]
+    others = [chance.choice([*POINTS, *[OUTSIDE] * 6]) for _ in range(kills - len(sure))]
+    chosen = [*sure, *others, *[LEAVES] * (kills // 5)]
+    chance.shuffle(chosen)
+    return chosen
 
 
 class Storm:
-    """Two workers, each with a fate; whoever is dead has a successor with the next one."""
+    """Two workers, each with a fate; whoever is gone has a successor with the next one."""
 
-    def __init__(self, flow: Flow, nest: Nest, chance: random.Random, kills: int) -> None:
+    def __init__(self, flow: Flow, nest: Nest, chance: random.Random, fates: list[str]) -> None:
         self._flow = flow
         self._nest = nest
         self._chance = chance
-        others = [chance.choice([OUTSIDE, OUTSIDE, *POINTS]) for _ in range(kills - len(POINTS))]
-        self._fates = [*POINTS, *others]
-        chance.shuffle(self._fates)
-        self.kills = 0
-        self.met: Counter[str] = Counter()
-        self.workers: list[Worker] = []
+        self._fates = fates
+        self._workers: list[Worker] = []
         self._ends: dict[int, float] = {}
+        self.met: Counter[str] = Counter()
 
     @property
     def is_over(self) -> bool:
-        return not self._fates and not self.workers
+        """Whether every fate was met."""
+        return not self._fates and not self._workers
+
+    @property
+    def share(self) -> float:
+        """How much of it is over, more than 0."""
+        over = 1 + self.met.total()
+        return over / (over + len(self._workers) + len(self._fates))
 
     def look(self) -> None:
-        """Kill those whose moment it is, bury the dead, start their successors."""
-        for worker in list(self.workers):
+        """Signal those whose moment it is, bury the dead, start their successors."""
+        for worker in list(self._workers):
+            fate = worker.orders.point
             if time.monotonic() >= self._ends.get(worker.pid, float("inf")):
-                worker.send(signal.SIGKILL)
+                worker.send(signal.SIGTERM if fate == LEAVES else signal.SIGKILL)
             if not worker.is_alive():
-                self._bury(worker)
-        while self._fates and len(self.workers) < 2:
+                self._bury(worker, fate)
+        while self._fates and len(self._workers) < 2:
             self._start(self._fates.pop())
 
-    def _start(self, point: str) -> None:
-        batch = self._chance.randint(1, 6)
+    def end(self) -> None:
+        """Leave nobody behind."""
+        for worker in self._workers:
+            worker.send(signal.SIGKILL)
+
+    def _start(self, fate: str) -> None:
         orders = orders_for(
             self._flow.settings,
             self._flow.folder,
-            point=point,
-            batch=batch,
+            point=fate,
+            batch=self._chance.randint(1, 6),
             session_timeout=SESSION_TIMEOUT,
         )
         worker = self._nest.start(orders)
-        self.workers.append(worker)
-        if point == OUTSIDE:
+        self._workers.append(worker)
+        if fate not in POINTS:
             self._ends[worker.pid] = time.monotonic() + self._chance.uniform(0.3, 2.5)
 
-    def _bury(self, worker: Worker) -> None:
-        point = worker.orders.point
-        expected = point == OUTSIDE or point in worker.notes()
-        assert expected, f"a worker died by itself:\n{worker.last_words()}"
-        self.workers.remove(worker)
-        self.kills += 1
-        self.met[point] += 1
+    def _bury(self, worker: Worker, fate: str) -> None:
+        asked = fate == LEAVES and "left" in worker.notes()
+        killed = fate == OUTSIDE or fate in worker.notes()
+        assert asked or killed, f"a worker died by itself:\n{worker.last_words()}"
+        self._workers.remove(worker)
+        self.met[fate] += 1
+
+
+def publish_during(storm: Storm, flow: Flow, events: Sequence[Event], seconds: float) -> None:
+    """Send the events, evenly over the storm; the rest when it is over."""
+    sent = 0
+    deadline = time.monotonic() + seconds
+    while not storm.is_over:
+        assert time.monotonic() < deadline, f"in time only {storm.met}"
+        storm.look()
+        lag = flow.progress().lag
+        is_due = sent < (1 - KEPT_BACK) * len(events) * storm.share
+        if lag == 0 or (is_due and lag < 2 * PORTION):
+            size = PORTION if is_due else PORTION // 10
+            assert sent < len(events), f"all is sent, and only {storm.met}"
+            flow.publish(events[sent : sent + size])
+            sent += size
+        time.sleep(0.02)
+    flow.publish(events[sent:])
 
 
 @pytest.mark.kafka
@@ -81,35 +123,25 @@ def test_killed_workers_lose_nothing_and_count_nothing_twice(
     chance = random.Random(seed)
     count, kills = (200_000, 100) if full else (40_000, 15)
     events = stream(count, chance)
-    storm = Storm(kafka_flow, nest, chance, kills)
-    sent = 0
-    deadline = time.monotonic() + 20 * kills
-    while not storm.is_over:
-        assert time.monotonic() < deadline, f"{storm.kills} kills; FAULTS_SEED={seed}"
-        storm.look()
-        lag = kafka_flow.progress().lag
-        allowed = (1 - KEPT_BACK) * count * (storm.kills + 1) / (kills + 1)
-        if lag < 500 and (sent < allowed or lag == 0):
-            assert sent < count, f"{storm.kills} kills; FAULTS_SEED={seed}"
-            kafka_flow.publish(events[sent : sent + 200])
-            sent += 200
-        time.sleep(0.02)
-    kafka_flow.publish(events[sent:])
+    storm = Storm(kafka_flow, nest, chance, fates(kills, chance))
+    try:
+        publish_during(storm, kafka_flow, events, 15 * kills)
+    finally:
+        storm.end()
     orders = orders_for(kafka_flow.settings, kafka_flow.folder, session_timeout=SESSION_TIMEOUT)
-    workers = [nest.start(orders) for _ in range(2)]
-    with ended(workers):
+    with ended([nest.start(orders) for _ in range(2)]):
         wait_for(lambda: kafka_flow.progress().lag == 0)
-    print(storm.kills, storm.met)
-    assert storm.kills == kills
-    assert set(storm.met) >= set(POINTS)
+    assert storm.met.total() - storm.met[LEAVES] == kills
+    assert set(storm.met) == {*POINTS, OUTSIDE, LEAVES}
     kafka_flow.check()
 
 
-def test_the_trigger_notes_a_version_that_goes_back(postgres_flow: Flow) -> None:
-    insert = "INSERT INTO profiles (user_id, version, updated_at, fold_state) VALUES ('u', 2, now(), '') RETURNING 1"
-    postgres_flow.query(insert)
-    for version in (3, 3, 2, 4):
-        postgres_flow.query("UPDATE profiles SET version = %s RETURNING 1", version)
-    postgres_flow.query("DELETE FROM profiles RETURNING 1")
+def test_the_trigger_notes_a_version_that_does_not_grow(postgres_flow: Flow) -> None:
+    columns = "user_id, version, updated_at, fold_state"
+    with psycopg.connect(postgres_flow.settings.database) as connection:
+        connection.execute(f"INSERT INTO profiles ({columns}) VALUES ('u', 2, now(), '')")
+        for version in (3, 3, 2, 4):
+            connection.execute("UPDATE profiles SET version = %s", [version])
+        connection.execute("DELETE FROM profiles")
     found = postgres_flow.query("SELECT * FROM went_back")
     assert found == [("u", 3, 3), ("u", 3, 2), ("u", 4, None)]

@@ -158,6 +158,7 @@ class FatedConsumer:
         self.fate.meet("acknowledged")
 
     def rewind(self) -> None:
+        self.fate.note("rewind")
         self.real.rewind()
 
     def keep_alive(self) -> None:
