@@ -3,8 +3,7 @@
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ SEED_SETTING = "FAULTS_SEED"
 def seed() -> int:
     """What chance comes from; printed, so a failure shows it."""
     number = int(os.environ.get(SEED_SETTING) or random.SystemRandom().randrange(10**6))
-    print(f"{SEED_SETTING}={number}")
+    print(f"{SEED_SETTING}={number}")  # noqa: T201 - it belongs into the report of a failure
     return number
 
 

@@ -115,7 +115,7 @@ def waits_for_a_lock(flow: Flow) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("point", "ends_with"), [("folded", "rewind"), ("published", "AssignmentLost")]
+    ("point", "ends_with"), [("folded", "rewind"), ("published", "BusUnavailable")]
 )
 def test_a_zombie_whose_session_on_the_postgres_bus_is_gone_does_not_either(
     postgres_flow: Flow, nest: Nest, seed: int, point: str, ends_with: str
