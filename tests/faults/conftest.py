@@ -11,7 +11,8 @@ from confluent_kafka.admin import AdminClient
 
 from quadrupel.config import migrations_folder
 
-from .flow import Flow, Nest, open_flow, settings_for
+from .flow import Flow, open_flow, settings_for
+from .nest import Nest
 
 SEED_SETTING = "FAULTS_SEED"
 """Names the seed of an earlier run, to have its stream and its kills again."""

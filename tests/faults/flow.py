@@ -1,24 +1,19 @@
 """What the crash and zombie tests share: events into profiles, and what must be true of them.
 
-A `Flow` is a database and a bus that are set up. A `Nest` gives workers of ingest that may have a
-fate. The profiles that must come out are told by the undisturbed fold: every message of the topic,
-once, in its order, in memory.
+A `Flow` is a database and a bus that are set up. The profiles that must come out are told by the
+undisturbed fold: every message of the topic, once, in its order, in memory. What adds up is counted
+once more without the fold.
 """
 
 import contextlib
-import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
@@ -35,9 +30,6 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.store import database
 from quadrupel.store.profiles import ProfileStore
 
-from .worker import LOG, RECORD, Orders
-
-TODAY = date(2026, 11, 23)
 DUPLICATES = 0.05
 BATCH_SIZE = 50
 """A fifth of what ingest takes at once: small, so that there are many batches."""
@@ -61,11 +53,15 @@ JOURNAL = """
 """Notes every version that does not grow, in the transaction in which it does not."""
 
 
+def lives(count: int, seed: int) -> list[Event]:
+    """So many events of citizens up to yesterday, those of each in the order of their times."""
+    return list(islice(population.events(count, seed, datetime.now(UTC).date()), count))
+
+
 def stream(count: int, chance: random.Random) -> list[Event]:
     """So many events of citizens, in no order; one of twenty is there twice, somewhere."""
     distinct = round(count / (1 + DUPLICATES))
-    lives = population.events(count, chance.randrange(10**9), TODAY)
-    once = [event for event, _ in zip(lives, range(distinct), strict=False)]
+    once = lives(distinct, chance.randrange(10**9))
     events = [*once, *chance.sample(once, count - distinct)]
     chance.shuffle(events)
     return events
@@ -119,7 +115,7 @@ class Flow:
         saved = self.saved()
         check_counts(arrived, saved)
         undisturbed = folded(arrived, Feeds(self.rules.schema))
-        assert told(saved) == told(undisturbed)
+        assert differences(told(saved), told(undisturbed)) == {}
         assert self.query("SELECT * FROM went_back") == []
         assert list(self.bus.admin().browse(topics.DEAD_LETTERS)) == []
         assert behind(arrived, self.handed_on()) == {}
@@ -185,35 +181,46 @@ def told(profiles: dict[str, Profile]) -> dict[str, object]:
     return {user: (dict(each.values), each.state) for user, each in profiles.items()}
 
 
-def check_counts(messages: Iterable[Message], saved: dict[str, Profile]) -> None:
+def check_counts(messages: Sequence[Message], saved: Mapping[str, Profile]) -> None:
     """Count what adds up anew, without the fold."""
-    events = {(each.source, each.id): each for each in map(decode_event, values(messages))}
-    orders: Counter[tuple[str, object]] = Counter()
+    decoded = (decode_event(message.value) for message in messages)
+    events = {(each.source, each.id): each for each in decoded}.values()
     children: Counter[str] = Counter()
-    fines: Counter[str] = Counter()
-    for event in events.values():
-        if event.type == "service.ordered":
-            orders[event.subject, event.data["service"]] += 1
-        elif event.type == "child.registered":
-            children[event.subject] += 1
+    owed: Counter[str] = Counter()
+    ordered: Counter[tuple[str, str]] = Counter()
+    fined: Counter[tuple[str, int]] = Counter()
+    for event in events:
+        user = event.subject
+        if event.type == "child.registered":
+            children[user] += 1
+        elif event.type == "service.ordered":
+            ordered[user, str(event.data["service"])] += 1
         elif event.type in ("fine.issued", "fine.paid"):
             sign = 1 if event.type == "fine.issued" else -1
-            fines[event.subject] += sign * event.data["amount"]  # type: ignore[operator]
-    assert orders
-    assert children
-    for name, counted in (("children", children), ("fines_owed", fines)):
-        assert {
-            user: each.values.get(name) for user, each in saved.items() if name in each.values
-        } == counted
-    assert {
-        (user, service): statistic.count
-        for user, each in saved.items()
-        for service, statistic in each.values.get("orders", {}).items()  # type: ignore[union-attr]
-    } == orders
+            owed[user] += sign * event.data["amount"]  # type: ignore[operator]
+            if sign == 1 and event.time.toordinal() > messages[0].timestamp.toordinal() - 366:
+                fined[user, event.time.toordinal()] += 1
+    assert all([children, owed, ordered, fined])
+    found = {name: added_up(saved, name) for name in ("children", "fines_owed")}
+    assert differences(found["children"], children) == {}
+    assert differences(found["fines_owed"], owed) == {}
+    orders = added_up(saved, "orders").items()
+    counted = {(user, service): one.count for user, each in orders for service, one in each.items()}
+    assert differences(counted, ordered) == {}
+    recent = added_up(saved, "recent_fines").items()
+    assert differences({(user, day): n for user, days in recent for day, n in days}, fined) == {}
 
 
-def values(messages: Iterable[Message]) -> Iterator[bytes]:
-    return (message.value for message in messages)
+def added_up(saved: Mapping[str, Profile], name: str) -> dict[str, Any]:
+    """The value of an attribute by user, where there is one."""
+    return {user: each.values[name] for user, each in saved.items() if name in each.values}
+
+
+def differences(saved: Mapping[Any, object], expected: Mapping[Any, object]) -> dict[Any, object]:
+    """By user what is saved and what is expected, where they differ; a few of them."""
+    users = sorted(saved.keys() | expected.keys())
+    found = ((user, (saved.get(user), expected.get(user))) for user in users)
+    return dict(islice(((user, both) for user, both in found if both[0] != both[1]), 5))
 
 
 def behind(messages: Iterable[Message], handed_on: dict[str, Position]) -> dict[str, object]:
@@ -225,93 +232,6 @@ def behind(messages: Iterable[Message], handed_on: dict[str, Position]) -> dict[
     return {
         user: (at, handed_on.get(user)) for user, at in last.items() if handed_on.get(user) != at
     }
-
-
-@dataclass(slots=True)
-class Worker:
-    """A process of ingest that the nest started."""
-
-    pid: int
-    orders: Orders
-
-    def is_alive(self) -> bool:
-        """Whether the process is there, stopped or not."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal, unless it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
-
-    def notes(self) -> list[str]:
-        """What it wrote into the record: points, batches, errors, that it left."""
-        path = Path(self.orders.folder, RECORD)
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [line.split()[1] for line in lines if line.startswith(f"{self.pid} ")]
-
-    def last_words(self) -> str:
-        """The end of the log of all workers of its folder."""
-        path = Path(self.orders.folder, LOG)
-        return path.read_text()[-3000:] if path.exists() else ""
-
-
-class Nest:
-    """Starts workers at once: forks of a process that imported everything before."""
-
-    def __init__(self) -> None:
-        script = Path(__file__).with_name("worker.py")
-        self._process = subprocess.Popen(
-            [sys.executable, str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-    def start(self, orders: Orders) -> Worker:
-        """A new worker."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
-        stdin.flush()
-        return Worker(int(stdout.readline()), orders)
-
-
-@contextlib.contextmanager
-def ended(workers: list[Worker], seconds: float = 30.0) -> Iterator[None]:
-    """Ask the workers to leave at the end of the block, and wait; kill what does not."""
-    try:
-        yield
-        for worker in workers:
-            worker.send(signal.SIGTERM)
-        wait_for(lambda: not any(worker.is_alive() for worker in workers), seconds)
-    finally:
-        for worker in workers:
-            worker.send(signal.SIGKILL)
-
-
-def orders_for(settings: Settings, folder: Path, **others: Any) -> Orders:
-    """Orders of a worker in a flow."""
-    named = settings.model_dump(mode="json", exclude_unset=True)
-    return Orders(str(folder), named, **others)
-
-
-def wait_for(done: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for a condition; fail when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.05)
 
 
 def settings_for(database_url: str, rules: Path, **others: Any) -> Settings:

@@ -14,7 +14,8 @@ import pytest
 
 from quadrupel.core.events import Event
 
-from .flow import Flow, Nest, Worker, ended, orders_for, stream, wait_for
+from .flow import Flow, stream
+from .nest import Nest, Worker, ended, orders_for, wait_for
 from .worker import POINTS
 
 OUTSIDE = "killed from outside"
