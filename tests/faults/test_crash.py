@@ -47,6 +47,7 @@ class Storm:
         self._chance = chance
         self._fates = fates
         self._workers: list[Worker] = []
+        self._moments: dict[int, float] = {}
         self._ends: dict[int, float] = {}
         self.met: Counter[str] = Counter()
 
@@ -65,7 +66,7 @@ class Storm:
         """Signal those whose moment it is, bury the dead, start their successors."""
         for worker in list(self._workers):
             fate = worker.orders.point
-            if time.monotonic() >= self._ends.get(worker.pid, float("inf")):
+            if self._is_due(worker):
                 worker.send(signal.SIGTERM if fate == LEAVES else signal.SIGKILL)
             if not worker.is_alive():
                 self._bury(worker, fate)
@@ -77,18 +78,26 @@ class Storm:
         for worker in self._workers:
             worker.send(signal.SIGKILL)
 
+    def _is_due(self, worker: Worker) -> bool:
+        """Whether its moment has come: so many seconds after it began, or after its first batch."""
+        seconds = self._moments.get(worker.pid)
+        if seconds is not None and (worker.orders.point == LEAVES or worker.notes()):
+            self._ends.setdefault(worker.pid, time.monotonic() + seconds)
+        return time.monotonic() >= self._ends.get(worker.pid, float("inf"))
+
     def _start(self, fate: str) -> None:
         orders = orders_for(
             self._flow.settings,
             self._flow.folder,
             point=fate,
-            batch=self._chance.randint(1, 6),
+            batch=self._chance.randint(1, 12),
             session_timeout=SESSION_TIMEOUT,
         )
         worker = self._nest.start(orders)
         self._workers.append(worker)
         if fate not in POINTS:
-            self._ends[worker.pid] = time.monotonic() + self._chance.uniform(0.3, 2.5)
+            shortest, longest = (0.3, 3) if fate == LEAVES else (0, 0.5)
+            self._moments[worker.pid] = self._chance.uniform(shortest, longest)
 
     def _bury(self, worker: Worker, fate: str) -> None:
         asked = fate == LEAVES and "left" in worker.notes()
@@ -118,6 +127,7 @@ def publish_during(storm: Storm, flow: Flow, events: Sequence[Event], seconds: f
 
 @pytest.mark.kafka
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_killed_workers_lose_nothing_and_count_nothing_twice(
     kafka_flow: Flow, nest: Nest, seed: int, full: bool
 ) -> None:
@@ -131,7 +141,7 @@ def test_killed_workers_lose_nothing_and_count_nothing_twice(
         storm.end()
     orders = orders_for(kafka_flow.settings, kafka_flow.folder, session_timeout=SESSION_TIMEOUT)
     with ended([nest.start(orders) for _ in range(2)]):
-        wait_for(lambda: kafka_flow.progress().lag == 0)
+        wait_for(lambda: kafka_flow.progress().lag == 0, 300)
     assert storm.met.total() - storm.met[LEAVES] == kills
     assert set(storm.met) == {*POINTS, OUTSIDE, LEAVES}
     kafka_flow.check()

@@ -25,7 +25,7 @@ from quadrupel.core.profiles import Feeds
 from .flow import DUPLICATES, Flow, differences, folded, lives, told
 from .nest import wait_for
 
-EVENTS = 20_000
+EVENTS = 12_000
 
 
 @contextmanager
