@@ -87,6 +87,17 @@ def test_a_server_that_only_reads_is_waited_for(refusing):
         run(refusing, "SET TRANSACTION READ ONLY", "DELETE FROM refusing")
 
 
+OUT_OF = ["53000", "53100", "53200", "53300", "57P01", "57P02", "57P03", "58030"]
+"""Disk, memory, connections; a server that ends, starts or cannot read: no fault of a value."""
+
+
+@pytest.mark.parametrize("state", OUT_OF)
+def test_a_server_that_lacks_something_is_waited_for(engine, state):
+    lacking = f"DO $$ BEGIN RAISE EXCEPTION USING MESSAGE = 'lacking', ERRCODE = '{state}'; END $$"
+    with pytest.raises(DatabaseUnavailable, match="lacking"):
+        run(engine, lacking)
+
+
 @pytest.fixture
 def hasty(migrated_url):
     engine = open_engine(migrated_url, limits=Limits(statement=1, lock=1, idle_in_transaction=1))
