@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -53,9 +54,23 @@ def _lacking_postgres15() -> str | None:
     return None if found else "no PostgreSQL server of the distribution is installed"
 
 
+def _lacking_mount() -> str | None:
+    """Try it: what a container may mount does not show otherwise."""
+    with tempfile.TemporaryDirectory(prefix="quadrupel-mount-") as folder:
+        if shutil.which("mount") is None:
+            return "mount is not installed"
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "quadrupel", folder]
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)
+        if tried.returncode != 0:
+            return f"no small disk can be mounted here: {tried.stderr.strip()}"
+        subprocess.run(["umount", folder], check=True)
+    return None
+
+
 LEGS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "kafka": ("Kafka", _lacking_for_kafka),
     "postgres15": ("the distribution's PostgreSQL", _lacking_postgres15),
+    "mount": ("a small disk", cache(_lacking_mount)),
     "kcat": ("kcat", partial(_lacking_program, "kcat")),
     "curl": ("curl", partial(_lacking_program, "curl")),
     "browser": ("a browser", partial(_lacking_program, "chromium")),

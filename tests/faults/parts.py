@@ -1,6 +1,7 @@
 """What the fault tests are built from: servers to break, a source that never stops, the truth."""
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+from confluent_kafka.admin import AdminClient
 
 from quadrupel import bootstrap, population
 from quadrupel.bus import topics
@@ -221,6 +223,11 @@ class Flow:
         """How often a stage said that it waits."""
         return self.log.read_text().count(WAITING)
 
+    def says(self, stage: str, reason: str) -> int:
+        """How often a stage waited for a reason that contains that."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if WAITING in line]
+        return sum(each["stage"] == stage and reason in each["reason"] for each in lines)
+
     def wait_for(self, done: Callable[[], bool], seconds: float, what: str) -> float:
         """Ask until it is so, and see that no process ends; return the seconds it took."""
         began = time.monotonic()
@@ -229,6 +236,15 @@ class Flow:
             assert time.monotonic() < began + seconds, f"{what} within {seconds} s"
             time.sleep(0.1)
         return time.monotonic() - began
+
+
+def without_topics(bootstrap_servers: str) -> None:
+    """Delete what an earlier test left on a broker that is shared."""
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith("quadrupel.")]
+    if names:
+        for future in admin.delete_topics(names).values():
+            future.result()
 
 
 def midday_zone() -> str:
