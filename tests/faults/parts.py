@@ -228,14 +228,15 @@ class Flow:
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if WAITING in line]
         return sum(each["stage"] == stage and reason in each["reason"] for each in lines)
 
-    def wait_for(self, done: Callable[[], bool], seconds: float, what: str) -> float:
-        """Ask until it is so, and see that no process ends; return the seconds it took."""
-        began = time.monotonic()
+    def wait_for(
+        self, done: Callable[[], bool], seconds: float, what: str, every: float = 0.1
+    ) -> None:
+        """Ask until it is so, and see that no process ends. `what` says what did not happen."""
+        deadline = time.monotonic() + seconds
         while not done():
             assert self.pids() == self._started, "a stage ended"
-            assert time.monotonic() < began + seconds, f"{what} within {seconds} s"
-            time.sleep(0.1)
-        return time.monotonic() - began
+            assert time.monotonic() < deadline, f"{what} within {seconds} s"
+            time.sleep(every)
 
 
 def without_topics(bootstrap_servers: str) -> None:
