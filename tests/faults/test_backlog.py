@@ -81,7 +81,7 @@ class Memory:
         return all(each.lag == 0 for each in progress.values())
 
     def peaks(self, name):
-        """The most it held in the first quarter of what its stage had to do, and in the last half."""
+        """The most it held in the first quarter of its stage's work, and in the last half."""
         stage = name.split()[0]
         whole = self._samples[-1][0][stage].end
         done = [(progress[stage].committed, held[name]) for progress, held in self._samples]
