@@ -44,9 +44,10 @@ def after_freezing(zombie: Worker) -> list[str]:
 def check_good_member(flow: Flow, zombie: Worker, events: Sequence[Event]) -> None:
     """The zombie takes part in the work again, and all is as if nothing had happened."""
     portions = iter([events[at : at + 100] for at in range(0, len(events), 100)])
+    before = len(zombie.notes())
 
     def works() -> bool:
-        if "batch" in after_freezing(zombie):
+        if "batch" in zombie.notes()[before:]:
             return True
         if flow.progress().lag == 0:
             flow.publish(next(portions))
@@ -64,8 +65,8 @@ def check_good_member(flow: Flow, zombie: Worker, events: Sequence[Event]) -> No
     [
         ("folded", "rewind"),  # what it read is out of date: its versions do not fit any more
         ("written", "rewind"),  # the server ended its transaction, which held the locks
-        ("committed", "AssignmentLost"),
-        ("published", "AssignmentLost"),
+        ("committed", "batch"),  # what it publishes and owes changes nothing
+        ("published", "batch"),
     ],
 )
 def test_a_zombie_does_not_write_over_its_successor(
@@ -86,6 +87,7 @@ def test_a_zombie_does_not_write_over_its_successor(
         zombie.send(signal.SIGCONT)
         wait_for(lambda: ends_with in after_freezing(zombie))
         assert kafka_flow.saved() == left
+        assert kafka_flow.progress().lag == 0
         check_good_member(kafka_flow, zombie, events[2_000:])
 
 
@@ -101,8 +103,8 @@ def test_a_zombie_that_wakes_while_its_successor_waits_for_its_locks_has_written
         wait_for(lambda: waits_for_a_lock(kafka_flow))
         zombie.send(signal.SIGCONT)
         wait_for(lambda: kafka_flow.progress().lag == 0)
-        assert successor.notes()[0] == "rewind"
-        assert after_freezing(zombie)[0] == "AssignmentLost"
+        assert "rewind" in successor.notes()
+        assert after_freezing(zombie)[0] == "batch"
         check_good_member(kafka_flow, zombie, events[2_000:])
 
 

@@ -142,13 +142,14 @@ class FatedConsumer:
             self.fate.begin()
         return messages
 
-    def commit(self) -> None:
+    def commit(self, *, soon: bool = False) -> None:
         self.fate.meet("published")
         if self.fate.is_near("acknowledging"):
+            soon = False
             seconds = random.uniform(0, 0.004)
             threading.Timer(seconds, self.fate.meet, ["acknowledging"]).start()
         try:
-            self.real.commit()
+            self.real.commit(soon=soon)
         except QuadrupelError as error:
             self.fate.note(type(error).__name__)
             raise
