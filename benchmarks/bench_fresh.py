@@ -50,6 +50,7 @@ class Times:
 
     milliseconds: list[float]
     shown: int
+    again: int
     late: float
 
     def percentile(self, which: int) -> float:
@@ -70,6 +71,7 @@ def main() -> None:
         with everything(parts, load):
             load.play(5)  # what is new to every process is behind
             quiet = load.play(arguments.seconds)
+            print(f"quiet: p50 {quiet.percentile(50):.1f}, p99 {quiet.percentile(99):.1f} ms")
             with run_in_flight(parts):
                 busy = load.play(arguments.seconds)
     report(quiet, busy, arguments)
@@ -106,7 +108,8 @@ class Load:
         seen = json.loads(done.stdout)
         if seen["failed"]:
             raise RuntimeError(f"{seen['failed']} of {count} events were not seen within 10 s")
-        return Times(sorted(each * 1000 for each in seen["seconds"]), seen["shown"], seen["late"])
+        milliseconds = sorted(each * 1000 for each in seen["seconds"])
+        return Times(milliseconds, seen["shown"], seen["again"], seen["late"])
 
 
 @contextlib.contextmanager
@@ -163,6 +166,7 @@ def report(quiet: Times, busy: Times, arguments: argparse.Namespace) -> None:
     for name, times in {"quiet": quiet, "in a run": busy}.items():
         table.add_row(f"events, {name}", f"{len(times.milliseconds):,}", "")
         table.add_row(f"whose banner was shown, {name}", f"{times.shown:,}", "")
+        table.add_row(f"asked once more, {name}", f"{times.again:,}", "")
         table.add_row(f"latest start of the load, {name}", f"{times.late * 1000:,.0f} ms", "")
     Console(width=100).print(table)
     histogram(

@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
+from quadrupel import telemetry
 from quadrupel.api.after import write_token
 from quadrupel.bus import topics
 from quadrupel.bus.event_codec import encode_event
@@ -25,6 +26,9 @@ from quadrupel.core.ports import Outgoing, Producer
 
 TICK = 0.01
 WAIT_SECONDS = 10
+AGAIN_SECONDS = 0.05
+"""How soon a browser asks again that was told that there is no room to wait."""
+
 RULE = b"driving_licence_expiring"
 
 Citizen = tuple[str, str]
@@ -35,12 +39,14 @@ class Seen:
     """What became of the events.
 
     `seconds` of those that were contained in an answer, `failed` are the others, `shown` those
-    whose answer had the banner that follows from the event. `late`: the most seconds by which an
+    whose answer had the banner that follows from the event. `again`: answers without it, after
+    which the browser asked once more. `late`: the most seconds by which an
     event was produced after its time, because this process had no turn.
     """
 
     seconds: list[float] = field(default_factory=list)
     failed: int = 0
+    again: int = 0
     shown: int = 0
     late: float = 0.0
 
@@ -73,6 +79,7 @@ def main() -> None:
     parser.add_argument("--api-port", type=int, required=True)
     parser.add_argument("--rate", type=int, required=True)
     arguments = parser.parse_args()
+    telemetry.configure_logs("json", "warning")
     citizens: list[Citizen] = [(user, token) for user, token in map(str.split, sys.stdin)]
     browsers = Browsers(arguments.api_port)
     with closing(KafkaBus(arguments.kafka).producer()) as producer:
@@ -114,12 +121,15 @@ async def follow(
 
     async def ask(token: str, after: str | None) -> None:
         path = f"/v1/me/banners?placement=main&after={after}&wait={WAIT_SECONDS}"
-        head, body = await browsers.get(path, token)
-        if b"contains-event: true" not in head:
-            seen.failed += 1
-            return
-        seen.seconds.append(time.perf_counter() - began)
-        seen.shown += RULE in body
+        while time.perf_counter() - began < WAIT_SECONDS:
+            head, body = await browsers.get(path, token)
+            if b"contains-event: true" in head:
+                seen.seconds.append(time.perf_counter() - began)
+                seen.shown += RULE in body
+                return
+            seen.again += 1
+            await asyncio.sleep(AGAIN_SECONDS)
+        seen.failed += 1
 
     await asyncio.gather(
         *(

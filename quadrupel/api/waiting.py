@@ -8,12 +8,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from quadrupel.telemetry import WAITS
 
-MAX_WAITING = 1_000
+MAX_WAITING = 200
 """How many requests of a process may wait at once; a further one is answered as things are."""
 
 FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.25
-GROWTH = 1.2
+GROWTH = 1.5
 """Seconds between looks: each pause is so much longer than the one before, up to the longest."""
 
 Seen = TypeVar("Seen")

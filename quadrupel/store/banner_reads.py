@@ -49,7 +49,8 @@ class BannerReads:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._waiting: dict[str, asyncio.Future[BannerSet]] = {}
-        self._queries: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def find(self, user_id: str) -> BannerSet:
         """The user's banner set, not older than the call. Raises DatabaseUnavailable."""
@@ -58,28 +59,35 @@ class BannerReads:
                 raise DatabaseUnavailable(f"{MAX_WAITING} users' banners are waited for already")
             self._waiting[user_id] = asyncio.get_running_loop().create_future()
         found = self._waiting[user_id]
-        if len(self._queries) < QUERIES:
-            query = asyncio.create_task(self._look_up())
-            self._queries.add(query)
-            query.add_done_callback(self._queries.discard)
+        if self._under_way < QUERIES:
+            self._under_way += 1
+            task = asyncio.create_task(self._look_up())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(found)
 
     async def _look_up(self) -> None:
-        """Answer all that wait, until none does."""
-        while self._waiting:
-            users = list(self._waiting)[:USERS]
-            asked = {user: self._waiting.pop(user) for user in users}
-            try:
-                sets = await self._fetch(users)
-            except Exception as error:  # noqa: BLE001 - raised again in every request that waits
-                asked |= self._waiting  # they have waited, and would for as long again
-                self._waiting = {}
-                for found in asked.values():
-                    found.set_exception(error)
-                    found.exception()  # whoever asked may have gone
-            else:
-                for user, found in asked.items():
-                    found.set_result(sets.get(user, NOTHING))
+        """Answer all that wait, until none does; whoever comes then starts the next."""
+        try:
+            while self._waiting:
+                await self._answer()
+        finally:
+            self._under_way -= 1
+
+    async def _answer(self) -> None:
+        users = list(self._waiting)[:USERS]
+        asked = {user: self._waiting.pop(user) for user in users}
+        try:
+            sets = await self._fetch(users)
+        except Exception as error:  # noqa: BLE001 - raised again in every request that waits
+            asked |= self._waiting  # they have waited, and would for as long again
+            self._waiting = {}
+            for found in asked.values():
+                found.set_exception(error)
+                found.exception()  # whoever asked may have gone
+        else:
+            for user, found in asked.items():
+                found.set_result(sets.get(user, NOTHING))
 
     async def _fetch(self, users: Sequence[str]) -> Mapping[str, BannerSet]:
         rows = await fetch_all(

@@ -1,4 +1,5 @@
 import asyncio
+import random
 import time
 from datetime import UTC, datetime
 
@@ -69,6 +70,31 @@ def test_a_set_is_never_older_than_the_call(migrated_url, published):
                 assert (await reads.find("u7")).version == 7 + more
             stop.set()
             await asyncio.gather(*crowd)
+
+    asyncio.run(story())
+
+
+def test_whoever_comes_while_the_last_queries_end_is_answered_too():
+    chance = random.Random(3)
+
+    async def some_turns():
+        for _ in range(chance.randrange(8)):
+            await asyncio.sleep(0)
+
+    class Reads(BannerReads):
+        async def _fetch(self, users):
+            await some_turns()
+            return {}
+
+    async def come(reads, user):
+        await some_turns()
+        assert await reads.find(user) == NOTHING
+
+    async def story():
+        async with asyncio.timeout(20):
+            for _ in range(2_000):
+                reads = Reads(None)
+                await asyncio.gather(*(come(reads, f"u{n}") for n in range(4)))
 
     asyncio.run(story())
 
