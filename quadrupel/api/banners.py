@@ -57,7 +57,7 @@ class Asked:
     wait: float
 
 
-def asked(
+async def asked(
     request: Request,
     placement: Placement = None,
     locale: Locale = None,
