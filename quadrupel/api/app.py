@@ -52,7 +52,8 @@ def create_app(
     still in flight: it ends those that wait.
     """
     inbox = Inbox(open_producer)
-    waits = Waits()
+    sets = BannerReads(reads)
+    waits = Waits(sets)
     service_keys = ServiceKeys(partial(keys.find, reads), now)
     citizen = access.citizen(Tokens(token_keys, issuer, audience))
 
@@ -77,7 +78,7 @@ def create_app(
         redirect_slashes=False,
     )
     with_scope = partial(access.service, service_keys)
-    reader = BannerReader(BannerReads(reads), waits, texts, languages, zone)
+    reader = BannerReader(sets, waits, texts, languages, zone)
     app.include_router(banners.routes(reader, citizen, with_scope(Scope.BANNERS_READ)))
     app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))

@@ -73,7 +73,7 @@ class BannerReader:
     """What answers a read: where sets are, the texts now, and how values are written."""
 
     sets: BannerReads
-    waits: Waits
+    waits: Waits[BannerSet]
     texts: Callable[[], BannerTexts]
     languages: Sequence[str]
     zone: zoneinfo.ZoneInfo
@@ -107,12 +107,11 @@ class BannerReader:
 
     async def _find(self, user_id: str, asked: Asked) -> BannerSet:
         """The user's set: as it is, or as soon as it contains what was asked for."""
-        look = partial(self.sets.find, user_id)
         if asked.after is None:
-            return await look()
+            return await self.sets.find(user_id)
         reached = partial(asked.after.is_reached, user_id)
         return await self.waits.until(
-            lambda found: reached(found.contains), look, asked.request, asked.wait
+            user_id, lambda found: reached(found.contains), asked.request, asked.wait
         )
 
 

@@ -1,7 +1,7 @@
 """The read side of what is published: banner sets by user, for the API."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -65,6 +65,13 @@ class BannerReads:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(found)
+
+    async def find_all(self, user_ids: Collection[str]) -> Mapping[str, BannerSet]:
+        """The banner set of each of these users. Raises DatabaseUnavailable."""
+        users, found = list(user_ids), dict.fromkeys(user_ids, NOTHING)
+        for first in range(0, len(users), USERS):
+            found |= await self._fetch(users[first : first + USERS])
+        return found
 
     async def _look_up(self) -> None:
         """Answer all that wait, until none does; whoever comes then starts the next."""

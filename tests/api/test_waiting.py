@@ -1,14 +1,15 @@
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import pytest
 from prometheus_client import REGISTRY
 from starlette.requests import ClientDisconnect, Request
 
-from quadrupel.api import waiting
 from quadrupel.api.waiting import Waits
 from quadrupel.core.errors import DatabaseUnavailable
+
+U = "u0000001"
 
 
 class Counter:
@@ -17,9 +18,12 @@ class Counter:
     def __init__(self) -> None:
         self.looks: list[float] = []
 
-    async def look(self) -> int:
+    async def find(self, user_id: str) -> int:
         self.looks.append(time.monotonic())
         return len(self.looks)
+
+    async def find_all(self, user_ids: Collection[str]) -> Mapping[str, int]:
+        return dict.fromkeys(user_ids, await self.find(""))
 
 
 def request(goes_after: float = 60.0) -> Request:
@@ -35,7 +39,7 @@ def request(goes_after: float = 60.0) -> Request:
 def play(story: Callable[[Counter], Awaitable[None]]) -> None:
     async def run() -> None:
         await story(Counter())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.3)
         assert len(asyncio.all_tasks()) == 1, "something goes on that nobody waits for"
 
     asyncio.run(run())
@@ -52,19 +56,39 @@ def outcomes() -> dict[str, float]:
 def test_what_is_good_at_the_first_look_is_not_waited_for() -> None:
     async def story(counter: Counter) -> None:
         before = outcomes()
-        assert await Waits().until(lambda seen: True, counter.look, request(), 5.0) == 1
+        assert await Waits(counter).until(U, lambda seen: True, request(), 5.0) == 1
         assert outcomes() == before | {"reached": before["reached"] + 1}
 
     play(story)
 
 
-def test_pauses_between_looks_are_short_first_and_grow() -> None:
+def test_what_comes_is_seen_soon_and_a_slow_look_is_paused_after() -> None:
     async def story(counter: Counter) -> None:
-        assert await Waits().until(lambda seen: seen == 12, counter.look, request(), 5.0) == 12
-        pauses = [b - a for a, b in zip(counter.looks, counter.looks[1:], strict=False)]
-        assert pauses[0] < 0.1
-        assert sum(pauses[-3:]) > 1.5 * sum(pauses[:3])
-        assert max(pauses) < waiting.LONGEST_PAUSE + 0.2
+        begun = time.monotonic()
+        assert await Waits(counter).until(U, lambda seen: seen == 12, request(), 5.0) == 12
+        assert 0.1 < time.monotonic() - begun < 1.0
+
+        class Slow(Counter):
+            async def find_all(self, user_ids: Collection[str]) -> Mapping[str, int]:
+                await asyncio.sleep(0.1)
+                return await super().find_all(user_ids)
+
+        slow, begun = Slow(), time.monotonic()
+        assert await Waits(slow).until(U, lambda seen: seen == 4, request(), 5.0) == 4
+        assert time.monotonic() - begun > 3 * 0.1 + 2 * 0.1
+
+    play(story)
+
+
+def test_all_who_wait_are_looked_after_together() -> None:
+    async def story(counter: Counter) -> None:
+        waits = Waits(counter)
+        crowd = [
+            asyncio.ensure_future(waits.until(f"u{n}", lambda seen: seen > 110, request(), 5.0))
+            for n in range(100)
+        ]
+        assert set(await asyncio.gather(*crowd)) == {111}
+        assert len(counter.looks) == 111
 
     play(story)
 
@@ -73,7 +97,7 @@ def test_pauses_between_looks_are_short_first_and_grow() -> None:
 def test_what_does_not_come_is_answered_in_time_as_it_is(seconds: float) -> None:
     async def story(counter: Counter) -> None:
         before, begun = outcomes(), time.monotonic()
-        seen = await Waits().until(lambda _: False, counter.look, request(), seconds)
+        seen = await Waits(counter).until(U, lambda _: False, request(), seconds)
         assert seen == len(counter.looks) >= 1
         assert seconds <= time.monotonic() - begun < seconds + 0.5
         assert outcomes() == before | {"not_in_time": before["not_in_time"] + 1}
@@ -84,7 +108,7 @@ def test_what_does_not_come_is_answered_in_time_as_it_is(seconds: float) -> None
 def test_the_last_look_is_when_the_time_is_over() -> None:
     async def story(counter: Counter) -> None:
         begun = time.monotonic()
-        await Waits().until(lambda _: False, counter.look, request(), 0.4)
+        await Waits(counter).until(U, lambda _: False, request(), 0.4)
         assert counter.looks[-1] - begun >= 0.4
 
     play(story)
@@ -92,20 +116,19 @@ def test_the_last_look_is_when_the_time_is_over() -> None:
 
 def test_too_many_are_answered_at_once_and_there_is_room_again_afterwards() -> None:
     async def story(counter: Counter) -> None:
-        waits, before = Waits(limit=2), outcomes()
+        waits, before = Waits(counter, limit=2), outcomes()
         waiting = [
-            asyncio.ensure_future(waits.until(lambda _: False, counter.look, request(), 0.3))
-            for _ in range(2)
+            asyncio.ensure_future(waits.until(U, lambda _: False, request(), 0.3)) for _ in range(2)
         ]
         await asyncio.sleep(0.05)
         begun = time.monotonic()
-        await waits.until(lambda _: False, counter.look, request(), 5.0)
+        await waits.until(U, lambda _: False, request(), 5.0)
         assert time.monotonic() - begun < 0.2
         assert outcomes()["no_room"] == before["no_room"] + 1
-        await waits.until(lambda _: True, counter.look, request(), 5.0)
+        await waits.until(U, lambda _: True, request(), 5.0)
         await asyncio.gather(*waiting)
         begun = time.monotonic()
-        await waits.until(lambda _: False, counter.look, request(), 0.1)
+        await waits.until(U, lambda _: False, request(), 0.1)
         assert time.monotonic() - begun >= 0.1
 
     play(story)
@@ -113,12 +136,12 @@ def test_too_many_are_answered_at_once_and_there_is_room_again_afterwards() -> N
 
 def test_the_end_answers_who_waits_and_who_comes() -> None:
     async def story(counter: Counter) -> None:
-        waits, begun = Waits(), time.monotonic()
-        waiting = asyncio.ensure_future(waits.until(lambda _: False, counter.look, request(), 10.0))
+        waits, begun = Waits(counter), time.monotonic()
+        waiting = asyncio.ensure_future(waits.until(U, lambda _: False, request(), 10.0))
         await asyncio.sleep(0.05)
         waits.end()
         await waiting
-        await waits.until(lambda _: False, counter.look, request(), 10.0)
+        await waits.until(U, lambda _: False, request(), 10.0)
         assert time.monotonic() - begun < 1.0
 
     play(story)
@@ -126,26 +149,24 @@ def test_the_end_answers_who_waits_and_who_comes() -> None:
 
 def test_nobody_is_waited_with_who_has_gone() -> None:
     async def story(counter: Counter) -> None:
-        waits, begun = Waits(limit=1), time.monotonic()
+        waits, begun = Waits(counter, limit=1), time.monotonic()
         for _ in range(2):
             with pytest.raises(ClientDisconnect):
-                await waits.until(lambda _: False, counter.look, request(0.1), 10.0)
+                await waits.until(U, lambda _: False, request(0.1), 10.0)
         assert time.monotonic() - begun < 1.0
 
     play(story)
 
 
 def test_a_look_that_fails_ends_the_wait() -> None:
-    async def story(counter: Counter) -> None:
-        async def look() -> int:
-            if await counter.look() == 3:
+    async def story(_: Counter) -> None:
+        class Away(Counter):
+            async def find_all(self, user_ids: Collection[str]) -> Mapping[str, int]:
                 raise DatabaseUnavailable("away")
-            return 0
 
-        waits = Waits(limit=1)
+        waits = Waits(Away(), limit=1)
         for _ in range(2):
             with pytest.raises(DatabaseUnavailable):
-                await waits.until(bool, look, request(), 5.0)
-            counter.looks.clear()
+                await waits.until(U, lambda _: False, request(), 5.0)
 
     play(story)
