@@ -32,6 +32,8 @@ from rich.console import Console
 from rich.table import Table
 from stand import ROOT, Stand, stand, wait_until
 
+from quadrupel import bootstrap
+from quadrupel.bus.topics import EVALUATE, EVALUATE_RANGES, INGEST, PUBLISH
 from quadrupel.portal import AUDIENCE, ISSUER, Identity, create_identity, free_port
 
 GOALS = {"p50": 50, "p99": 250, "p99_in_a_run": 1_000}
@@ -42,6 +44,8 @@ STAGES = (
     ["publish"],
     ["schedule"],
 )
+
+LANES = (INGEST, EVALUATE, EVALUATE_RANGES, PUBLISH)
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,15 @@ def everything(parts: Stand, load: Load) -> Iterator[None]:
     }
     with parts.running(*STAGES, ["api", "--port", str(load.port)], **settings):
         wait_until(lambda: is_ready(load.port), 60, "the API is not ready")
+        wait_until(lambda: has_members(parts), 60, "a stage does not work")
         yield
+
+
+def has_members(parts: Stand) -> bool:
+    """Whether somebody reads for every stage that has a part in it."""
+    with contextlib.closing(bootstrap.open_bus(parts.settings)) as bus:
+        admin = bus.admin()
+        return all(admin.progress(lane.topic, lane.group).members for lane in LANES)
 
 
 def is_ready(port: int) -> bool:
