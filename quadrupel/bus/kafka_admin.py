@@ -32,6 +32,8 @@ MOVING = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
 }
 """A partition, or what keeps a group's offsets, is new or just moving to another broker."""
 
@@ -196,7 +198,7 @@ class KafkaAdmin:
 
         Asked through a consumer that never joins: the client's request for it by an administrator
         (`list_consumer_group_offsets`) ends the process where it must be repeated, because what
-        keeps the group's offsets is new or moving (librdkafka 2.x).
+        keeps the group's offsets is new or moving (librdkafka's issue 5040).
         """
         reader = self._groups[group] = self._groups.get(group) or self._reader(group)
         reader.poll(0)  # takes what the library has to say, lest it piles up
