@@ -1,7 +1,7 @@
 """The one place that builds and connects: settings in, running parts out.
 
-Everything below it is handed what it needs; everything above it (the command line, the API
-server) asks here.
+Everything below it is handed what it needs; everything above it (the command line, and
+`bootstrap_api`, which builds the REST service) asks here.
 """
 
 import contextlib
@@ -9,45 +9,36 @@ import gc
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
 
 import sqlalchemy as sa
-from fastapi import FastAPI
 
 from quadrupel import telemetry
-from quadrupel.api.app import create_app
-from quadrupel.api.banner_texts import banner_texts
-from quadrupel.api.explain import explained
-from quadrupel.api.token_keys import TokenKeys, key_source
 from quadrupel.bus import topics
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.bus.postgres import PostgresBus
 from quadrupel.channels import smtp, templates, webhook
 from quadrupel.channels.email import EmailChannel
 from quadrupel.channels.templates import Templates
-from quadrupel.config import Settings, migrations_folder, read_settings, rules_folder
+from quadrupel.config import Settings, migrations_folder, rules_folder
 from quadrupel.core.channels import Channel
-from quadrupel.core.contacts import EMAIL, Contact
-from quadrupel.core.errors import Unavailable
+from quadrupel.core.contacts import EMAIL
 from quadrupel.core.ports import Bus, Producer
-from quadrupel.core.profiles import Feeds, Profile
+from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
-from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
+from quadrupel.rules.live import LiveRules, following
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.pace import Pace
 from quadrupel.stages.pulse import Pulse
-from quadrupel.store import contacts, database, halts, schema
+from quadrupel.store import database, halts, schema
 from quadrupel.store.database import PATIENT, STAGE, Limits
 from quadrupel.store.profiles import ProfileStore
-from quadrupel.store.read_pool import new_pool
 
 Run = Callable[[Settings, threading.Event], None]
 
@@ -350,55 +341,3 @@ def _collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
-
-
-def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastAPI:
-    """The REST service, with the settings of the environment; what an ASGI server is given.
-
-    `on_stop` as in `create_app`.
-    """
-    settings = read_settings()
-    telemetry.configure_logs(settings.log_format, settings.log_level)
-    live = LiveRules(rules_folder(settings), lambda: load_rules(settings))
-    threading.Thread(target=_keep_looking, args=(live,), daemon=True).start()
-    texts = following(lambda _: live.current, banner_texts)
-    feeds = following(lambda _: live.current, lambda rules: Feeds(rules.schema))
-    bus = open_bus(settings)
-    with contextlib.suppress(Unavailable):  # reads go on without the bus
-        bus.admin().verify(topics.topics(settings.partitions))
-    database_url = settings.database
-    engine = database.open_engine(database_url)
-    reads_url = settings.replica_url or database_url
-    reads = database.open_engine(reads_url, pool_size=2)
-
-    def save_contact(contact: Contact) -> None:
-        with database.transaction(engine) as connection:
-            contacts.save(connection, [contact], now())
-
-    def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
-        with database.transaction(reads) as connection:
-            day = as_of or today(settings)
-            return explained(connection, live.current, user_id, rule, day)
-
-    return create_app(
-        reads=new_pool(reads_url),
-        open_producer=bus.producer,
-        token_keys=TokenKeys(key_source(settings.required("jwt_keys"))),
-        issuer=settings.required("jwt_issuer"),
-        audience=settings.jwt_audience,
-        texts=lambda: texts(()),
-        feeds=lambda: feeds(()),
-        save_contact=save_contact,
-        explain_user=explain_user,
-        languages=settings.languages,
-        zone=settings.zone,
-        now=now,
-        on_stop=on_stop,
-    )
-
-
-def _keep_looking(live: LiveRules) -> None:
-    """Reload rules beside the event loop, which must not wait for it."""
-    while True:
-        time.sleep(LOOK_SECONDS)
-        live.look()

@@ -17,7 +17,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from quadrupel import bootstrap
+from quadrupel import bootstrap_api
 from quadrupel.config import read_settings
 from quadrupel.core.errors import SettingRefused
 from quadrupel.supervisor import stop_on_signals
@@ -49,7 +49,7 @@ def api(
     """
     settings = read_settings(api_host=host, api_port=port)
     # What is wrong is said once and here, not by every worker.
-    bootstrap.api()
+    bootstrap_api.api()
     _check_address(settings.api_host, settings.api_port)
     # A forked worker would inherit locks in the middle of being held.
     multiprocessing.set_start_method("spawn", force=True)
@@ -74,7 +74,7 @@ def api(
 def worker() -> FastAPI:
     """The application, in a worker process that ends when the process that started it does."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    return bootstrap.api(_on_stop)
+    return bootstrap_api.api(_on_stop)
 
 
 def _on_stop(end_waits: Callable[[], None]) -> None:

@@ -1,0 +1,76 @@
+"""Builds and connects the REST service, of which the stages in `bootstrap` know nothing."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from fastapi import FastAPI
+
+from quadrupel import bootstrap, telemetry
+from quadrupel.api.app import create_app
+from quadrupel.api.banner_texts import banner_texts
+from quadrupel.api.explain import explained
+from quadrupel.api.token_keys import TokenKeys, key_source
+from quadrupel.bus import topics
+from quadrupel.config import read_settings, rules_folder
+from quadrupel.core.contacts import Contact
+from quadrupel.core.errors import Unavailable
+from quadrupel.core.profiles import Feeds
+from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
+from quadrupel.store import contacts, database
+from quadrupel.store.read_pool import new_pool
+
+
+def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastAPI:
+    """The REST service, with the settings of the environment; what an ASGI server is given.
+
+    `on_stop` as in `create_app`.
+    """
+    settings = read_settings()
+    telemetry.configure_logs(settings.log_format, settings.log_level)
+    live = LiveRules(rules_folder(settings), lambda: bootstrap.load_rules(settings))
+    threading.Thread(target=_keep_looking, args=(live,), daemon=True).start()
+    texts = following(lambda _: live.current, banner_texts)
+    feeds = following(lambda _: live.current, lambda rules: Feeds(rules.schema))
+    bus = bootstrap.open_bus(settings)
+    with contextlib.suppress(Unavailable):  # reads go on without the bus
+        bus.admin().verify(topics.topics(settings.partitions))
+    database_url = settings.database
+    engine = database.open_engine(database_url)
+    reads_url = settings.replica_url or database_url
+    reads = database.open_engine(reads_url, pool_size=2)
+
+    def save_contact(contact: Contact) -> None:
+        with database.transaction(engine) as connection:
+            contacts.save(connection, [contact], bootstrap.now())
+
+    def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
+        with database.transaction(reads) as connection:
+            day = as_of or bootstrap.today(settings)
+            return explained(connection, live.current, user_id, rule, day)
+
+    return create_app(
+        reads=new_pool(reads_url),
+        open_producer=bus.producer,
+        token_keys=TokenKeys(key_source(settings.required("jwt_keys"))),
+        issuer=settings.required("jwt_issuer"),
+        audience=settings.jwt_audience,
+        texts=lambda: texts(()),
+        feeds=lambda: feeds(()),
+        save_contact=save_contact,
+        explain_user=explain_user,
+        languages=settings.languages,
+        zone=settings.zone,
+        now=bootstrap.now,
+        on_stop=on_stop,
+    )
+
+
+def _keep_looking(live: LiveRules) -> None:
+    """Reload rules beside the event loop, which must not wait for it."""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        live.look()
