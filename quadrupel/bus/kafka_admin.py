@@ -1,8 +1,7 @@
 """Topics of a Kafka cluster: created with what durability asks for, checked, measured, browsed."""
 
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
@@ -58,7 +57,10 @@ class KafkaAdmin:
             return []
         futures = self._client.create_topics(missing, operation_timeout=self._cluster.timeout)
         created = [name for name, future in futures.items() if self._created(name, future)]
-        self._await_leaders({topic.topic: topic.num_partitions for topic in missing})
+        try:
+            self._settled(lambda: self._check_leaders(created))
+        except KafkaException as failure:
+            raise self._cluster.unavailable(f"creating {created}", reason(failure)) from failure
         return created
 
     def verify(self, topics: Sequence[Topic]) -> None:
@@ -151,19 +153,13 @@ class KafkaAdmin:
             raise self._cluster.unavailable(f"creating {name}", error) from failure
         return True
 
-    def _await_leaders(self, wanted: Mapping[str, int]) -> None:
-        """Wait, for the timeout at most, until new topics can be written to and read."""
-        deadline = time.monotonic() + self._cluster.timeout
-        while time.monotonic() < deadline:
-            found = self._client.list_topics(timeout=self._cluster.timeout).topics
-            ready = {
-                name: sum(part.leader >= 0 for part in found[name].partitions.values())
-                for name in wanted
-                if name in found
-            }
-            if ready == wanted:
-                return
-            time.sleep(0.05)
+    def _check_leaders(self, topics: Sequence[str]) -> None:
+        """Raise KafkaException while new topics cannot be written to and read everywhere."""
+        found = self._client.list_topics(timeout=self._cluster.timeout).topics
+        for name in topics:
+            parts = found[name].partitions.values() if name in found else ()
+            if not parts or any(part.leader < 0 for part in parts):
+                raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
 
     def _partitions(self) -> dict[str, int]:
         """The number of partitions of every topic."""

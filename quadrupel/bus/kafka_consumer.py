@@ -5,10 +5,10 @@ the others. They move only inside `poll`, `keep_alive` and `close`, because libr
 only there: between a `poll` and its `commit` a partition is lost only by silence longer than the
 session or the poll timeout, or through `keep_alive`.
 
-Offsets are never committed but by `commit`: in a thread, since librdkafka would hold the caller,
-deaf to signals, for as long as a broker is frozen. What is committed `soon` is owed until then: one
-request to the broker acknowledges the batches of SOON seconds. It is dropped with a partition that
-is lost, since its next owner may have gone further.
+Offsets are never committed without a `commit`, and in a thread, since librdkafka would hold the
+caller, deaf to signals, for as long as a broker is frozen. What is committed `soon` is owed until
+then: one request to the broker acknowledges the batches of SOON seconds. It is dropped with a
+partition that is lost, since its next owner may have gone further.
 
 It fetches ahead, within a bound in bytes.
 """
@@ -290,9 +290,12 @@ class KafkaConsumer:
         """Pay before the partitions go: their next owner starts from what is committed."""
         with suppress(BusUnavailable):
             self._pay(now=True)
-        self._on_lost(_, partitions)
+        self._let_go(partitions)
 
     def _on_lost(self, _: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+        self._let_go(partitions)
+
+    def _let_go(self, partitions: list[TopicPartition]) -> None:
         gone = {part.partition for part in partitions}
         self._forget_owed(gone)
         self._outstanding.lose(gone)

@@ -14,6 +14,7 @@ from quadrupel.core.publishing import Match, Publication, Published, Stale
 from quadrupel.store.database import driver
 from quadrupel.store.tables import matches, published
 
+# What a batch saves goes as one document a statement: what costs is the number of statements.
 _SAVE_SETS = """
     WITH batch AS (
         SELECT * FROM jsonb_to_recordset(%(rows)s) AS row (
@@ -57,7 +58,6 @@ _CLOSE_MATCHES = """
     WHERE matches.user_id = row.user_id AND matches.rule = row.rule
         AND matches.episode = row.episode AND matches.opened_on = row.opened_on
 """
-# What a batch saves goes as one document a statement: what costs is the number of statements.
 
 
 @dataclass(frozen=True, slots=True)
