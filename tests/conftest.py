@@ -18,11 +18,14 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 import structlog
+from confluent_kafka.admin import AdminClient
 from psycopg import sql
 
 from quadrupel.config import migrations_folder
 from quadrupel.embedded import server
 from quadrupel.store import database
+
+from . import distribution
 
 REQUIRE_ALL = "QUADRUPEL_REQUIRE_ALL"
 LEGS_NOT_RUN = pytest.StashKey[dict[str, str]]()
@@ -189,3 +192,20 @@ def kafka_bootstrap(kafka_script: ModuleType) -> Iterator[str]:
     """The address of a real Kafka broker, shared by the run: name topics and groups uniquely."""
     with kafka_script.running() as bootstrap:
         yield bootstrap
+
+
+@pytest.fixture
+def kafka_topics(kafka_bootstrap: str) -> str:
+    """The shared broker without the topics of an earlier test."""
+    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith("quadrupel.")]
+    if names:
+        for future in admin.delete_topics(names).values():
+            future.result()
+    return kafka_bootstrap
+
+
+@pytest.fixture(scope="session")
+def distribution_server() -> Callable[..., AbstractContextManager[distribution.Postgres]]:
+    """Gives servers of the distribution's own PostgreSQL for as long as a block."""
+    return distribution.postgres

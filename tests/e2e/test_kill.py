@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 import sqlalchemy as sa
@@ -17,15 +17,12 @@ from quadrupel.config import read_settings
 from quadrupel.core.ports import Outgoing
 from quadrupel.store import database
 from quadrupel.supervisor import Child, Supervisor
+from quadrupel.testing import midday_zone
 
 TODAY = date(2026, 11, 23)
 USERS = 1_500
 STAGES = ("ingest", "evaluate", "publish", "send", "schedule")
-FLOW = (
-    (topics.EVENTS, topics.INGEST_GROUP),
-    (topics.PROFILES, topics.EVALUATE_PROFILES_GROUP),
-    (topics.VERDICTS, topics.PUBLISH_GROUP),
-)
+LANES = (topics.INGEST, topics.EVALUATE, topics.PUBLISH)
 SECONDS = 120
 
 
@@ -66,13 +63,8 @@ def run_through(settings, kills):
     return state(settings)
 
 
-def midday_zone():
-    """A zone where it is about noon, so that no day ends between two runs."""
-    return f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
-
-
 def drained(bus):
-    return all(bus.admin().progress(topic, group).lag == 0 for topic, group in FLOW)
+    return all(bus.admin().progress(lane.topic, lane.group).lag == 0 for lane in LANES)
 
 
 def state(settings):

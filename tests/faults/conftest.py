@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from quadrupel.config import migrations_folder
 
@@ -44,22 +43,11 @@ def nest() -> Iterator[Nest]:
 
 
 @pytest.fixture
-def empty_kafka(kafka_bootstrap: str) -> str:
-    """The shared broker without the topics of an earlier test."""
-    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
-    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith("quadrupel.")]
-    if names:
-        for future in admin.delete_topics(names).values():
-            future.result()
-    return kafka_bootstrap
-
-
-@pytest.fixture
 def kafka_flow(
-    migrated_url: str, empty_kafka: str, declaration: Path, tmp_path: Path
+    migrated_url: str, kafka_topics: str, declaration: Path, tmp_path: Path
 ) -> Iterator[Flow]:
     """A flow on Kafka."""
-    settings = settings_for(migrated_url, declaration, kafka_bootstrap=empty_kafka)
+    settings = settings_for(migrated_url, declaration, kafka_bootstrap=kafka_topics)
     with open_flow(settings, tmp_path) as flow:
         yield flow
 

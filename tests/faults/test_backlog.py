@@ -12,7 +12,7 @@ from quadrupel.bus import topics
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.config import read_settings
 
-from .parts import FLOW, Flow, without_topics
+from .parts import LANES, Flow
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(1_800)]
 
@@ -55,12 +55,11 @@ def fill(bootstrap_servers, users):
 
 
 @pytest.fixture
-def settings(database_url, kafka_bootstrap, users):
+def settings(database_url, kafka_topics, users):
     """A database and a broker on which the whole backlog waits."""
-    without_topics(kafka_bootstrap)
-    settings = read_settings(database_url=database_url, kafka_bootstrap=kafka_bootstrap)
+    settings = read_settings(database_url=database_url, kafka_bootstrap=kafka_topics)
     bootstrap.set_up(settings)
-    fill(kafka_bootstrap, users)
+    fill(kafka_topics, users)
     return settings
 
 
@@ -70,12 +69,11 @@ class Memory:
     def __init__(self, flow):
         self._admin = flow.bus.admin()
         self._processes = {name: psutil.Process(pid) for name, pid in flow.pids().items()}
-        self._lanes = dict(zip(("ingest", "evaluate", "publish"), FLOW, strict=True))
         self._samples = []
 
     def sample(self):
         """Look once; return whether everything is done."""
-        progress = {name: self._admin.progress(*lane) for name, lane in self._lanes.items()}
+        progress = {lane.stage: self._admin.progress(lane.topic, lane.group) for lane in LANES}
         held = {name: process.memory_info().rss for name, process in self._processes.items()}
         self._samples.append((progress, held))
         return all(each.lag == 0 for each in progress.values())

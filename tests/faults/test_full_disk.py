@@ -15,8 +15,9 @@ import pytest
 from quadrupel import bootstrap
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.config import read_settings
+from quadrupel.testing import midday_zone
 
-from .parts import Flow, Source, assert_whole, midday_zone, postgres, without_topics
+from .parts import Flow, Source, assert_whole
 
 pytestmark = [
     pytest.mark.kafka,
@@ -81,11 +82,12 @@ def end(flow, source):
     assert_whole(flow.settings, flow.bus, source.sent)
 
 
-def test_ingest_waits_while_there_is_no_space_for_data(small_disk, kafka_bootstrap, tmp_path):
-    without_topics(kafka_bootstrap)
+def test_ingest_waits_while_there_is_no_space_for_data(
+    small_disk, kafka_topics, distribution_server, tmp_path
+):
     with (
-        postgres(data=small_disk / "data") as server,
-        flow_on(server, kafka_bootstrap, tmp_path / "log") as (flow, source),
+        distribution_server(data=small_disk / "data") as server,
+        flow_on(server, kafka_topics, tmp_path / "log") as (flow, source),
     ):
         with ballast(small_disk):
             told = "No space left on device"
@@ -97,12 +99,11 @@ def test_ingest_waits_while_there_is_no_space_for_data(small_disk, kafka_bootstr
 
 
 def test_ingest_waits_while_there_is_no_space_for_the_log_of_the_database(
-    small_disk, kafka_bootstrap, tmp_path
+    small_disk, kafka_topics, distribution_server, tmp_path
 ):
-    without_topics(kafka_bootstrap)
     with (
-        postgres(wal=small_disk / "wal") as server,
-        flow_on(server, kafka_bootstrap, tmp_path / "log") as (flow, source),
+        distribution_server(wal=small_disk / "wal") as server,
+        flow_on(server, kafka_topics, tmp_path / "log") as (flow, source),
     ):
         with ballast(small_disk):
             flow.wait_for(lambda: "PANIC" in server.log(), SECONDS, "the log found space")

@@ -9,8 +9,9 @@ import pytest
 from quadrupel import bootstrap
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.config import read_settings
+from quadrupel.testing import midday_zone
 
-from .parts import Flow, Source, assert_whole, midday_zone, postgres
+from .parts import Flow, Source, assert_whole
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres15, pytest.mark.slow]
 
@@ -32,8 +33,8 @@ def broker(kafka_script):
 
 
 @pytest.fixture
-def database():
-    with postgres() as server:
+def database(distribution_server):
+    with distribution_server() as server:
         yield server
 
 
