@@ -54,8 +54,8 @@ def evaluate(
 ) -> None:
     """Run evaluate: the rules for changed profiles at once, and for the ranges of runs.
 
-    A process for each lane (--lane profiles, --lane ranges) is what citizens notice least: a night
-    then never takes the processor from what they should see now.
+    Give each lane a process (--lane profiles, --lane ranges): changed profiles then take no turns
+    with a night, and go first where both want the processor.
     """
     _run("evaluate" if lane is EvaluateLane.BOTH else f"evaluate {lane}", metrics_port)
 

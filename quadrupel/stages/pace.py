@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 BEHIND = 2_000
-"""How many verdicts may wait for publish; it saves about as many in a second, or more."""
+"""How many verdicts may wait for publish: one batch of it, as the settings have it."""
 
 LOOK_SECONDS = 0.05
 
