@@ -24,6 +24,7 @@ import psycopg
 from quadrupel import bootstrap
 from quadrupel.config import Settings, read_settings
 from quadrupel.embedded import server
+from quadrupel.supervisor import PARENT_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 SERVER_SETTINGS = {"max_wal_size": "8GB", "checkpoint_timeout": "30min"}
@@ -43,6 +44,7 @@ class Stand:
             "QUADRUPEL_RULES": str(ROOT / "rules"),
             "QUADRUPEL_PARTITIONS": str(self.settings.partitions),
             "QUADRUPEL_LOG_LEVEL": "warning",
+            PARENT_VARIABLE: str(os.getpid()),  # a benchmark that is killed leaves nobody behind
             **more,
         }
 
