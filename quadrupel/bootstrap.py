@@ -337,7 +337,7 @@ def _worker() -> str:
 
 
 def _collect_seldom() -> None:
-    """Let batches come and go without a search for cycles in them, which they do not have."""
+    """Let batches come and go with few searches for cycles in them, of which they have few."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
