@@ -36,6 +36,7 @@ from quadrupel.bus.event_codec import decode_event, encode_event
 from quadrupel.core.events import Event
 from quadrupel.core.ports import Bus, Outgoing
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
+from quadrupel.core.windows import pack
 
 GOAL = 40_000
 ANCHOR_RATIO = 10
@@ -226,7 +227,11 @@ def one_by_one(stand: Stand, seconds: float) -> float:
 
 
 def upsert(connection: psycopg.Connection[tuple[object, ...]], profile: Profile) -> None:
-    values = {name: value for name, value in profile.values.items() if not isinstance(value, dict)}
+    values = {
+        name: list(pack(value)) if isinstance(value, tuple) else value
+        for name, value in profile.values.items()
+        if not isinstance(value, dict)
+    }
     connection.execute(upsert_of(tuple(values)), [profile.user_id, *values.values()])
 
 
