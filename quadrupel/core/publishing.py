@@ -60,6 +60,7 @@ class Published:
     """What is published of a user now. `version` is the banner set's.
 
     All events of the user up to `contains`, in its partition, are dealt with; None: who knows.
+    `due_on` is the first day on which that can change though the profile does not.
     """
 
     version: int
@@ -68,6 +69,7 @@ class Published:
     evaluated_at: datetime
     banners: tuple[Banner, ...]
     contains: Position | None = None
+    due_on: date = date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Publication:
     """What to write for one user, in one transaction.
 
     `first`: nothing was published of the user before. `opened` includes matches whose shown
-    values changed.
+    values changed. `held` are the rules that have an open match now.
     """
 
     user_id: str
@@ -95,6 +97,7 @@ class Publication:
     opened: tuple[Match, ...]
     closed: tuple[Match, ...]
     messages: tuple[Message, ...]
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ def decide(
             evaluation.evaluated_at,
             banners,
             _contained(evaluation, published),
+            evaluation.due,
         ),
         rule_set=evaluation.rule_set,
         opened=tuple(
@@ -152,6 +156,7 @@ def decide(
         ),
         closed=tuple(match for key, match in before.items() if key not in held),
         messages=tuple(_messages(evaluation, fresh, catalogue)),
+        held=tuple(sorted({match.rule for match in matches})),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from quadrupel.core.positions import Cause
@@ -38,7 +38,8 @@ class Evaluation:
     Its place in the order of evaluations is (`profile_version`, `as_of`, `evaluated_at`).
     `matches` are in the order of rule ids; `unknown` and `errors` are rule ids; every other rule
     of the set does not match. `rule_set` is the hash of the rules that were asked. `cause` is the
-    event it follows from; one of a run has none.
+    event it follows from; one of a run has none. `due_on` is the first day on which one of the
+    verdicts can change though the profile does not; None where nobody worked it out.
     """
 
     user_id: str
@@ -50,3 +51,18 @@ class Evaluation:
     unknown: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     cause: Cause | None = None
+    due_on: date | None = None
+
+    @property
+    def due(self) -> date:
+        """The day on which a night must evaluate the user: the next one where that is not known."""
+        return self.due_on or day_after(self.as_of)
+
+
+NEVER_DUE = date.max
+"""The deadline of verdicts that hold for ever."""
+
+
+def day_after(day: date) -> date:
+    """The next day; the last day of the calendar has none."""
+    return day if day == date.max else day + timedelta(days=1)

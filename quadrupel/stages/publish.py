@@ -19,6 +19,7 @@ from quadrupel.stages.aside import put_aside
 from quadrupel.store import messages as message_store
 from quadrupel.store import published
 from quadrupel.store.database import transaction
+from quadrupel.store.rule_numbers import RuleNumbers
 from quadrupel.telemetry import (
     BANNER_SETS_CHANGED,
     EVALUATIONS_PUBLISHED,
@@ -47,6 +48,7 @@ class Publish:
         self._engine = engine
         self._catalogue = catalogue
         self._clock = clock
+        self._numbers = RuleNumbers()
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Save what the evaluations decide; return messages to send and users to ask again."""
@@ -65,7 +67,7 @@ class Publish:
                 for user_id, evaluation in evaluations.items()
             ]
             publications = [each for each in decisions if isinstance(each, Publication)]
-            published.save(connection, publications, now)
+            published.save(connection, publications, now, self._numbers)
             published.save_contained(
                 connection, [each for each in decisions if isinstance(each, Stale)]
             )

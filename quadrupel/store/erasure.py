@@ -57,13 +57,14 @@ def erase(
     with driver(connection).cursor() as cursor:
         cursor.executemany(
             "INSERT INTO published (user_id, version, profile_version, as_of, evaluated_at,"
-            " rule_set, banners, updated_at, event_partition, event_offset)"
-            " VALUES (%s, 1, %s, %s, %s, '', %s, %s, %s, %s)"
+            " rule_set, banners, updated_at, event_partition, event_offset, due_on)"
+            " VALUES (%s, 1, %s, %s, %s, '', %s, %s, %s, %s, '9999-12-31')"
             " ON CONFLICT (user_id) DO UPDATE SET version = published.version + 1,"
             " profile_version = excluded.profile_version, as_of = excluded.as_of,"
             " evaluated_at = excluded.evaluated_at, rule_set = excluded.rule_set,"
             " banners = excluded.banners, updated_at = excluded.updated_at,"
-            " event_partition = excluded.event_partition, event_offset = excluded.event_offset",
+            " event_partition = excluded.event_partition, event_offset = excluded.event_offset,"
+            " due_on = excluded.due_on, held = excluded.held",
             [_tombstone(each, now, (contained or {}).get(each.user_id)) for each in ordered],
         )
         for table in EMPTIED:

@@ -12,6 +12,7 @@ from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.positions import Position
 from quadrupel.core.publishing import Match, Publication, Published, Stale
 from quadrupel.store.database import driver
+from quadrupel.store.rule_numbers import RuleNumbers, words
 from quadrupel.store.tables import matches, published
 
 # What a batch saves goes as one document a statement: what costs is the number of statements.
@@ -20,16 +21,16 @@ _SAVE_SETS = """
         SELECT * FROM jsonb_to_recordset(%(rows)s) AS row (
             user_id text, version bigint, profile_version bigint, as_of date,
             evaluated_at timestamptz, rule_set text, banners jsonb, event_partition int,
-            event_offset bigint, first boolean
+            event_offset bigint, due_on date, held bigint[], first boolean
         )
     ),
     first AS (
         INSERT INTO published (
             user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
-            event_partition, event_offset, updated_at
+            event_partition, event_offset, due_on, held, updated_at
         )
         SELECT user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
-            event_partition, event_offset, %(now)s
+            event_partition, event_offset, due_on, held, %(now)s
         FROM batch WHERE first ORDER BY user_id
         ON CONFLICT (user_id) DO NOTHING
         RETURNING 1
@@ -38,7 +39,8 @@ _SAVE_SETS = """
         UPDATE published SET version = batch.version, profile_version = batch.profile_version,
             as_of = batch.as_of, evaluated_at = batch.evaluated_at, rule_set = batch.rule_set,
             banners = batch.banners, event_partition = batch.event_partition,
-            event_offset = batch.event_offset, updated_at = %(now)s
+            event_offset = batch.event_offset, due_on = batch.due_on, held = batch.held,
+            updated_at = %(now)s
         FROM batch WHERE published.user_id = batch.user_id AND NOT batch.first
     )
     SELECT count(*) FROM first
@@ -75,7 +77,7 @@ def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserSt
     """
     rows = driver(connection).execute(
         "SELECT user_id, version, profile_version, as_of, evaluated_at, banners,"
-        " event_partition, event_offset FROM published"
+        " event_partition, event_offset, due_on FROM published"
         " WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE",
         [list(user_ids)],
     )
@@ -87,6 +89,7 @@ def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserSt
             evaluated_at=row[4],
             banners=tuple((rule, shown) for rule, shown in row[5]),
             contains=position(row[6], row[7]),
+            due_on=row[8],
         )
         for row in rows
     }
@@ -102,13 +105,23 @@ def position(partition: int | None, offset: int | None) -> Position | None:
     return None if partition is None or offset is None else Position(partition, offset)
 
 
-def save(connection: sa.Connection, publications: Sequence[Publication], now: datetime) -> None:
+def save(
+    connection: sa.Connection,
+    publications: Sequence[Publication],
+    now: datetime,
+    numbers: RuleNumbers | None = None,
+) -> None:
     """Write what was decided on the state that `lock` gave, in the same transaction.
 
-    Raises ConcurrentWrite when another publisher was the first to publish a user meanwhile.
+    `numbers` remembers those of rules from one batch to the next. Raises ConcurrentWrite when
+    another publisher was the first to publish a user meanwhile.
     """
+    if not publications:
+        return
     publications = sorted(publications, key=lambda publication: publication.user_id)
-    _save_sets(connection, publications, now)
+    held = {rule for publication in publications for rule in publication.held}
+    of_rules = (numbers or RuleNumbers()).of(connection, held)
+    _save_sets(connection, [_row(each, of_rules) for each in publications], now)
     _save_matches(connection, publications)
 
 
@@ -131,21 +144,19 @@ def save_contained(connection: sa.Connection, stale: Sequence[Stale]) -> None:
 
 
 def _save_sets(
-    connection: sa.Connection, publications: Sequence[Publication], now: datetime
+    connection: sa.Connection, sets: Sequence[Mapping[str, object]], now: datetime
 ) -> None:
-    if not publications:
-        return
-    rows = Jsonb([_row(publication) for publication in publications], dumps=msgspec.json.encode)
+    rows = Jsonb(sets, dumps=msgspec.json.encode)
     # Rows that exist are locked, so they are still what was decided on; a row that did not exist
     # may have appeared.
     arguments = {"rows": rows, "now": now}
     [[written]] = driver(connection).execute(_SAVE_SETS, arguments).fetchall()
-    lacking = sum(publication.first for publication in publications) - written
+    lacking = sum(bool(each["first"]) for each in sets) - written
     if lacking:
         raise ConcurrentWrite(f"{lacking} users were published by another worker meanwhile")
 
 
-def _row(publication: Publication) -> dict[str, object]:
+def _row(publication: Publication, numbers: Mapping[str, int]) -> dict[str, object]:
     state = publication.published
     contains = state.contains
     return {
@@ -158,6 +169,8 @@ def _row(publication: Publication) -> dict[str, object]:
         "banners": state.banners,
         "event_partition": contains and contains.partition,
         "event_offset": contains and contains.offset,
+        "due_on": state.due_on,
+        "held": words(publication.held, numbers),
         "first": publication.first,
     }
 

@@ -80,6 +80,36 @@ published = sa.Table(
     sa.Column("updated_at", Timestamp, nullable=False),
     sa.Column("event_partition", sa.Integer, comment="all events up to here are contained"),
     sa.Column("event_offset", sa.BigInteger),
+    sa.Column(
+        "due_on",
+        sa.Date,
+        nullable=False,
+        server_default="1970-01-01",
+        comment="the first day on which a verdict can change; the default: not known, so at once",
+    ),
+    sa.Column(
+        "held",
+        sa.ARRAY(sa.BigInteger),
+        nullable=False,
+        server_default="{}",
+        comment="a bit for each rule that holds, by rule_numbers, 64 in a word",
+    ),
+    sa.Index("published_due", "due_on", "user_id"),
+)
+
+rule_numbers = sa.Table(
+    "rule_numbers",
+    metadata,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, comment="from 0, never used again"),
+    sa.UniqueConstraint("number", name="rule_numbers_number"),
+)
+
+rule_sets = sa.Table(
+    "rule_sets",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("identities", JSONB, nullable=False, comment="{rule: identity}"),
 )
 
 matches = sa.Table(
