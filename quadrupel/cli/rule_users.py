@@ -14,17 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from quadrupel import bootstrap
 from quadrupel.cli.output import errors
 from quadrupel.config import Settings
-from quadrupel.core.attributes import Schema, Type
+from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import SettingRefused
 from quadrupel.core.events import Event
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.population import events
 from quadrupel.rules.columnar import Column, frame_of
 from quadrupel.rules.tally import USER_ID
-from quadrupel.rules.tree import KeyedField
+from quadrupel.stages.pages import column_read
 from quadrupel.store import profile_columns, profiles, schema
 from quadrupel.store.database import transaction
-from quadrupel.store.profile_columns import ColumnRead
 from quadrupel.store.profiles import ProfileStore
 
 SEED = 1
@@ -80,17 +79,9 @@ def _stored(connection: sa.Connection, attributes: Schema) -> Users:
     store = ProfileStore(attributes)
     return Users(
         profiles.count(connection),
-        lambda columns: profile_columns.frames(connection, [_read(each) for each in columns]),
+        lambda columns: profile_columns.frames(connection, [column_read(each) for each in columns]),
         lambda user_ids: store.read_values(connection, user_ids),
     )
-
-
-def _read(column: Column) -> ColumnRead:
-    leaf = column.leaf
-    type_ = Type(leaf.kind.value)
-    if isinstance(leaf, KeyedField):
-        return ColumnRead(column.name, leaf.attribute, type_, leaf.key, leaf.name)
-    return ColumnRead(column.name, leaf.name, type_)
 
 
 def _synthetic(size: int, attributes: Schema, today: date) -> Users:

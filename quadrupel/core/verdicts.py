@@ -36,10 +36,11 @@ class Evaluation:
     """All verdicts of one user on one day.
 
     Its place in the order of evaluations is (`profile_version`, `as_of`, `evaluated_at`).
-    `matches` are in the order of rule ids; `unknown` and `errors` are rule ids; every other rule
-    of the set does not match. `rule_set` is the hash of the rules that were asked. `cause` is the
-    event it follows from; one of a run has none. `due_on` is the first day on which one of the
-    verdicts can change though the profile does not; None where nobody worked it out.
+    `matches` are in the order of rule ids; `errors` are rule ids; every other rule of the set does
+    not match, or what it asks for is unknown, which publish treats alike. `rule_set` is the hash of
+    the rules that were asked. `cause` is the event it follows from; one of a run has none. `due_on`
+    is the first day on which one of the verdicts can change though the profile does not; None where
+    nobody worked it out.
     """
 
     user_id: str
@@ -48,7 +49,6 @@ class Evaluation:
     evaluated_at: datetime
     rule_set: str
     matches: tuple[RuleMatch, ...]
-    unknown: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     cause: Cause | None = None
     due_on: date | None = None

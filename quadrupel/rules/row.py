@@ -62,7 +62,7 @@ class RowReading:
         evaluated_at: datetime,
     ) -> Evaluation:
         """What is told to publish about one user: the verdicts, and what matches show."""
-        matches, unknown, errors = self._read(values, as_of)
+        matches, _, errors = self._read(values, as_of)
         return Evaluation(
             user_id=user_id,
             profile_version=profile_version,
@@ -70,7 +70,6 @@ class RowReading:
             evaluated_at=evaluated_at,
             rule_set=self._rule_set.hash,
             matches=tuple([self._match(rule, values) for rule in matches]),
-            unknown=tuple(unknown),
             errors=tuple(errors),
         )
 

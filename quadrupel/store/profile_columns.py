@@ -6,7 +6,7 @@ take seconds; memory holds one frame at a time.
 
 import io
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,7 +26,8 @@ ROWS = 250_000
 class ColumnRead:
     """A column of the frames: an attribute, or with `key` and `field` a part of a statistic.
 
-    `type` is that of the values: of the attribute, or of the field.
+    `type` is that of the values: of the attribute, or of the field. With `as_text` a decimal comes
+    as its text, exact.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ColumnRead:
     type: Type
     key: str = ""
     field: Literal["", "count", "sum", "first", "last"] = ""
+    as_text: bool = False
 
 
 _FORMS: Mapping[Type, tuple[str, pl.DataType]] = {
@@ -46,6 +48,8 @@ _FORMS: Mapping[Type, tuple[str, pl.DataType]] = {
     Type.WINDOWED_COUNT: ("{}", pl.String()),
 }
 """How a value travels. A text has a sign before it, so that an empty one is not a missing one."""
+
+_AS_TEXT = ("{}", pl.String())
 
 _CASTS: Mapping[str, str] = {
     "": "{}",
@@ -64,25 +68,56 @@ def frames(
     Dates are Date, times Datetime in UTC, decimals floats, windowed counts lists of packed days;
     statistics give no column but by field.
     """
-    schema = {USER_ID: pl.String(), **{each.name: _FORMS[each.type][1] for each in columns}}
-    selected = sql.SQL(", ").join([sql.Identifier(USER_ID), *map(_expression, columns)])
-    query = sql.SQL(
-        "COPY (SELECT {} FROM profiles WHERE NOT erased) TO STDOUT (FORMAT csv)"
-    ).format(selected)
-    with driver(connection).cursor() as cursor, cursor.copy(query) as copy:
+    query = sql.SQL("SELECT user_id{} FROM profiles WHERE NOT erased").format(selected(columns))
+    yield from copied(connection, query, {USER_ID: pl.String()}, columns, rows)
+
+
+def selected(columns: Iterable[ColumnRead]) -> sql.Composed:
+    """The columns as a query on `profiles` selects them for `copied`, each after a comma."""
+    return sql.SQL("").join(sql.SQL(", {}").format(_expression(each)) for each in columns)
+
+
+def copied(
+    connection: sa.Connection,
+    query: sql.Composed,
+    first: Mapping[str, pl.DataType],
+    columns: Sequence[ColumnRead],
+    rows: int = ROWS,
+) -> Iterator[pl.DataFrame]:
+    """What a query gives, by COPY, in frames of at most `rows`.
+
+    It selects plain columns of the types `first`, and then the `selected` ones.
+    """
+    copy_out = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)
+    with driver(connection).cursor() as cursor, cursor.copy(copy_out) as copy:
         lines = iter(copy)
         while text := b"".join(itertools.islice(lines, rows)):
-            frame = pl.read_csv(io.BytesIO(text), has_header=False, schema=schema)
-            yield frame.with_columns(_typed(each) for each in columns)
+            yield frame_of_text(text, first, columns)
+
+
+def frame_of_text(
+    text: bytes, first: Mapping[str, pl.DataType], columns: Sequence[ColumnRead]
+) -> pl.DataFrame:
+    """The frame that the lines of a COPY hold, see `copied`; without lines one without rows."""
+    schema = {**first, **{each.name: _form(each)[1] for each in columns}}
+    if text:
+        frame = pl.read_csv(io.BytesIO(text), has_header=False, schema=schema)
+    else:
+        frame = pl.DataFrame(schema=schema)
+    return frame.with_columns(_typed(each) for each in columns if not each.as_text)
+
+
+def _form(column: ColumnRead) -> tuple[str, pl.DataType]:
+    return _AS_TEXT if column.as_text else _FORMS[column.type]
 
 
 def _expression(column: ColumnRead) -> sql.Composable:
-    source: sql.Composable = sql.Identifier(column.attribute)
+    source: sql.Composable = sql.Identifier("profiles", column.attribute)
     if column.field:
         path = sql.SQL("{} -> {} ->> {}")
         source = path.format(source, sql.Literal(column.key), sql.Literal(column.field))
     cast = sql.SQL(_CASTS[column.field]).format(source)
-    return sql.SQL(_FORMS[column.type][0]).format(cast)
+    return sql.SQL(_form(column)[0]).format(cast)
 
 
 def _typed(column: ColumnRead) -> pl.Expr:

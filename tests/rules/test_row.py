@@ -586,7 +586,6 @@ def test_an_evaluation_has_what_the_matches_show_as_texts(rules):
         RuleMatch("c_vip"),
         RuleMatch("d_shows", "2026-11-23T01:02:03Z", shown),
     )
-    assert evaluation.unknown == ("a_divides", "someone_born")
     assert evaluation.errors == ()
     assert (evaluation.user_id, evaluation.profile_version) == ("u1", 7)
     assert (evaluation.as_of, evaluation.evaluated_at) == (TODAY, at)

@@ -1,0 +1,214 @@
+"""A page of users of a run, read by columns: who differs from what is published, and how.
+
+A page is a frame that has, beside the columns of the rules, what is published of its users. Nearly
+all of them are what they were, and are counted and left alone. Of the others an evaluation is made,
+the same that the row reading makes, with the day on which the user is due again.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+
+import polars as pl
+
+from quadrupel.core.attributes import ADDITIVE, Schema, Type
+from quadrupel.core.values import to_text
+from quadrupel.core.verdicts import NEVER_DUE, Evaluation, RuleMatch, Verdict
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.columnar import CODES, Column, Query, columns
+from quadrupel.rules.columnar_deadline import ColumnarDeadlines
+from quadrupel.rules.rule import Rule
+from quadrupel.rules.tree import Input, Kind
+
+USER_ID = "user_id"
+VERSION = "version"
+USER_HASH = "user hash"
+"""A 64-bit hash of the user id."""
+PUBLISHED_VERSION = "published version"
+"""The version of the profile that what is published followed from; null: nothing was published."""
+DUE_ON = "due on"
+
+_MATCH, _ERROR = CODES[Verdict.MATCH], CODES[Verdict.ERROR]
+_WORD = 64
+_SIGN = 2**63
+
+
+def word_name(word: int) -> str:
+    """The column of a word of bits of the rules that hold as published."""
+    return f"held {word}"
+
+
+def text_name(attribute: str) -> str:
+    """The column that has the exact text of a decimal, which frames otherwise have as a float."""
+    return f"text of {attribute}"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """What a page said: an evaluation of each user who differs, and counts over all its users.
+
+    `digest` is the sum over the users, modulo 2**64 and as a signed integer, of a hash of user and
+    verdicts: the same for the same verdicts however the users are cut into pages. `matched` and
+    `errors` are by rule, without zeros.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    users: int
+    digest: int
+    matched: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+
+class PageReading:
+    """Reads the rules of one set for a page of users at a time.
+
+    `numbers` are those of at least its rules, see `quadrupel.store.rule_numbers`. `changed` are the
+    rules that not everybody was asked yet: who matches one of them differs, and so does who is due
+    by it earlier than is known. A page must have `columns`, the `texts` of attributes under
+    `text_name`, `words` words of bits, and what is named above.
+    """
+
+    def __init__(
+        self, rule_set: RuleSet, numbers: Mapping[str, int], changed: Collection[str] = ()
+    ) -> None:
+        self._rules = rule_set
+        self._numbers = numbers
+        self._changed = sorted(changed & rule_set.rules.keys())
+        trees = {rule.id: rule.predicate.tree for rule in rule_set.rules.values()}
+        self._query = Query(trees)
+        self._deadlines = ColumnarDeadlines(trees)
+        self._first_deadlines = ColumnarDeadlines({rule: trees[rule] for rule in self._changed})
+        shown = [rule_set.schema[name] for name in _shown(rule_set.rules.values())]
+        self.texts = tuple(each.name for each in shown if each.type is Type.DECIMAL)
+        inputs = [Input(each.name, Kind(each.type.value)) for each in shown]
+        plain = [each for each in inputs if each.name not in self.texts]
+        self.columns: tuple[Column, ...] = columns([*trees.values(), *plain])
+        self.words = max(numbers.values(), default=-1) // _WORD + 1
+
+    def read(self, page: pl.DataFrame, as_of: date, evaluated_at: datetime) -> PageRead:
+        """Read a page for one day; the time is when it was asked."""
+        codes = self._query.evaluate(page, as_of)
+        differs = self._differs(page, codes, as_of)
+        changed, their_codes = page.filter(differs), codes.filter(differs)
+        return PageRead(
+            tuple(self._evaluations(changed, their_codes, as_of, evaluated_at)),
+            page.height,
+            self._digest(page, codes),
+            _counts(codes, _MATCH),
+            _counts(codes, _ERROR),
+        )
+
+    def _differs(self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date) -> pl.Series:
+        """Whether each user is to be told to publish."""
+        published = page.select(
+            pl.col(PUBLISHED_VERSION).ne_missing(pl.col(VERSION))
+            | (pl.col(DUE_ON).fill_null(date.min) <= as_of)
+        ).to_series()
+        held = codes.select(self._word(word).alias(word_name(word)) for word in range(self.words))
+        others = [held[name] != page[name].fill_null(0) for name in held.columns]
+        differs = reduce(or_, [published, *others, _any(codes, self._rules.rules, _ERROR)])
+        if self._changed:
+            due = self._first_deadlines.earliest(page, as_of).fill_null(NEVER_DUE)
+            differs |= _any(codes, self._changed, _MATCH) | (due < page[DUE_ON])
+        return differs
+
+    def _word(self, word: int) -> pl.Expr:
+        """The bits of the rules that hold, as one word of them is published."""
+        bits = [
+            (pl.col(rule) == _MATCH).cast(pl.Int64) * _signed(1 << number % _WORD)
+            for rule, number in self._numbers.items()
+            if rule in self._rules.rules and number // _WORD == word
+        ]
+        return pl.sum_horizontal(bits) if bits else pl.repeat(0, pl.len(), dtype=pl.Int64)
+
+    def _evaluations(
+        self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, evaluated_at: datetime
+    ) -> Iterator[Evaluation]:
+        """What is told to publish of each user of a page."""
+        matches: list[list[RuleMatch]] = [[] for _ in range(page.height)]
+        errors: list[list[str]] = [[] for _ in range(page.height)]
+        texts = _Texts(page, self._rules.schema)
+        for rule in self._rules.rules.values():
+            for row, match in texts.matches(rule, codes):
+                matches[row].append(match)
+            for row in (codes[rule.id] == _ERROR).arg_true():
+                errors[row].append(rule.id)
+        due = self._deadlines.earliest(page, as_of).fill_null(NEVER_DUE).to_list()
+        versions = page[VERSION].to_list()
+        for row, user_id in enumerate(page[USER_ID].to_list()):
+            yield Evaluation(
+                user_id=user_id,
+                profile_version=versions[row],
+                as_of=as_of,
+                evaluated_at=evaluated_at,
+                rule_set=self._rules.hash,
+                matches=tuple(matches[row]),
+                errors=tuple(errors[row]),
+                due_on=due[row],
+            )
+
+    def _digest(self, page: pl.DataFrame, codes: pl.DataFrame) -> int:
+        verdicts = pl.repeat(_constant(""), page.height, dtype=pl.Int64, eager=True)
+        for rule in codes.columns:
+            verdicts += codes[rule].cast(pl.Int64) * _constant(rule)
+        return int((verdicts * (page[USER_HASH] | 1)).sum())
+
+
+class _Texts:
+    """The texts that matches on a page show, by attribute, made when one is first asked for."""
+
+    def __init__(self, page: pl.DataFrame, schema: Schema) -> None:
+        self._page = page
+        self._schema = schema
+
+    def matches(self, rule: Rule, codes: pl.DataFrame) -> Iterator[tuple[int, RuleMatch]]:
+        """The row and the match of each user for whom the rule holds."""
+        rows = (codes[rule.id] == _MATCH).arg_true()
+        shown = {name: self._of(name, rows) for name in rule.shown}
+        for place, row in enumerate(rows):
+            texts = {name: found[place] for name, found in shown.items()}
+            yield row, RuleMatch(rule.id, rule.once_per and texts[rule.once_per], texts)
+
+    def _of(self, name: str, rows: pl.Series) -> list[str]:
+        attribute = self._schema[name]
+        column = self._page[text_name(name) if attribute.type is Type.DECIMAL else name]
+        missing = "0" if attribute.feeds[0].operation in ADDITIVE else ""
+        values = column.gather(rows).to_list()
+        if attribute.type is Type.DECIMAL:
+            values = [value if value is None else Decimal(value) for value in values]
+        return [missing if value is None else to_text(value) for value in values]
+
+
+def _shown(rules: Iterable[Rule]) -> list[str]:
+    """The attributes whose values the rules show, each once."""
+    return sorted({name for rule in rules for name in rule.shown})
+
+
+def _any(codes: pl.DataFrame, rules: Collection[str], code: int) -> pl.Series:
+    """Whether one of the rules has this verdict, for each user."""
+    if not rules:
+        return pl.Series([False], dtype=pl.Boolean)
+    return codes.select(pl.any_horizontal(pl.col(list(rules)) == code)).to_series()
+
+
+def _counts(codes: pl.DataFrame, code: int) -> dict[str, int]:
+    """How often each rule has this verdict, of those that have it."""
+    if not codes.width:
+        return {}
+    counted = codes.select((pl.all() == code).sum()).row(0, named=True)
+    return {rule: count for rule, count in counted.items() if count}
+
+
+def _constant(rule: str) -> int:
+    """An odd number for a rule, as a signed 64-bit integer."""
+    digest = hashlib.blake2b(rule.encode(), digest_size=8).digest()
+    return _signed(int.from_bytes(digest) | 1)
+
+
+def _signed(word: int) -> int:
+    """An unsigned 64-bit integer as the signed one of the same bits."""
+    return word - 2 * _SIGN if word >= _SIGN else word

@@ -1,0 +1,93 @@
+"""Pages of a range of a run: some columns of the next profiles, and what is published of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+import sqlalchemy as sa
+from psycopg import sql
+
+from quadrupel.store.database import driver
+from quadrupel.store.profile_columns import ColumnRead, copied, frame_of_text, selected
+
+_FIRST = {
+    "user_id": pl.String(),
+    "user hash": pl.Int64(),
+    "version": pl.Int64(),
+    "published version": pl.Int64(),
+    "due on": pl.Int32(),
+}
+
+_PAGE = sql.SQL(
+    "SELECT profiles.user_id, hashtextextended(profiles.user_id, 0), profiles.version,"
+    " published.profile_version, published.due_on - date '1970-01-01'{words}{columns}"
+    " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id"
+    " WHERE {table}.user_id {after} {first}{before} AND NOT profiles.erased{due}"
+    " ORDER BY {table}.user_id LIMIT {size}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Users from `first` (left out unless `inclusive`) to `end` (left out; None: to the last)."""
+
+    first: str
+    end: str | None
+    inclusive: bool = True
+
+
+class RangePages:
+    """Reads pages of the columns `columns` and of `words` words of bits of what holds.
+
+    A page has a row per user, by user id: `user_id`, `user hash`, `version`, `published version`,
+    `due on`, `held 0` and on, and the columns. Null is missing.
+    """
+
+    def __init__(self, columns: Sequence[ColumnRead], words: int) -> None:
+        self._columns = columns
+        self._words = words
+
+    def read(
+        self, connection: sa.Connection, part: Part, size: int, due: Sequence[date] | None = None
+    ) -> pl.DataFrame:
+        """The first `size` users of a part; where `due` is given, of those due on one of the days.
+
+        Polars frames of no rows have the same columns.
+        """
+        first = _FIRST | {f"held {word}": pl.Int64() for word in range(self._words)}
+        query = self._query(part, size, due)
+        frames = list(copied(connection, query, first, self._columns, size))
+        frame = frames[0] if frames else frame_of_text(b"", first, self._columns)
+        return frame.with_columns(pl.col("due on").cast(pl.Date))
+
+    def _query(self, part: Part, size: int, due: Sequence[date] | None) -> sql.Composed:
+        table = sql.Identifier("profiles" if due is None else "published")
+        words = (sql.SQL(f", published.held[{word + 1}]") for word in range(self._words))
+        before = sql.SQL(" AND {}.user_id < {}").format(table, sql.Literal(part.end))
+        on = sql.SQL(" AND published.due_on = ANY({})").format(sql.Literal(list(due or ())))
+        return _PAGE.format(
+            words=sql.SQL("").join(words),
+            columns=selected(self._columns),
+            join=sql.SQL("LEFT" if due is None else ""),
+            table=table,
+            after=sql.SQL(">=" if part.inclusive else ">"),
+            first=sql.Literal(part.first),
+            before=sql.SQL("") if part.end is None else before,
+            due=sql.SQL("") if due is None else on,
+            size=sql.Literal(size),
+        )
+
+
+def due_days(connection: sa.Connection, as_of: date) -> list[date]:
+    """The days up to `as_of` on which users are due, ascending; costs as much as there are days."""
+    rows = driver(connection).execute(
+        "WITH RECURSIVE days AS ("
+        " SELECT min(due_on) AS day FROM published WHERE due_on <= %(as_of)s"
+        " UNION ALL SELECT (SELECT min(due_on) FROM published"
+        "  WHERE due_on > days.day AND due_on <= %(as_of)s)"
+        " FROM days WHERE days.day IS NOT NULL)"
+        " SELECT day FROM days WHERE day IS NOT NULL",
+        {"as_of": as_of},
+    )
+    return [day for (day,) in rows]

@@ -1,0 +1,190 @@
+"""Pages of users: the evaluations that the row reading makes, of those who differ, and no others.
+
+Synthetic citizens and the shipped rules, through the real database.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
+from quadrupel.core.publishing import decide
+from quadrupel.population import events
+from quadrupel.rules import catalogue
+from quadrupel.rules.row import RowReading
+from quadrupel.stages.pages import Pages
+from quadrupel.stages.publish import offers
+from quadrupel.store import published, range_pages, schema
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.range_pages import Part
+from quadrupel.store.rule_numbers import RuleNumbers
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TODAY = date(2026, 11, 23)
+EVERYBODY = Part("", None)
+SIZE = 300
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return catalogue.load(Path(__file__).parents[2] / "rules")
+
+
+@pytest.fixture(scope="module")
+def citizens(rules):
+    """The profiles of synthetic citizens by user id."""
+    feeds = Feeds(rules.schema)
+    profiles = {}
+    for event in events(SIZE, 7, TODAY):
+        profile = profiles.setdefault(event.subject, Profile(event.subject))
+        fold(profile, arrived([event], TODAY), feeds)
+    for profile in profiles.values():
+        profile.version = 1
+    return profiles
+
+
+@pytest.fixture
+def saved(engine, rules, citizens):
+    with transaction(engine) as connection:
+        schema.apply(connection, rules.schema, NOW)
+        ProfileStore(rules.schema).write(connection, list(citizens.values()), NOW)
+    return engine
+
+
+@pytest.fixture
+def pages(saved, rules):
+    """Makes the pages of the rules; `changed` as in `PageReading`."""
+
+    def made(changed=(), of=rules):
+        with transaction(saved) as connection:
+            return Pages(of, RuleNumbers().of(connection, of.rules), set(changed))
+
+    return made
+
+
+def read(engine, pages, day=TODAY, part=EVERYBODY, size=1000, due=None):
+    with transaction(engine) as connection:
+        page = pages.page(connection, part, size, due)
+    return pages.read(page, day, NOW)
+
+
+def publish(engine, evaluations, rules):
+    """Publish, as the stage does."""
+    with transaction(engine) as connection:
+        states = published.lock(connection, [each.user_id for each in evaluations])
+        decisions = [
+            decide(
+                each,
+                states[each.user_id].published,
+                states[each.user_id].open_matches,
+                offers(rules),
+            )
+            for each in evaluations
+        ]
+        published.save(connection, decisions, NOW)
+
+
+def by_rows(rules, citizens, day):
+    """What the row reading says of every user, without deadlines."""
+    reading = RowReading(rules)
+    return {
+        user_id: reading.evaluation(user_id, profile.version, profile.values, day, NOW)
+        for user_id, profile in sorted(citizens.items())
+    }
+
+
+def without_deadline(evaluations):
+    return {
+        each.user_id: (each.profile_version, each.as_of, each.rule_set, each.matches, each.errors)
+        for each in evaluations
+    }
+
+
+def test_a_page_of_users_never_published_has_the_row_readings_evaluation_of_each(
+    saved, pages, rules, citizens
+):
+    found = read(saved, pages())
+    expected = by_rows(rules, citizens, TODAY)
+    assert without_deadline(found.evaluations) == without_deadline(expected.values())
+    assert [each.user_id for each in found.evaluations] == list(expected)
+    assert found.users == len(expected)
+    assert sum(found.matched.values()) == sum(len(each.matches) for each in expected.values())
+
+
+def test_who_is_what_is_published_is_left_alone(saved, pages, rules):
+    first = read(saved, pages())
+    publish(saved, first.evaluations, rules)
+    before_anything_is_due = min(each.due_on for each in first.evaluations) - timedelta(days=1)
+    again = read(saved, pages(), before_anything_is_due)
+    assert again.evaluations == ()
+    assert (again.users, again.digest, again.matched) == (SIZE, first.digest, first.matched)
+
+
+def test_who_is_due_differs_and_nobody_else_changes(saved, pages, rules, citizens):
+    publish(saved, read(saved, pages()).evaluations, rules)
+    for later in (1, 2, 30, 200):
+        day = TODAY + timedelta(days=later)
+        with transaction(saved) as connection:
+            due = range_pages.due_days(connection, day)
+        found = read(saved, pages(), day, due=due)
+        everybody = read(saved, pages(), day)
+        assert found.evaluations == everybody.evaluations
+        assert found.users == len(found.evaluations)
+        publish(saved, found.evaluations, rules)
+        expected = by_rows(rules, citizens, day)
+        with transaction(saved) as connection:
+            states = published.lock(connection, list(expected))
+        for user_id, evaluation in expected.items():
+            open_rules = sorted(match.rule for match in states[user_id].open_matches)
+            assert open_rules == [match.rule for match in evaluation.matches]
+            assert states[user_id].published.due_on > day
+
+
+def test_a_changed_profile_differs(saved, pages, rules, citizens):
+    publish(saved, read(saved, pages()).evaluations, rules)
+    user_id = next(iter(citizens))
+    with transaction(saved) as connection:
+        profile = ProfileStore(rules.schema).read(connection, [user_id])[user_id]
+        profile.version += 1
+        ProfileStore(rules.schema).write(connection, [profile], NOW)
+    [evaluation] = read(saved, pages(), TODAY).evaluations
+    assert (evaluation.user_id, evaluation.profile_version) == (user_id, 2)
+
+
+def test_who_matches_a_changed_rule_differs(saved, pages, rules):
+    publish(saved, read(saved, pages()).evaluations, rules)
+    found = read(saved, pages(changed={"welcome", "no_such_rule"}))
+    matching = {each.user_id for each in read(saved, pages()).evaluations}
+    assert matching == set()
+    who = {each.user_id for each in found.evaluations if "welcome" in str(each.matches)}
+    assert len(who) == found.matched.get("welcome", 0)
+
+
+def test_pages_end_to_end_are_the_whole(saved, pages, citizens):
+    whole, reading = read(saved, pages()), pages()
+    found, part = [], EVERYBODY
+    while (page := read(saved, reading, part=part, size=70)).users:
+        found.append(page)
+        part = Part(page.evaluations[-1].user_id, None, inclusive=False)
+    assert [each for page in found for each in page.evaluations] == list(whole.evaluations)
+    digests = sum(page.digest for page in found) - whole.digest
+    assert digests % 2**64 == 0
+    middle = sorted(citizens)[100]
+    before, after = Part("", middle), Part(middle, None)
+    assert sum(read(saved, reading, part=each).users for each in (before, after)) == SIZE
+    assert [each.user_id for each in read(saved, reading, part=after, size=1).evaluations] == [
+        middle
+    ]
+
+
+def test_the_digest_tells_other_verdicts_and_other_days(saved, pages):
+    digests = {read(saved, pages(), TODAY + timedelta(days=day)).digest for day in (0, 40, 80)}
+    assert len(digests) == 3
+
+
+def test_an_empty_page_says_nothing(saved, pages):
+    nobody = read(saved, pages(), part=Part("zzzz", None))
+    assert (nobody.evaluations, nobody.users, nobody.digest) == ((), 0, 0)
+    assert (nobody.matched, nobody.errors) == ({}, {})
