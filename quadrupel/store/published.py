@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 import msgspec
 import sqlalchemy as sa
@@ -45,6 +46,11 @@ _SAVE_SETS = """
     )
     SELECT count(*) FROM first
 """
+_STATES: LiteralString = """
+    SELECT user_id, version, profile_version, as_of, evaluated_at, banners,
+        event_partition, event_offset, due_on
+    FROM published WHERE user_id = ANY(%s) ORDER BY user_id
+"""
 _OPEN_MATCHES = """
     INSERT INTO matches (user_id, rule, episode, opened_on, shown)
     SELECT user_id, rule, episode, opened_on, shown FROM jsonb_to_recordset(%s) AS row (
@@ -75,12 +81,18 @@ def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserSt
 
     Rows are locked in the order of user ids, so that two publishers never wait in a circle.
     """
-    rows = driver(connection).execute(
-        "SELECT user_id, version, profile_version, as_of, evaluated_at, banners,"
-        " event_partition, event_offset, due_on FROM published"
-        " WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE",
-        [list(user_ids)],
-    )
+    return _states(connection, user_ids, _STATES + " FOR UPDATE")
+
+
+def states(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserState]:
+    """The state of every user asked for, as it is just now."""
+    return _states(connection, user_ids, _STATES)
+
+
+def _states(
+    connection: sa.Connection, user_ids: Sequence[str], query: LiteralString
+) -> dict[str, UserState]:
+    rows = driver(connection).execute(query, [list(user_ids)])
     now_published = {
         row[0]: Published(
             version=row[1],

@@ -1,0 +1,95 @@
+"""The rehearsal of a run: what it would change, rule by rule, while it writes nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from quadrupel.core.publishing import Catalogue, Publication, decide
+from quadrupel.core.verdicts import Evaluation
+from quadrupel.rules.page_reading import PageRead
+from quadrupel.stages.pages import Pages
+from quadrupel.store import published
+from quadrupel.store.database import transaction
+from quadrupel.store.range_pages import Part
+
+PAGE_SIZE = 20_000
+CHUNK = 2_000
+"""How many users' published states are read at once."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a run would change: counts of users, and by rule of matches, and by channel of messages.
+
+    `users` were evaluated, `changed` of them would get another banner set, matches or messages.
+    """
+
+    users: int = 0
+    changed: int = 0
+    opened: Counter[str] = field(default_factory=Counter)
+    closed: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
+
+    def add(self, publication: Publication, state: published.UserState) -> None:
+        """Count what one publication would change."""
+        before = {(match.rule, match.episode) for match in state.open_matches}
+        opened = [each for each in publication.opened if (each.rule, each.episode) not in before]
+        self.opened.update(match.rule for match in opened)
+        self.closed.update(match.rule for match in publication.closed)
+        self.messages.update(message.key.channel for message in publication.messages)
+        same = state.published and state.published.banners == publication.published.banners
+        if not same or publication.opened or publication.closed:
+            self.changed += 1
+
+
+def rehearse(
+    engine: sa.Engine,
+    pages: Pages,
+    catalogue: Catalogue,
+    as_of: date,
+    now: datetime,
+    due: Sequence[date] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Changes:
+    """Evaluate everybody, or who is due on one of the days, and count what would be published.
+
+    Memory does not grow with the users. `progress` is told how many more were read. Messages that
+    were sent in an earlier episode are not counted twice by a run, but they are here.
+    """
+    changes = Changes()
+    for read in _pages(engine, pages, as_of, now, due):
+        changes.users += read.users
+        changes.errors.update(read.errors)
+        for start in range(0, len(read.evaluations), CHUNK):
+            _count(engine, changes, read.evaluations[start : start + CHUNK], catalogue)
+        progress(read.users)
+    return changes
+
+
+def _pages(
+    engine: sa.Engine, pages: Pages, as_of: date, now: datetime, due: Sequence[date] | None
+) -> Iterator[PageRead]:
+    part = Part("", None)
+    while True:
+        with transaction(engine) as connection:
+            page = pages.page(connection, part, PAGE_SIZE, due)
+        if page.is_empty():
+            return
+        yield pages.read(page, as_of, now)
+        part = Part(page["user_id"][-1], None, inclusive=False)
+
+
+def _count(
+    engine: sa.Engine, changes: Changes, evaluations: Sequence[Evaluation], catalogue: Catalogue
+) -> None:
+    with transaction(engine) as connection:
+        states = published.states(connection, [each.user_id for each in evaluations])
+    for evaluation in evaluations:
+        state = states[evaluation.user_id]
+        decision = decide(evaluation, state.published, state.open_matches, catalogue)
+        if isinstance(decision, Publication):
+            changes.add(decision, state)
