@@ -29,10 +29,17 @@ def start(
     future: Annotated[
         bool, typer.Option("--future", help="Allow a day after tomorrow (see below).")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Evaluate everybody, not only the users due.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until everything is published.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Start a run over all users.
+    """Start a run over the users of whom something can have changed.
+
+    These are the users due on the day: by what time changes, or because an event came since the
+    last night. Where rules were added, changed or removed since the last run over all users, it
+    evaluates everybody; so it does with --full.
 
     Examples:
       quadrupel run start
@@ -49,7 +56,9 @@ def start(
     now = bootstrap.now()
     name = f"manual-{day}-{now:%Y%m%dT%H%M%S%f}"
     with bootstrap.open_parts(settings) as parts:
-        schedule.start_run(parts.engine, name, day, parts.rules.hash, settings.range_size, now)
+        schedule.start_run(
+            parts.engine, name, day, parts.rules, settings.range_size, now, full=full
+        )
         schedule.fan_out(parts.engine, parts.producer, now)
     if wait:
         wait_for(settings, name)

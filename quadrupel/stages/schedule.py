@@ -17,8 +17,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from quadrupel.bus import codec
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Producer
+from quadrupel.core.run_plans import RunPlan, plan_run
+from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages.loop import pause
-from quadrupel.store import runs
+from quadrupel.store import rule_sets, runs
 from quadrupel.store.database import transaction, without_statement_limit
 
 NAME = "schedule"
@@ -34,7 +36,7 @@ class Schedule:
         self,
         engine: sa.Engine,
         producer: Producer,
-        rule_set: Callable[[], str],
+        rule_set: Callable[[], RuleSet],
         range_size: int,
         at: time,
         zone: ZoneInfo,
@@ -96,15 +98,32 @@ class Schedule:
 
 
 def start_run(
-    engine: sa.Engine, run: str, as_of: date, rule_set: str, range_size: int, now: datetime
+    engine: sa.Engine,
+    run: str,
+    as_of: date,
+    rule_set: RuleSet,
+    range_size: int,
+    now: datetime,
+    *,
+    full: bool = False,
 ) -> bool:
     """Write a run into the ledger; False if there is one of that name already.
 
-    Blocks for as long as it takes to count the users.
+    It evaluates the users due, or everybody: where rules changed, or with `full`. Blocks for as
+    long as it takes to count the users.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
-        return runs.start(connection, run, as_of, rule_set, range_size, now)
+        plan = plan_of(connection, rule_set, full=full)
+        rule_sets.save(connection, rule_set.hash, rule_set.identities)
+        return runs.start(connection, run, as_of, rule_set.hash, range_size, now, plan)
+
+
+def plan_of(connection: sa.Connection, rule_set: RuleSet, *, full: bool = False) -> RunPlan:
+    """Whom a run that starts now evaluates."""
+    covered = runs.covered(connection)
+    identities = None if covered is None else rule_sets.identities(connection, covered)
+    return plan_run(identities, rule_set.identities, full=full)
 
 
 def fan_out(engine: sa.Engine, producer: Producer, now: datetime) -> None:
