@@ -53,7 +53,8 @@ def copy_profiles(stand: Stand, size: int) -> None:
         copies = sql.SQL(
             "INSERT INTO profiles (user_id, version, updated_at, fold_state{0}) SELECT"
             " 'p' || lpad((substr(user_id, 2)::int + %(base)s * n)::text, 7, '0'), version,"
-            " updated_at, fold_state{0} FROM profiles, generate_series(%(first)s::int, %(times)s::int) AS n"
+            " updated_at, fold_state{0}"
+            " FROM profiles, generate_series(%(first)s::int, %(times)s::int) AS n"
             " WHERE substr(user_id, 2)::int < %(base)s::int"
             " AND substr(user_id, 2)::int + %(base)s * n < %(size)s"
         ).format(sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(n)) for n in names))
