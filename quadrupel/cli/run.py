@@ -11,6 +11,7 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bus import topics
+from quadrupel.cli import run_proof
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.config import Settings, read_settings
@@ -20,7 +21,8 @@ from quadrupel.store import runs
 from quadrupel.store.database import transaction
 from quadrupel.store.runs import RunProgress
 
-app = typer.Typer(help="Evaluate all users for what time changes.")
+app = typer.Typer(help="Evaluate users for what time changes.")
+app.command()(run_proof.verify)
 
 
 @app.command()
@@ -31,6 +33,9 @@ def start(
     ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Evaluate everybody, not only the users due.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, by rule, and write nothing.")
     ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until everything is published.")] = False,
     as_json: Json = False,
@@ -43,7 +48,8 @@ def start(
 
     Examples:
       quadrupel run start
-      quadrupel run start --as-of 2026-12-01 --wait
+      quadrupel run start --as-of 2026-12-01 --dry-run
+      quadrupel run start --full --wait
 
     What is published of a user never goes back to an earlier day: after a run for a future day,
     events of its users are evaluated for that day, until it has come. So a day after tomorrow
@@ -51,6 +57,9 @@ def start(
     """
     settings = read_settings()
     day = as_of or bootstrap.today(settings)
+    if dry_run:
+        run_proof.dry_run(day, full=full, as_json=as_json)
+        return
     if not future and day > bootstrap.today(settings) + timedelta(days=1):
         raise Conflict(f"{day} is after tomorrow: its verdicts would show at once; use --future")
     now = bootstrap.now()

@@ -116,11 +116,18 @@ def start(
         return False
     users = _USERS[plan.kind is RunKind.DUE]
     given = {"run": run, "as_of": as_of}
-    [[total]] = connection.execute(sa.text(_COUNT.format(users=users)), given).all()
+    total = users_of(connection, plan, as_of)
     size = min(range_size, max(total // LEAST_RANGES, SMALLEST_RANGE))
     connection.execute(sa.text(_RANGES.format(users=users)), given | {"size": size})
     _finish_if_done(connection, run, now)
     return True
+
+
+def users_of(connection: sa.Connection, plan: RunPlan, as_of: date) -> int:
+    """How many users a run would evaluate by now."""
+    users = _USERS[plan.kind is RunKind.DUE]
+    [[total]] = connection.execute(sa.text(_COUNT.format(users=users)), {"as_of": as_of}).all()
+    return int(total)
 
 
 def covered(connection: sa.Connection) -> str | None:

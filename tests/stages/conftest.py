@@ -64,7 +64,10 @@ children = Integer("Children", count("child.registered"))
         priority=5, predicate="user.children > 0", match="children=1", other="children=0"
     ),
     "people/moscow.py": RULE.format(
-        priority=1, predicate='is_known(user.region) and user.region == "77"', match='region="77"', other='region="50"'
+        priority=1,
+        predicate='is_known(user.region) and user.region == "77"',
+        match='region="77"',
+        other='region="50"',
     ),
 }
 """What `evaluator` says, as a folder of rules."""
