@@ -7,13 +7,14 @@ What is refused here would otherwise break a later stage: a NUL kills an insert,
 Specification: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
-import hashlib
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from hashlib import blake2b
 
 from quadrupel.core.errors import EventRefused
 
@@ -40,6 +41,8 @@ _JSON_MEDIA_TYPE = re.compile(
 _EXTENSION_NAME = re.compile(r"[a-z0-9]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+_first_64_bits = struct.Struct(">Q").unpack
 
 _KNOWN = frozenset(
     {"specversion", "id", "source", "type", "subject", "time", "data", "datacontenttype"}
@@ -70,7 +73,8 @@ class Event:
     def identity(self) -> int:
         """64 bits (0 to 2**64-1) that stand for `source` and `id`, for ever the same."""
         name = f"{self.source}\0{self.id}".encode()
-        return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
+        identity: int = _first_64_bits(blake2b(name, digest_size=8).digest())[0]
+        return identity
 
 
 def read_event(fields: object) -> Event:

@@ -30,17 +30,18 @@ class Changes:
     """What one event, of that mark and day of arrival (ordinal), changes of a profile.
 
     `known` and `decided` are the values and marks that the profile has, only read here; `values`
-    and `marks` are those it is to get, where None takes a value away. `adds_up`: the event must
-    not count again. `erases`: what the profile has goes first. `repeats`: the event changes
-    nothing, but its place is to be remembered.
+    and `marks` are those it is to get. None takes a value away, and only if `takes_away` there is
+    one. `adds_up`: the event must not count again. `erases`: what the profile has goes first.
+    `repeats`: the event changes nothing, but its place is to be remembered.
     """
 
     mark: Mark
     arrived: int
     known: Mapping[str, Any]
     decided: Mapping[int, Mark]
-    values: dict[str, Value | None] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     marks: dict[int, Mark] = field(default_factory=dict)
+    takes_away: bool = False
     adds_up: bool = False
     erases: bool = False
     repeats: bool = False
@@ -50,6 +51,8 @@ class Changes:
         if self.mark > self.decided.get(tag, NEVER):
             self.values[name] = value
             self.marks[tag] = self.mark
+            if value is None:
+                self.takes_away = True
 
     def present(self, name: str) -> Any:
         """The value as the feeds before left it; None: there is none."""

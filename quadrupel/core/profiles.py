@@ -65,8 +65,7 @@ class Profile:
     state: FoldState = field(default_factory=FoldState)
 
 
-@dataclass(frozen=True, slots=True)
-class FoldResult:
+class FoldResult(NamedTuple):
     """What a fold of several events did to one profile.
 
     `applied` counts the events that changed it; `unchanged` those folded before or decided by a
@@ -128,12 +127,13 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
 def _apply(changes: Changes, profile: Profile, place: Place | None) -> None:
     if changes.erases:
         profile.values, profile.state = {}, FoldState()
-    values, state = profile.values, profile.state
-    for name, value in changes.values.items():
-        if value is None:
-            values.pop(name, None)
-        else:
-            values[name] = value
+    state = profile.state
+    values = changes.values
+    if changes.takes_away:
+        for name in [name for name, value in values.items() if value is None]:
+            profile.values.pop(name, None)
+        values = {name: value for name, value in values.items() if value is not None}
+    profile.values.update(values)
     state.marks.update(changes.marks)
     if changes.adds_up:
         state.seen[changes.mark[1]] = changes.arrived

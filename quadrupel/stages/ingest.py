@@ -13,7 +13,7 @@ from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event, check_time, is_late
 from quadrupel.core.places import Place
 from quadrupel.core.ports import Message, Outgoing
-from quadrupel.core.positions import Cause
+from quadrupel.core.positions import Cause, Position
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
 from quadrupel.stages.alarm import Alarm, Tell
 from quadrupel.stages.aside import Refused, put_aside
@@ -54,10 +54,10 @@ def declared(schema: Schema) -> Declared:
 class _Outcome:
     """What became of a batch, or of a part of it.
 
-    `causes` has the users to hand on, each with the last of its events.
+    `last` has the users to hand on, each with the message of the last of its events.
     """
 
-    causes: dict[str, Cause] = field(default_factory=dict)
+    last: dict[str, Message] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     folded: int = 0
     unchanged: int = 0
@@ -67,10 +67,10 @@ class _Outcome:
     def add(self, part: "_Outcome | Unsaved[tuple[Message, Event]]") -> None:
         if isinstance(part, Unsaved):
             message, event = part.event
-            self.causes[event.subject] = _cause(message)
+            self.last[event.subject] = message
             self.refused.append((message, EventRefused("database-refused", str(part.refusal))))
             return
-        self.causes |= part.causes
+        self.last |= part.last
         self.refused += part.refused
         self.folded += part.folded
         self.unchanged += part.unchanged
@@ -124,7 +124,10 @@ class Ingest:
                     tell(outcome.refused)
         _count(outcome, len(messages))
         return [
-            *(codec.changed_profile(user, cause=cause) for user, cause in outcome.causes.items()),
+            *(
+                codec.changed_profile(user, cause=_cause(message))
+                for user, message in outcome.last.items()
+            ),
             *(put_aside(NAME, message, error) for message, error in outcome.refused),
         ]
 
@@ -138,7 +141,7 @@ class Ingest:
             laps.end("fold")
             tell(outcome.refused)
             declared.store.write(connection, changed, now)
-            contained = {user: cause.position for user, cause in outcome.causes.items()}
+            contained = {each.user_id: _position(outcome.last[each.user_id]) for each in erased}
             erasure.erase(connection, erased, now, contained)
         laps.end("write")
         return outcome
@@ -153,9 +156,7 @@ def _fold(
     erased: list[Profile] = []
     for user_id, sent in sorted(events.items()):
         profile = known.get(user_id) or Profile(user_id)
-        arrivals = [
-            Arrival(event, message.timestamp.date(), _place(message)) for message, event in sent
-        ]
+        arrivals = [_arrival(message, event) for message, event in sent]
         result = fold(profile, arrivals, feeds)
         if result.refused:
             carriers = {id(event): message for message, event in sent}
@@ -167,7 +168,7 @@ def _fold(
         if result.erased:
             erased.append(profile)
         if result.applied or result.unchanged or result.refused:
-            outcome.causes[user_id] = _cause(sent[-1][0])
+            outcome.last[user_id] = sent[-1][0]
     outcome.written, outcome.erased = len(changed), len(erased)
     return outcome, changed, erased
 
@@ -191,8 +192,13 @@ def _decode(
     return events, refused
 
 
-def _place(message: Message) -> Place:
-    return Place(message.timestamp, message.offset, message.partition)
+def _arrival(message: Message, event: Event) -> Arrival:
+    _, partition, offset, _, _, taken_at = message
+    return Arrival(event, taken_at.date(), Place(taken_at, offset, partition))
+
+
+def _position(message: Message) -> Position:
+    return Position(message.partition, message.offset)
 
 
 def _cause(message: Message) -> Cause:
