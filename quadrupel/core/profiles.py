@@ -50,7 +50,7 @@ class FoldState:
     which place in each partition the user's events were judged, see `quadrupel.core.places`.
     """
 
-    marks: dict[int, Mark] = field(default_factory=dict)
+    marks: MutableMapping[int, Mark] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     reached: dict[int, tuple[int, int]] = field(default_factory=dict)
 
