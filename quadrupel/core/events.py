@@ -112,8 +112,12 @@ def plain_event(
     """
     if not (id_ and len(id_) <= MAX_ID and id_.isascii() and id_.isprintable()):
         return None
-    if len(source) > MAX_SOURCE or len(type_) > MAX_TYPE or not _is_plain(source, type_):
+    if len(source) > MAX_SOURCE or len(type_) > MAX_TYPE:
         return None
+    origin = _plain_origin(source, type_)
+    if origin is None:
+        return None
+    source, type_ = origin
     user_id, moment = check_user_id(subject), _time(time)
     for value in data.values():
         if type(value) is not str:
@@ -122,10 +126,14 @@ def plain_event(
 
 
 @lru_cache(maxsize=1024)
-def _is_plain(source: str, type_: str) -> bool:
-    """Whether events can have both. It is remembered, since few sources send nearly all events."""
-    printable = source.isascii() and source.isprintable()
-    return source != "" and printable and _TYPE.fullmatch(type_) is not None
+def _plain_origin(source: str, type_: str) -> tuple[str, str] | None:
+    """Source and type, if events can have both; None: they may not.
+
+    Few sources send nearly all events, so it is remembered, and their events share the texts.
+    """
+    if source and source.isascii() and source.isprintable() and _TYPE.fullmatch(type_):
+        return source, type_
+    return None
 
 
 def check_time(event: Event, arrived_at: datetime) -> None:

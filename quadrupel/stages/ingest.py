@@ -1,5 +1,6 @@
 """Ingest: events in, profiles folded and saved, the changed profiles handed on to evaluate."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from quadrupel.bus import codec
 from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
-from quadrupel.core.events import Event, check_time, is_late
+from quadrupel.core.events import check_time, is_late
 from quadrupel.core.places import Place
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import Cause, Position
@@ -33,8 +34,11 @@ from quadrupel.telemetry import (
 
 NAME = "ingest"
 
-Events = Mapping[str, Sequence[tuple[Message, Event]]]
-"""Events by user, each with the message that carried it."""
+Carried = tuple[Message, Arrival]
+"""An event as it arrived, with the message that carried it."""
+
+Events = Mapping[str, Sequence[Carried]]
+"""Events by user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,10 @@ class _Outcome:
     written: int = 0
     erased: int = 0
 
-    def add(self, part: "_Outcome | Unsaved[tuple[Message, Event]]") -> None:
+    def add(self, part: "_Outcome | Unsaved[Carried]") -> None:
         if isinstance(part, Unsaved):
-            message, event = part.event
-            self.last[event.subject] = message
+            message, arrival = part.event
+            self.last[arrival.event.subject] = message
             self.refused.append((message, EventRefused("database-refused", str(part.refusal))))
             return
         self.last |= part.last
@@ -156,10 +160,9 @@ def _fold(
     erased: list[Profile] = []
     for user_id, sent in sorted(events.items()):
         profile = known.get(user_id) or Profile(user_id)
-        arrivals = [_arrival(message, event) for message, event in sent]
-        result = fold(profile, arrivals, feeds)
+        result = fold(profile, [arrival for _, arrival in sent], feeds)
         if result.refused:
-            carriers = {id(event): message for message, event in sent}
+            carriers = {id(arrival.event): message for message, arrival in sent}
             outcome.refused += [(carriers[id(event)], error) for event, error in result.refused]
         outcome.folded += result.applied
         outcome.unchanged += result.unchanged
@@ -173,28 +176,23 @@ def _fold(
     return outcome, changed, erased
 
 
-def _decode(
-    messages: Sequence[Message],
-) -> tuple[dict[str, list[tuple[Message, Event]]], list[Refused]]:
+def _decode(messages: Sequence[Message]) -> tuple[dict[str, list[Carried]], list[Refused]]:
     """The events of a batch by user, and what is no event."""
-    events: dict[str, list[tuple[Message, Event]]] = {}
+    events: defaultdict[str, list[Carried]] = defaultdict(list)
     refused: list[Refused] = []
     for message in messages:
+        _, partition, offset, _, body, taken_at = message
         try:
-            event = decode_event(message.value)
-            check_time(event, message.timestamp)
+            event = decode_event(body)
+            check_time(event, taken_at)
         except EventRefused as error:
             refused.append((message, error))
-        else:
-            events.setdefault(event.subject, []).append((message, event))
-            if is_late(event, message.timestamp):
-                EVENTS_LATE.inc()
+            continue
+        arrival = Arrival(event, taken_at.date(), Place(taken_at, offset, partition))
+        events[event.subject].append((message, arrival))
+        if is_late(event, taken_at):
+            EVENTS_LATE.inc()
     return events, refused
-
-
-def _arrival(message: Message, event: Event) -> Arrival:
-    _, partition, offset, _, _, taken_at = message
-    return Arrival(event, taken_at.date(), Place(taken_at, offset, partition))
 
 
 def _position(message: Message) -> Position:

@@ -89,11 +89,10 @@ class RowValues(MutableMapping[str, Value]):
         self._changed.add(name)
 
     def update(self, values: Mapping[str, Value]) -> None:  # type: ignore[override]
-        """See `dict.update`; KeyError, and nothing is changed, for a name without a column."""
-        if not values.keys() <= self._columns.places.keys():
-            raise KeyError(*values.keys() - self._columns.places.keys())
-        self._loaded.update(values)
-        self._changed.update(values)
+        """See `dict.update`. A name without a column is a KeyError, here or in `fields`."""
+        for name, value in values.items():
+            self._loaded[name] = value
+            self._changed.add(name)
 
     def __delitem__(self, name: str) -> None:
         self[name]
