@@ -68,9 +68,10 @@ class Settings(BaseSettings):
         ("en", "ru"), description="the languages every rule has texts in; the first is the default"
     )
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
-        "UTC", description="the zone in which days begin and `night_at` is meant"
+        "UTC", description="the zone in which days begin and times of day are meant"
     )
     night_at: time = Field(time(2, 30), description="local time of the nightly run")
+    morning: time = Field(time(7), description="local time by which the nightly run is to be done")
     range_size: int = Field(50_000, ge=100, le=1_000_000, description="users in one range of a run")
     batch_size: int = Field(2_000, ge=1, le=100_000, description="messages a stage takes at once")
 
