@@ -6,7 +6,7 @@ import pytest
 
 from quadrupel.core.errors import DeclarationRefused
 from quadrupel.rules import catalogue
-from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
+from quadrupel.rules.live import KEPT, LOOK_SECONDS, LiveRules, following
 
 SHIPPED = Path(__file__).parents[2] / "rules"
 
@@ -98,3 +98,43 @@ def test_what_follows_the_rules_is_made_once_for_each_set(live, clock, folder):
     edit(folder, "Happy birthday!", "Many happy returns!")
     clock.now += LOOK_SECONDS
     assert follow(()) == 2
+
+
+def test_a_rule_set_that_was_in_force_is_still_had_by_its_hash(live, clock, folder):
+    first = live.current
+    shutil.copy(SHIPPED / "notices" / "first_vote.py", folder / "notices")
+    second = look_later(live, clock)
+    assert live.pinned({first.hash}) is first
+    assert live.pinned({second.hash}) is second
+    assert live.pinned({"another hash"}) is second
+    assert live.look({first.hash}) is second
+
+
+def test_of_a_text_edit_the_new_texts_are_had(live, clock, folder):
+    before = live.current
+    edit(folder, "Happy birthday!", "Many happy returns!")
+    after = look_later(live, clock)
+    assert live.pinned({before.hash}) is after
+
+
+def test_no_more_rule_sets_are_kept_than_said(live, clock, folder):
+    sets = [live.current]
+    for _ in range(KEPT):
+        edit(folder, "== today", "== today + days(1)")
+        sets.append(look_later(live, clock))
+    assert len({each.hash for each in sets}) == KEPT + 1
+    assert live.pinned({sets[0].hash}) is live.current
+    assert live.pinned({sets[1].hash}) is sets[1]
+    assert live.pinned({sets[-1].hash}) is sets[-1]
+
+
+def test_what_follows_pinned_rules_is_made_once_for_each_set(live, clock, folder):
+    made = []
+    follow = following(live.pinned, lambda rules: made.append(rules.hash) or rules.hash)
+    first = live.current.hash
+    shutil.copy(SHIPPED / "notices" / "first_vote.py", folder / "notices")
+    second = look_later(live, clock).hash
+    assert [follow({first}), follow({second}), follow({first}), follow({second})] == [
+        first, second, first, second
+    ]  # fmt: skip
+    assert made == [first, second]

@@ -1,7 +1,7 @@
 """The stages one after the other on a real database, fed by hand."""
 
 import json
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -333,3 +333,26 @@ def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(
     nightly(lambda: NOW).step()
     nightly(lambda: NOW).step()
     assert len(list(night.admin().browse(topics.RANGES))) == 3
+
+
+def test_a_night_should_be_done_by_the_morning(flow, nightly):
+    nightly(lambda: NOW).start_night()
+    with transaction(flow.engine) as connection:
+        [run] = runs.latest(connection, 5)
+    assert run.deadline == datetime(2026, 11, 24, 4, tzinfo=UTC)  # 07:00 in Moscow
+
+
+def test_metrics_tell_of_runs_while_they_go_on(flow, nightly, small_rules, ranges):
+    def told(name):
+        return REGISTRY.get_sample_value(f"quadrupel_run_{name}", {"run": "night"})
+
+    clock = iter([NOW, NOW, NOW + timedelta(seconds=20), NOW + timedelta(seconds=40)])
+    schedule = nightly(lambda: next(clock))
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW, deadline=NOW + timedelta(hours=1))
+    schedule.step()
+    assert told("users") is None
+    schedule.step()
+    assert (told("users"), told("users_done"), told("late")) == (25, 0, 1)
+    ranges()
+    schedule.step()
+    assert told("users") is None
