@@ -18,8 +18,7 @@ from quadrupel.core.positions import Cause
 from quadrupel.core.verdicts import Evaluation
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedProfile:
+class ChangedProfile(msgspec.Struct, frozen=True):
     """A user to evaluate at once, on the user's day or on `as_of` if that is later, and why."""
 
     user_id: str

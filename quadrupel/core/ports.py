@@ -20,8 +20,7 @@ class Topic:
     partitions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to publish. Messages with one key keep their order; `key` chooses the partition."""
 
     topic: str

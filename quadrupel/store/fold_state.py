@@ -10,8 +10,6 @@ neither the places nor their number.
 
 import struct
 from collections.abc import Iterator, Mapping, MutableMapping
-from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from quadrupel.core.marks import Mark
@@ -43,8 +41,8 @@ class PackedMarks(MutableMapping[int, Mark]):
 
     def pack(self) -> bytes:
         """All marks, in the order of their tags."""
-        parts = chain.from_iterable(sorted(self._packed.items()))
-        return _repeated("I20s", len(self._packed)).pack(*parts)
+        packed = self._packed
+        return b"".join([_TAGGED.pack(tag, packed[tag]) for tag in sorted(packed)])
 
     def get(self, tag: int, default: Any = None) -> Any:
         """See `Mapping.get`."""
@@ -79,13 +77,14 @@ class PackedMarks(MutableMapping[int, Mark]):
 def pack(state: FoldState) -> bytes:
     """The bytes of the state; equal states give equal bytes."""
     marks = state.marks if isinstance(state.marks, PackedMarks) else PackedMarks.of(state.marks)
-    places = [part for key in sorted(state.reached) for part in (key, *state.reached[key])]
-    seen = [part for key in sorted(state.seen) for part in (key, state.seen[key] - _EPOCH)]
-    return (
-        _HEADER.pack(_FORMAT, len(marks), len(state.reached))
-        + marks.pack()
-        + _repeated("IqQ", len(state.reached)).pack(*places)
-        + _repeated("QH", len(state.seen)).pack(*seen)
+    reached, seen = state.reached, state.seen
+    return b"".join(
+        [
+            _HEADER.pack(_FORMAT, len(marks), len(reached)),
+            marks.pack(),
+            *[_PLACE.pack(key, *reached[key]) for key in sorted(reached)],
+            *[_SEEN.pack(identity, seen[identity] - _EPOCH) for identity in sorted(seen)],
+        ]
     )
 
 
@@ -108,9 +107,3 @@ def unpack(packed: bytes) -> FoldState:
 def _with_places(packed: bytes) -> bytes:
     """What format 1 has, in the present format."""
     return bytes([_FORMAT]) + packed[1:3] + bytes(2) + packed[3:]
-
-
-@lru_cache(maxsize=4096)
-def _repeated(form: str, times: int) -> struct.Struct:
-    """Many of one after the other, written at once: a profile is packed for each batch it is in."""
-    return struct.Struct("<" + form * times)
