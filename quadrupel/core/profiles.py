@@ -92,33 +92,32 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
 
     An event is applied whole or refused whole.
     """
-    applied = unchanged = 0
+    applied = unchanged = latest = 0
     repeated = erased = False
-    latest = date.min
     refused: list[tuple[Event, EventRefused]] = []
-    for arrival in arrivals:
-        event = arrival.event
+    for event, day, place in arrivals:
         interested = feeds.of(event)
         if not interested and event.type not in lifecycle.TYPES:
             continue
         try:
-            changes = _changes(profile, arrival, interested)
+            changes = _changes(profile, event, day, place, interested)
         except EventRefused as error:
             refused.append((event, error))
             continue
         if changes is None:
             unchanged += 1
             continue
-        _apply(changes, profile, arrival.place)
+        _apply(changes, profile, place)
         if changes.repeats:
             unchanged += 1
             repeated = True
             continue
-        latest = max(latest, arrival.day)
+        if changes.arrived > latest:
+            latest = changes.arrived
         applied += 1
         erased |= changes.erases
     if applied:
-        _forget(profile.state, latest.toordinal())
+        _forget(profile.state, latest)
     changed = applied > 0 or repeated
     profile.version += changed
     return FoldResult(applied, unchanged, tuple(refused), changed, erased)
@@ -141,9 +140,10 @@ def _apply(changes: Changes, profile: Profile, place: Place | None) -> None:
         places.reach(place, state.reached)
 
 
-def _changes(profile: Profile, arrival: Arrival, interested: Sequence[Change]) -> Changes | None:
+def _changes(
+    profile: Profile, event: Event, day: date, place: Place | None, interested: Sequence[Change]
+) -> Changes | None:
     """What the event changes; None when it was folded before, or decides nothing any more."""
-    event, day, place = arrival
     state = profile.state
     mark, marks = mark_of(event), state.marks
     changes = Changes(mark, day.toordinal(), profile.values, marks)
