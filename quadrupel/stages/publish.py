@@ -1,8 +1,9 @@
 """Publish: verdicts in; banner sets, matches and messages out, in one transaction per batch."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 import structlog
@@ -11,7 +12,7 @@ from quadrupel.bus import codec, message_codec
 from quadrupel.core.errors import InputRefused
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
-from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Stale, decide
+from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Published, Stale, decide
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
@@ -105,19 +106,24 @@ class Publish:
     @staticmethod
     def _count(
         decisions: Iterable[Publication | Stale | Again],
-        publications: Iterable[Publication],
+        publications: Sequence[Publication],
         states: Mapping[str, published.UserState],
     ) -> None:
-        for decision in decisions:
-            EVALUATIONS_PUBLISHED.labels(type(decision).__name__.lower()).inc()
-        for publication in publications:
-            before = states[publication.user_id].published
-            if before is None or before.version != publication.published.version:
-                BANNER_SETS_CHANGED.inc()
-            for match in publication.opened:
-                MATCHES_OPENED.labels(match.rule).inc()
-            for match in publication.closed:
-                MATCHES_CLOSED.labels(match.rule).inc()
+        for outcome, number in Counter(map(type, decisions)).items():
+            EVALUATIONS_PUBLISHED.labels(outcome.__name__.lower()).inc(number)
+        BANNER_SETS_CHANGED.inc(
+            sum(_is_new_set(each, states[each.user_id].published) for each in publications)
+        )
+        for matches, metric in (
+            ((match for each in publications for match in each.opened), MATCHES_OPENED),
+            ((match for each in publications for match in each.closed), MATCHES_CLOSED),
+        ):
+            for rule, number in Counter(match.rule for match in matches).items():
+                metric.labels(rule).inc(number)
+
+
+def _is_new_set(publication: Publication, before: Published | None) -> bool:
+    return before is None or before.version != publication.published.version
 
 
 def offers(rule_set: RuleSet) -> Catalogue:
@@ -158,14 +164,17 @@ def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Ou
         except InputRefused as error:
             dead.append(put_aside(NAME, message, error))
             continue
-        known = newest.get(evaluation.user_id, evaluation)
-        cause = latest(known.cause, evaluation.cause)
-        newest[evaluation.user_id] = replace(max(evaluation, known, key=_order), cause=cause)
+        known = newest.get(evaluation.user_id)
+        newest[evaluation.user_id] = _newer(known, evaluation) if known else evaluation
     return dict(sorted(newest.items())), dead
 
 
-def _order(evaluation: Evaluation) -> tuple[int, str, datetime]:
-    return evaluation.profile_version, evaluation.as_of.isoformat(), evaluation.evaluated_at
+def _newer(one: Evaluation, other: Evaluation) -> Evaluation:
+    return replace(max(other, one, key=_order), cause=latest(one.cause, other.cause))
+
+
+def _order(evaluation: Evaluation) -> tuple[int, date, datetime]:
+    return evaluation.profile_version, evaluation.as_of, evaluation.evaluated_at
 
 
 def _count_errors(evaluations: Mapping[str, Evaluation]) -> None:
