@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
@@ -14,6 +13,7 @@ from quadrupel.core.publishing import (
     Offer,
     Publication,
     Stale,
+    _weighed,
     arbitrate,
     decide,
     stable_share,
@@ -70,7 +70,7 @@ class User:
             self.published = decision.published
             self.sent += [m.key for m in decision.messages if m.key not in self.sent]
         if isinstance(decision, Stale) and decision.contains is not None:
-            self.published = replace(self.published, contains=decision.contains)
+            self.published = self.published._replace(contains=decision.contains)
         return decision
 
     def rules(self):
@@ -284,10 +284,25 @@ def test_whatever_the_order_of_arrival_the_position_never_goes_back(history):
     user, before = User(), None
     for each in history:
         user.publish(each)
-        now = replace(user.published, banners=(), version=0)
+        now = user.published._replace(banners=(), version=0)
         assert now.contains.offset <= now.profile_version
         if before is not None:
             assert now.contains >= before.contains
             assert now.profile_version >= before.profile_version
             assert now.as_of >= before.as_of
         before = now
+
+
+@given(st.one_of(st.none(), evaluations), st.integers(1, 3), st.integers(0, 2))
+def test_where_nothing_holds_and_nothing_did_all_is_decided_as_where_something_is_weighed(
+    history, version, day
+):
+    user = User()
+    for each in history or ():
+        user.publish(each)
+    user.publish(evaluation(version=3, day=2))
+    before = user.published if history else None
+    asked = evaluation(version=version, day=day, errors=["birthday"], cause=at(version))
+    decision = decide(asked, before, (), CATALOGUE)
+    if isinstance(decision, Publication):
+        assert decision == _weighed(asked, before, (), CATALOGUE)
