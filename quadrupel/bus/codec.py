@@ -11,7 +11,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 from quadrupel.bus.topics import DEAD_LETTERS, PROFILES, RANGES, VERDICTS
-from quadrupel.core.errors import InputRefused
+from quadrupel.core.errors import EventRefused, InputRefused
+from quadrupel.core.events import check_user_id
 from quadrupel.core.lifecycle import USER_ERASED
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import Cause
@@ -110,8 +111,15 @@ def verdicts(evaluation: Evaluation) -> Outgoing:
 
 
 def read_verdicts(message: Message) -> Evaluation:
-    """Decode a message of the topic of verdicts."""
-    return _decode(message, Evaluation)
+    """Decode a message of the topic of verdicts, of a user that there can be, with times aware."""
+    evaluation = _decode(message, Evaluation)
+    try:
+        check_user_id(evaluation.user_id)
+    except EventRefused as error:
+        raise _refusal(message, error) from error
+    if evaluation.evaluated_at.tzinfo is None:
+        raise _refusal(message, ValueError("the time of evaluation has no offset"))
+    return evaluation
 
 
 def dead_letter(stage: str, message: Message, error: InputRefused) -> Outgoing:

@@ -171,6 +171,22 @@ def test_poison_on_the_inner_topics_is_put_aside_too(flow, delivered, value):
     assert letter.topic == topics.DEAD_LETTERS
 
 
+VERDICTS = (
+    '{"user_id":"%s","profile_version":1,"as_of":"2026-11-23","rule_set":"r","matches":[],'
+    '"evaluated_at":"2026-11-23T12:00:00%s"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("user", "offset"),
+    [("", "Z"), ("c1,c2", "Z"), ("c 1", "Z"), ("{c1}", "Z"), ("c" * 65, "Z"), ("c1", "")],
+)
+def test_verdicts_of_no_user_or_no_certain_time_are_put_aside(flow, delivered, user, offset):
+    sent = [Outgoing(topics.VERDICTS, b"x", (VERDICTS % (user, offset)).encode())]
+    [letter] = flow.publish.process(delivered(sent))
+    assert codec.read_dead_letter(*delivered([letter])).reason == "bad-message"
+
+
 def test_a_user_without_a_profile_is_not_evaluated(flow, delivered):
     assert flow.evaluate.process(delivered([codec.changed_profile("nobody")])) == []
 
