@@ -20,7 +20,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """The nightly run of one zone for a day; `zone` None: of all users who have no other zone."""
+    """The nightly run of the users of one zone for a day; `zone` None: of all users."""
 
     name: str
     day: date
@@ -90,19 +90,21 @@ def nights_by(zones: Iterable[str], own: ZoneInfo, at: time, now: datetime) -> l
     """The nights that should have been started by `now`, each again until its zone's day ends.
 
     `zones` are those that users have; `own` is that of all others, among them users whose zone
-    the database of zones does not know (any more). A zone is told from another by its name.
+    the database of zones does not know (any more). A zone is told from another by its name. Where
+    nobody has another zone than `own`, its night is that of all users.
     """
+    others = other_zones(zones, own)
     nights = []
     if (day := night_by(own, at, now)) is not None:
-        nights.append(Night(f"nightly-{day}", day))
-    for name, zone in other_zones(zones, own).items():
+        nights.append(Night(f"nightly-{day}", day, own.key if others else None))
+    for name, zone in others.items():
         if (day := night_by(zone, at, now)) is not None:
             nights.append(Night(f"nightly-{day}@{name}", day, name))
     return nights
 
 
 def other_zones(zones: Iterable[str], own: ZoneInfo) -> dict[str, ZoneInfo]:
-    """Those of the zones that have nights of their own, by name, in order."""
+    """Those of the zones that have nights of their own, by name, in its order."""
     found = {name: find_zone(name) for name in sorted(set(zones)) if name != own.key}
     return {name: zone for name, zone in found.items() if zone is not None}
 

@@ -22,10 +22,13 @@ _FIRST = {
 _PAGE = sql.SQL(
     "SELECT profiles.user_id, hashtextextended(profiles.user_id, 0), profiles.version,"
     " published.profile_version, published.due_on - date '1970-01-01'{words}{columns}"
-    " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id"
-    " WHERE {table}.user_id {after} {first}{before} AND NOT profiles.erased{due}"
+    " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id{contacts}"
+    " WHERE {table}.user_id {after} {first}{before} AND NOT profiles.erased{due}{zone}"
     " ORDER BY {table}.user_id LIMIT {size}"
 )
+
+_OF_ZONE = sql.SQL(" AND contacts.time_zone = {}")
+_OF_NO_OTHER = sql.SQL(" AND (contacts.time_zone = ANY({})) IS NOT TRUE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,14 @@ class Part:
     first: str
     end: str | None
     inclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneUsers:
+    """The users of one time zone; or, if `zone` is None, all who have none of the `others`."""
+
+    zone: str | None
+    others: tuple[str, ...] = ()
 
 
 class RangePages:
@@ -49,34 +60,51 @@ class RangePages:
         self._words = words
 
     def read(
-        self, connection: sa.Connection, part: Part, size: int, due: Sequence[date] | None = None
+        self,
+        connection: sa.Connection,
+        part: Part,
+        size: int,
+        due: Sequence[date] | None = None,
+        of: ZoneUsers | None = None,
     ) -> pl.DataFrame:
         """The first `size` users of a part; where `due` is given, of those due on one of the days.
 
-        Polars frames of no rows have the same columns.
+        Where `of` is given, only those users; else contacts are not looked at. Polars frames of no
+        rows have the same columns.
         """
         first = _FIRST | {f"held {word}": pl.Int64() for word in range(self._words)}
-        query = self._query(part, size, due)
+        query = self._query(part, size, due, of)
         frames = list(copied(connection, query, first, self._columns, size))
         frame = frames[0] if frames else frame_of_text(b"", first, self._columns)
         return frame.with_columns(pl.col("due on").cast(pl.Date))
 
-    def _query(self, part: Part, size: int, due: Sequence[date] | None) -> sql.Composed:
+    def _query(
+        self, part: Part, size: int, due: Sequence[date] | None, of: ZoneUsers | None
+    ) -> sql.Composed:
         table = sql.Identifier("profiles" if due is None else "published")
         words = (sql.SQL(f", published.held[{word + 1}]") for word in range(self._words))
         before = sql.SQL(" AND {}.user_id < {}").format(table, sql.Literal(part.end))
+        contacts = sql.SQL(" LEFT JOIN contacts ON contacts.user_id = {}.user_id").format(table)
         on = sql.SQL(" AND published.due_on = ANY({})").format(sql.Literal(list(due or ())))
         return _PAGE.format(
             words=sql.SQL("").join(words),
             columns=selected(self._columns),
             join=sql.SQL("LEFT" if due is None else ""),
+            contacts=sql.SQL("") if of is None else contacts,
             table=table,
             after=sql.SQL(">=" if part.inclusive else ">"),
             first=sql.Literal(part.first),
             before=sql.SQL("") if part.end is None else before,
             due=sql.SQL("") if due is None else on,
+            zone=sql.SQL("") if of is None else _condition(of),
             size=sql.Literal(size),
         )
+
+
+def _condition(of: ZoneUsers) -> sql.Composed:
+    if of.zone is None:
+        return _OF_NO_OTHER.format(sql.Literal(list(of.others)))
+    return _OF_ZONE.format(sql.Literal(of.zone))
 
 
 def due_days(connection: sa.Connection, as_of: date) -> list[date]:

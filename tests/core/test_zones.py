@@ -138,19 +138,20 @@ def test_a_day_that_was_skipped_has_no_night():
 
 def test_nights_are_named_by_day_and_by_the_zones_that_are_not_the_portals_own():
     zones = ["Asia/Vladivostok", "Europe/Moscow", "America/New_York", "Mars/Base"]
-    assert (
-        nights_by(zones, MOSCOW, HALF_PAST_TWO, utc("2026-11-22T23:29"))
-        == [
-            Night("nightly-2026-11-23@Asia/Vladivostok", date(2026, 11, 23), "Asia/Vladivostok"),
-            Night("nightly-2026-11-22@America/New_York", date(2026, 11, 22), "America/New_York"),
-        ][::-1]
-    )
-    assert nights_by(zones, MOSCOW, HALF_PAST_TWO, utc("2026-11-22T23:30")) == [
-        Night("nightly-2026-11-23", date(2026, 11, 23)),
+    abroad = [
         Night("nightly-2026-11-22@America/New_York", date(2026, 11, 22), "America/New_York"),
         Night("nightly-2026-11-23@Asia/Vladivostok", date(2026, 11, 23), "Asia/Vladivostok"),
     ]
+    assert nights_by(zones, MOSCOW, HALF_PAST_TWO, utc("2026-11-22T23:29")) == abroad
+    own = Night("nightly-2026-11-23", date(2026, 11, 23), "Europe/Moscow")
+    assert nights_by(zones, MOSCOW, HALF_PAST_TWO, utc("2026-11-22T23:30")) == [own, *abroad]
     assert nights_by([], MOSCOW, HALF_PAST_TWO, utc("2026-11-22T23:29")) == []
+
+
+def test_where_nobody_has_another_zone_the_night_is_that_of_all_users():
+    everybody = [Night("nightly-2026-11-23", date(2026, 11, 23))]
+    for zones in ([], ["Europe/Moscow"], ["Mars/Base"]):
+        assert nights_by(zones, MOSCOW, HALF_PAST_TWO, utc("2026-11-22T23:30")) == everybody
 
 
 def test_a_zone_of_another_name_has_nights_of_its_own_and_an_unknown_one_has_none():
