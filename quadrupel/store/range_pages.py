@@ -22,11 +22,15 @@ _FIRST = {
 _PAGE = sql.SQL(
     "SELECT profiles.user_id, hashtextextended(profiles.user_id, 0), profiles.version,"
     " published.profile_version, published.due_on - date '1970-01-01'{words}{columns}"
-    " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id{contacts}"
-    " WHERE {table}.user_id {after} {first}{before} AND NOT profiles.erased{due}{zone}"
+    " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id"
+    " AND {published_part}{contacts}"
+    " WHERE {part} AND NOT profiles.erased{due}{zone}"
     " ORDER BY {table}.user_id LIMIT {size}"
 )
+# A part is told of each table: the database passes bounds to no table of a left join by itself, and
+# would read it from its first user for every page.
 
+_CONTACTS = sql.SQL(" LEFT JOIN contacts ON contacts.user_id = {}.user_id AND {}")
 _OF_ZONE = sql.SQL(" AND contacts.time_zone = {}")
 _OF_NO_OTHER = sql.SQL(" AND (contacts.time_zone = ANY({})) IS NOT TRUE")
 
@@ -83,22 +87,30 @@ class RangePages:
     ) -> sql.Composed:
         table = sql.Identifier("profiles" if due is None else "published")
         words = (sql.SQL(f", published.held[{word + 1}]") for word in range(self._words))
-        before = sql.SQL(" AND {}.user_id < {}").format(table, sql.Literal(part.end))
-        contacts = sql.SQL(" LEFT JOIN contacts ON contacts.user_id = {}.user_id").format(table)
+        contacts = _CONTACTS.format(table, _within(part, "contacts"))
         on = sql.SQL(" AND published.due_on = ANY({})").format(sql.Literal(list(due or ())))
         return _PAGE.format(
             words=sql.SQL("").join(words),
             columns=selected(self._columns),
             join=sql.SQL("LEFT" if due is None else ""),
-            contacts=sql.SQL("") if of is None else contacts,
             table=table,
-            after=sql.SQL(">=" if part.inclusive else ">"),
-            first=sql.Literal(part.first),
-            before=sql.SQL("") if part.end is None else before,
+            published_part=_within(part, "published"),
+            contacts=sql.SQL("") if of is None else contacts,
+            part=_within(part, "profiles"),
             due=sql.SQL("") if due is None else on,
             zone=sql.SQL("") if of is None else _condition(of),
             size=sql.Literal(size),
         )
+
+
+def _within(part: Part, table: str) -> sql.Composed:
+    """That a user of the table is in the part."""
+    user_id = sql.Identifier(table, "user_id")
+    after = sql.SQL("{} >= {}" if part.inclusive else "{} > {}")
+    bounds = [after.format(user_id, sql.Literal(part.first))]
+    if part.end is not None:
+        bounds.append(sql.SQL("{} < {}").format(user_id, sql.Literal(part.end)))
+    return sql.SQL(" AND ").join(bounds)
 
 
 def _condition(of: ZoneUsers) -> sql.Composed:
