@@ -28,6 +28,7 @@ from quadrupel.core.contacts import EMAIL
 from quadrupel.core.ports import Bus, Producer
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
+from quadrupel.core.zones import day_in, find_zone
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import LiveRules, following
@@ -54,9 +55,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def today(settings: Settings) -> date:
-    """The day it is in the settings' time zone."""
-    return datetime.now(settings.zone).date()
+def today(settings: Settings, zone: str | None = None) -> date:
+    """The day it is in the time zone of that name; None, or one not known: in the settings'."""
+    return day_in(find_zone(zone) or settings.zone, now())
 
 
 def open_bus(settings: Settings, timeout: float = 30.0) -> Bus:
@@ -214,7 +215,7 @@ def run_evaluate_ranges(settings: Settings, stop: threading.Event) -> None:
 def _evaluate_profiles(parts: Parts, stop: threading.Event) -> None:
     rules = following(parts.live.look, asked)
     work = evaluate.EvaluateProfiles(
-        parts.engine, lambda: rules(()), lambda: today(parts.settings), now
+        parts.engine, lambda: rules(()), lambda zone: today(parts.settings, zone), now
     )
     _run_plain(parts, topics.EVALUATE, work.process, stop)
 

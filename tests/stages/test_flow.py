@@ -53,7 +53,7 @@ class Flow:
     def __init__(self, engine, delivered):
         self.engine, self.delivered, self.today = engine, delivered, TODAY
         self.ingest = Ingest(engine, lambda: declared(SCHEMA), lambda: NOW)
-        self.evaluate = EvaluateProfiles(engine, lambda: RULES, lambda: self.today, lambda: NOW)
+        self.evaluate = EvaluateProfiles(engine, lambda: RULES, lambda _: self.today, lambda: NOW)
         self.publish = Publish(engine, lambda _: CATALOGUE, lambda: NOW)
 
     def events(self, *events):

@@ -61,7 +61,7 @@ class Flow:
         lane = EvaluateRanges(
             engine, lambda _: rules, self.bus.producer(), ranges, "w", lambda: NOW
         )
-        lane_of_profiles = EvaluateProfiles(engine, lambda: rules, lambda: TODAY, lambda: NOW)
+        lane_of_profiles = EvaluateProfiles(engine, lambda: rules, lambda _: TODAY, lambda: NOW)
         self.stages = [
             self.stage(Ingest(engine, lambda: declared(SCHEMA), lambda: NOW), topics.EVENTS),
             self.stage(lane_of_profiles, topics.PROFILES),
