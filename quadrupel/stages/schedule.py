@@ -1,8 +1,9 @@
-"""Schedule: starts one run every night, and puts the ranges of every started run on the bus.
+"""Schedule: starts the runs of every night, and puts the ranges of started runs on the bus.
 
-A run's name is its key in the ledger, so of two schedulers one starts it. Its ranges are written
-with it and published after; a scheduler that finds a run whose ranges may not all be on the bus
-publishes them (again), so a crash in between costs nothing.
+There is one run a night for each time zone that users have. Its name is its key in the ledger, so
+of two schedulers one starts it. Its ranges are written with it and published after; a scheduler
+that finds a run whose ranges may not all be on the bus publishes them (again), so a crash in
+between costs nothing.
 """
 
 import threading
@@ -17,8 +18,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from quadrupel.bus import codec
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Producer
+from quadrupel.core.zones import nights_by
 from quadrupel.stages.loop import pause
-from quadrupel.store import runs
+from quadrupel.store import contacts, runs
 from quadrupel.store.database import transaction, without_statement_limit
 
 NAME = "schedule"
@@ -28,7 +30,10 @@ log = structlog.get_logger()
 
 
 class Schedule:
-    """The nightly run: at local time `at`, for the day that it then is, by the rules in force."""
+    """The nightly runs: at local time `at` of each zone, for the day that it then is there.
+
+    They go by the rules in force. Users without a zone of their own have `zone`.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Schedule:
         self._zone = zone
         self._clock = clock
         self._night_came = threading.Event()
+        self._started: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Keep starting nights and publishing ranges until `stop` is set. Blocks."""
@@ -55,9 +61,7 @@ class Schedule:
         timer.add_job(
             self._night_came.set,
             "cron",
-            hour=self._at.hour,
-            minute=self._at.minute,
-            second=self._at.second,
+            second=self._at.second,  # of every minute: whole minutes lie between zones
             coalesce=True,
             misfire_grace_time=None,
         )
@@ -78,33 +82,45 @@ class Schedule:
             timer.shutdown(wait=False)
 
     def step(self) -> None:
-        """Start tonight's run if its time has come, and publish what is not on the bus yet."""
+        """Start the nights whose time has come, and publish what is not on the bus yet."""
         if self._night_came.is_set():
-            self.start_night()
+            self.start_nights()
             self._night_came.clear()
         fan_out(self._engine, self._producer, self._clock())
 
-    def start_night(self) -> None:
-        """Start today's nightly run unless it is too early or it was started before."""
-        now = self._clock().astimezone(self._zone)
-        if now.time() < self._at:
-            return
-        name = f"nightly-{now.date()}"
-        rule_set = self._rule_set()
-        if start_run(self._engine, name, now.date(), rule_set, self._range_size, now):
-            log.info("run started", run=name, as_of=str(now.date()))
+    def start_nights(self) -> None:
+        """Start every zone's night of its today unless it is too early or was started before."""
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            zones = contacts.time_zones(connection)
+        nights = nights_by(zones, self._zone, self._at, now)
+        for night in nights:
+            if night.name in self._started:
+                continue
+            rule_set = self._rule_set()
+            if start_run(
+                self._engine, night.name, night.day, rule_set, self._range_size, now, night.zone
+            ):
+                log.info("run started", run=night.name, as_of=str(night.day), zone=night.zone)
+        self._started = {night.name for night in nights}
 
 
 def start_run(
-    engine: sa.Engine, run: str, as_of: date, rule_set: str, range_size: int, now: datetime
+    engine: sa.Engine,
+    run: str,
+    as_of: date,
+    rule_set: str,
+    range_size: int,
+    now: datetime,
+    zone: str | None = None,
 ) -> bool:
     """Write a run into the ledger; False if there is one of that name already.
 
-    Blocks for as long as it takes to count the users.
+    It is of the users of a time zone, or of all. Blocks for as long as it takes to count the users.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
-        return runs.start(connection, run, as_of, rule_set, range_size, now)
+        return runs.start(connection, run, as_of, rule_set, range_size, now, zone)
 
 
 def fan_out(engine: sa.Engine, producer: Producer, now: datetime) -> None:

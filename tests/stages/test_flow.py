@@ -303,11 +303,11 @@ def nightly(engine, bus, clock):
 
 def test_a_night_starts_at_its_local_time_and_once(flow, night):
     evening = NOW.replace(hour=23, minute=29)  # 02:29 of the next day in Moscow
-    nightly(flow.engine, night, lambda: evening).start_night()
+    nightly(flow.engine, night, lambda: evening).start_nights()
     with transaction(flow.engine) as connection:
         assert runs.latest(connection, 5) == []
     for _ in range(2):
-        nightly(flow.engine, night, lambda: evening + timedelta(minutes=1)).start_night()
+        nightly(flow.engine, night, lambda: evening + timedelta(minutes=1)).start_nights()
     with transaction(flow.engine) as connection:
         [run] = runs.latest(connection, 5)
     assert (run.run, run.as_of) == ("nightly-2026-11-24", TODAY + timedelta(days=1))
