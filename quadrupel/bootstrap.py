@@ -37,7 +37,7 @@ from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.pace import Pace
 from quadrupel.stages.pulse import Pulse
-from quadrupel.store import database, halts, schema
+from quadrupel.store import contacts, database, halts, schema
 from quadrupel.store.database import PATIENT, STAGE, Limits
 from quadrupel.store.profiles import ProfileStore
 
@@ -58,6 +58,11 @@ def now() -> datetime:
 def today(settings: Settings, zone: str | None = None) -> date:
     """The day it is in the time zone of that name; None, or one not known: in the settings'."""
     return day_in(find_zone(zone) or settings.zone, now())
+
+
+def today_of(settings: Settings, connection: sa.Connection, user_id: str) -> date:
+    """The day it is for a user, in its own time zone or the settings'."""
+    return today(settings, contacts.zones_of(connection, [user_id]).get(user_id))
 
 
 def open_bus(settings: Settings, timeout: float = 30.0) -> Bus:

@@ -71,8 +71,9 @@ def start(
 ) -> bool:
     """Write a new run and its ranges; False (and nothing done) if a run of that name exists.
 
-    It is of the users of a time zone, or of all. The ranges lie end to end over all possible user ids, so there is no gap and no overlap
-    whatever users appear meanwhile; each holds about `range_size` users of now.
+    It is of the users of a time zone, or of all. The ranges lie end to end over all possible user
+    ids, so there is no gap and no overlap whatever users appear meanwhile; each holds about
+    `range_size` users of now.
     """
     entry = {"run": run, "as_of": as_of, "rule_set": rule_set, "created_at": now, "zone": zone}
     new = insert(runs).values(**entry, state="running").on_conflict_do_nothing()
