@@ -26,6 +26,8 @@ WRONG = [
     ("TIME_ZONE", "Europe"),
     ("TIME_ZONE", "../../etc/passwd"),
     ("NIGHT_AT", "25:00"),
+    ("NIGHT_AT", "02:30Z"),
+    ("NIGHT_AT", "02:30+03:00"),
     ("API_PORT", "70000"),
     ("SMTP_URL", "http://localhost:25"),
     ("WEBHOOKS", '{"crm": {"url": "ftp://x", "secret": "s"}}'),
