@@ -52,6 +52,14 @@ bench-rules: $(VENV)/bench.installed ## Read rules beside ZEN and CEL (ARGS="--p
 bench-ingest: $(VENV)/bench.installed ## Events from Kafka into profiles (ARGS="--events 200000")
 	@$(BIN)/python benchmarks/bench_ingest.py $(ARGS)
 
+.PHONY: bench-night
+bench-night: $(VENV)/bench.installed ## A full sweep of the users (ARGS="--sizes 100000")
+	@$(BIN)/python benchmarks/bench_night.py $(ARGS)
+
+.PHONY: bench-due
+bench-due: $(VENV)/bench.installed ## A night of who is due, beside a full sweep (ARGS="--profiles 50000")
+	@$(BIN)/python benchmarks/bench_due.py $(ARGS)
+
 .PHONY: bench-fresh
 bench-fresh: $(VENV)/bench.installed ## From an event to the banner on the page (ARGS="--seconds 15")
 	@$(BIN)/python benchmarks/bench_fresh.py $(ARGS)

@@ -19,8 +19,14 @@ BASE = 20_000
 """Profiles that are folded from events; the table is filled with copies of them."""
 
 
-def fill_profiles(stand: Stand, size: int) -> None:
-    """Profiles `p0000000` and on: copies of those that synthetic lives give."""
+def fill_profiles(stand: Stand, size: int, *, more: bool = False) -> None:
+    """Profiles `p0000000` and on: copies of those that synthetic lives give.
+
+    With `more`, those there are stay, and the table grows to `size`.
+    """
+    if more:
+        copy_profiles(stand, size)
+        return
     rules = bootstrap.load_rules(stand.settings)
     feeds, store = Feeds(rules.schema), ProfileStore(rules.schema)
     base = min(BASE, size)
@@ -31,23 +37,31 @@ def fill_profiles(stand: Stand, size: int) -> None:
         fold(profile, arrived(facts, TODAY - timedelta(days=30)), feeds)
         profile.version = 1
         folded.append(profile)
-    with bootstrap.open_engine(stand.settings) as engine:
-        with database.transaction(engine) as connection:
-            store.write(connection, folded, datetime.now(UTC))
-        with psycopg.connect(stand.settings.database, autocommit=True) as connection:
-            copies = sql.SQL(
-                "INSERT INTO profiles (user_id, version, updated_at, fold_state{0}) SELECT"
-                " 'p' || lpad((substr(user_id, 2)::int + %(base)s * n)::text, 7, '0'), version,"
-                " updated_at, fold_state{0} FROM profiles, generate_series(1, %(times)s) AS n"
-                " WHERE substr(user_id, 2)::int + %(base)s * n < %(size)s"
-            ).format(
-                sql.SQL("").join(
-                    sql.SQL(", {}").format(sql.Identifier(n)) for n in rules.schema.attributes
-                )
-            )
-            connection.execute(copies, {"base": base, "times": -(-size // base), "size": size})
-            connection.execute("VACUUM (ANALYZE, FREEZE) profiles")
-            connection.execute("CHECKPOINT")
+    with (
+        bootstrap.open_engine(stand.settings) as engine,
+        database.transaction(engine) as connection,
+    ):
+        store.write(connection, folded, datetime.now(UTC))
+    copy_profiles(stand, size)
+
+
+def copy_profiles(stand: Stand, size: int) -> None:
+    """Copies of the first BASE profiles, until there are as many as `size`."""
+    names = bootstrap.load_rules(stand.settings).schema.attributes
+    with psycopg.connect(stand.settings.database, autocommit=True) as connection:
+        [[present]] = connection.execute("SELECT count(*) FROM profiles").fetchall()
+        copies = sql.SQL(
+            "INSERT INTO profiles (user_id, version, updated_at, fold_state{0}) SELECT"
+            " 'p' || lpad((substr(user_id, 2)::int + %(base)s * n)::text, 7, '0'), version,"
+            " updated_at, fold_state{0}"
+            " FROM profiles, generate_series(%(first)s::int, %(times)s::int) AS n"
+            " WHERE substr(user_id, 2)::int < %(base)s::int"
+            " AND substr(user_id, 2)::int + %(base)s * n < %(size)s"
+        ).format(sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(n)) for n in names))
+        times = {"first": max(1, present // BASE), "times": -(-size // BASE)}
+        connection.execute(copies, {"base": BASE, "size": size, **times})
+        connection.execute("VACUUM (ANALYZE, FREEZE) profiles")
+        connection.execute("CHECKPOINT")
 
 
 _lives: dict[int, list[tuple[int, str, dict[str, object]]]] = {}

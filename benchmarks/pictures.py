@@ -39,3 +39,16 @@ def histogram(
             )
     figure.savefig(path)
     plt.close(figure)
+
+
+def line(
+    path: Path, points: Mapping[int, float], *, title: str, x: str, y: str, goal: float
+) -> None:
+    """One value by another, with a line at the goal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure, panel = plt.subplots(figsize=(8, 4), layout="constrained")
+    panel.plot(list(points), list(points.values()), marker="o", color="#2b6cb0")
+    panel.axhline(goal, color="#c53030", linestyle="--", linewidth=1)
+    panel.set(title=title, xlabel=x, ylabel=y, ylim=(0, None))
+    figure.savefig(path)
+    plt.close(figure)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -36,10 +37,12 @@ from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.pace import Pace
+from quadrupel.stages.pages import Pages
 from quadrupel.stages.pulse import Pulse
 from quadrupel.store import contacts, database, halts, schema
 from quadrupel.store.database import PATIENT, STAGE, Limits
 from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.rule_numbers import RuleNumbers
 
 Run = Callable[[Settings, threading.Event], None]
 
@@ -232,14 +235,34 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
             contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer,
             contextlib.closing(parts.bus.producer()) as producer,
         ):
-            rules = following(parts.live.look, asked)
             pace = Pace(_lag(parts.bus, topics.PUBLISH), consumer.keep_alive, stop)
             work = evaluate.EvaluateRanges(
-                parts.engine, rules, producer, consumer, _worker(), now, pace.await_turn
+                *(parts.engine, pages_of(parts), producer, consumer, _worker(), now),
+                await_turn=pace.await_turn,
+                own=parts.settings.zone,
             )
             _loop(parts, lane, loop.Stage(lane.stage, consumer, producer, work.process, 1), stop)
     finally:
         stop.set()
+
+
+def pages_of(parts: Parts) -> Callable[[str, tuple[str, ...]], Pages]:
+    """What reads pages by the rule set in force, made anew only for other rules.
+
+    It takes the hash of the rule set that somebody asks for, and the rules that are new.
+    """
+    numbers = RuleNumbers()
+
+    def of(rules: RuleSet) -> Callable[[tuple[str, ...]], Pages]:
+        @lru_cache(maxsize=1)
+        def made(changed: tuple[str, ...]) -> Pages:
+            with database.transaction(parts.engine) as connection:
+                return Pages(rules, numbers.of(connection, rules.rules), changed)
+
+        return made
+
+    reading = following(parts.live.look, of)
+    return lambda asked, changed: reading({asked})(changed)
 
 
 def run_publish(settings: Settings, stop: threading.Event) -> None:
@@ -286,7 +309,7 @@ def run_schedule(settings: Settings, stop: threading.Event) -> None:
         schedule.Schedule(
             parts.engine,
             parts.producer,
-            lambda: parts.live.look().hash,
+            parts.live.look,
             settings.range_size,
             settings.night_at,
             settings.zone,

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     night_at: Annotated[time, AfterValidator(_local_time)] = Field(
         time(2, 30), description="time of the nightly run in each user's zone"
     )
-    range_size: int = Field(5_000, ge=100, le=1_000_000, description="users in one range of a run")
+    range_size: int = Field(50_000, ge=100, le=1_000_000, description="users in one range of a run")
     batch_size: int = Field(2_000, ge=1, le=100_000, description="messages a stage takes at once")
 
     smtp_url: str = Field(

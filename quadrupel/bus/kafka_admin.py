@@ -124,7 +124,7 @@ class KafkaAdmin:
                 partition, offset, error = raw.partition() or 0, raw.offset() or 0, raw.error()
                 end = ends.get(partition, 0)
                 if error is None and offset < end:
-                    yield from_kafka(raw)
+                    yield from_kafka(raw, topic)
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
                     raise self._cluster.refusal(topic, f"browsing {topic}", error)
                 if error is not None or offset >= end - 1:

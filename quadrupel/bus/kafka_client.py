@@ -76,15 +76,15 @@ class Cluster:
         return self.unavailable(doing, error)
 
 
-def from_kafka(raw: confluent_kafka.Message) -> Message:
-    """The message as the port has it. A foreign client's null value is an empty one."""
+def from_kafka(raw: confluent_kafka.Message, topic: str) -> Message:
+    """The message, of that topic, as the port has it. A foreign client's null value is empty."""
     return Message(
-        topic=raw.topic() or "",
-        partition=raw.partition() or 0,
-        offset=raw.offset() or 0,
-        key=raw.key(),
-        value=raw.value() or b"",
-        timestamp=_time(raw.timestamp()[1]),
+        topic,
+        raw.partition() or 0,
+        raw.offset() or 0,
+        raw.key(),
+        raw.value() or b"",
+        _time(raw.timestamp()[1]),
     )
 
 

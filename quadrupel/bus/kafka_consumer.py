@@ -184,7 +184,7 @@ class KafkaConsumer:
         except KafkaException as failure:
             raise self._cluster.unavailable("keeping alive", reason(failure)) from failure
         if surprise is not None and surprise.error() is None:
-            message = from_kafka(surprise)
+            message = from_kafka(surprise, self._topic)
             self._positions.setdefault(message.partition, message.offset)
 
     def _gather(self, limit: int, timeout: float) -> None:
@@ -196,7 +196,7 @@ class KafkaConsumer:
                 if error is not None:
                     self._failure = error
                     continue
-                message = from_kafka(raw)
+                message = from_kafka(raw, self._topic)
                 self._gathered.append(message)
                 size += len(message.value)
             room = min(CHUNK, limit - len(self._gathered))

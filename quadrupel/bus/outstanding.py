@@ -23,9 +23,11 @@ class Outstanding:
 
     def add(self, messages: Sequence[Message]) -> None:
         """Take note of delivered messages, in order per partition."""
-        for message in messages:
-            self.first.setdefault(message.partition, message.offset)
-            self.after[message.partition] = message.offset + 1
+        first, after = self.first, self.after
+        for _, partition, offset, *_ in messages:
+            if partition not in first:
+                first[partition] = offset
+            after[partition] = offset + 1
 
     def acknowledged(self, partitions: Iterable[int]) -> None:
         """Forget what was committed."""

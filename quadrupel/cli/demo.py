@@ -170,7 +170,7 @@ class Demo:
         now = bootstrap.now()
         name = f"demo-{day}"
         with bootstrap.open_parts(settings) as parts:
-            schedule.start_run(parts.engine, name, day, parts.rules.hash, settings.range_size, now)
+            schedule.start_run(parts.engine, name, day, parts.rules, settings.range_size, now)
             schedule.fan_out(parts.engine, parts.producer, now)
             self._wait("the run to end", lambda: self._run_ended(parts, name), seconds=300)
         self._drain("published", topics.VERDICTS, topics.PUBLISH_GROUP)

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from quadrupel import telemetry
 from quadrupel.cli import (
     contacts,
     database,
@@ -76,6 +77,8 @@ def main() -> None:
     Exit codes: 0 done; 1 it failed, perhaps not the next time; 2 it cannot work until the
     arguments, settings, rules or topics are mended; 130 interrupted.
     """
+    # What a command tells of itself is on standard output; until it says otherwise, logs are not.
+    telemetry.configure_logs("auto", "warning")
     try:
         app()
     except (SettingRefused, DeclarationRefused, TopicRefused) as error:

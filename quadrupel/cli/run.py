@@ -11,6 +11,7 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bus import topics
+from quadrupel.cli import run_proof
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.config import Settings, read_settings
@@ -20,7 +21,8 @@ from quadrupel.store import runs
 from quadrupel.store.database import transaction
 from quadrupel.store.runs import RunProgress
 
-app = typer.Typer(help="Evaluate all users for what time changes.")
+app = typer.Typer(help="Evaluate users for what time changes.")
+app.command()(run_proof.verify)
 
 
 @app.command()
@@ -29,14 +31,25 @@ def start(
     future: Annotated[
         bool, typer.Option("--future", help="Allow a day after tomorrow (see below).")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Evaluate everybody, not only the users due.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, by rule, and write nothing.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until everything is published.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Start a run over all users.
+    """Start a run over the users of whom something can have changed.
+
+    These are the users due on the day: by what time changes, or because an event came since the
+    last night. Where rules were added, changed or removed since the last run over all users, it
+    evaluates everybody; so it does with --full.
 
     Examples:
       quadrupel run start
-      quadrupel run start --as-of 2026-12-01 --wait
+      quadrupel run start --as-of 2026-12-01 --dry-run
+      quadrupel run start --full --wait
 
     What is published of a user never goes back to an earlier day: after a run for a future day,
     events of its users are evaluated for that day, until it has come. So a day after tomorrow
@@ -44,12 +57,17 @@ def start(
     """
     settings = read_settings()
     day = as_of or bootstrap.today(settings)
+    if dry_run:
+        run_proof.dry_run(day, full=full, as_json=as_json)
+        return
     if not future and day > bootstrap.today(settings) + timedelta(days=1):
         raise Conflict(f"{day} is after tomorrow: its verdicts would show at once; use --future")
     now = bootstrap.now()
     name = f"manual-{day}-{now:%Y%m%dT%H%M%S%f}"
     with bootstrap.open_parts(settings) as parts:
-        schedule.start_run(parts.engine, name, day, parts.rules.hash, settings.range_size, now)
+        schedule.start_run(
+            parts.engine, name, day, parts.rules, settings.range_size, now, full=full
+        )
         schedule.fan_out(parts.engine, parts.producer, now)
     if wait:
         wait_for(settings, name)

@@ -1,8 +1,10 @@
 """Members of an event's data as attribute values: types, limits, and what a wrong one is told."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 from quadrupel.core.attributes import Attribute, Type
@@ -16,12 +18,14 @@ MAX_DECIMAL = Decimal(10) ** 18
 MAX_DECIMAL_PLACES = 6
 YEARS = range(1800, 2300)
 
+_DAY_LENGTH = len("2026-11-23")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
 
 Day = TypeVar("Day", date, datetime)
+Number = TypeVar("Number", int, Decimal)
 
 
 def to_value(attribute: Attribute, field: str, raw: object) -> Value:
@@ -30,23 +34,7 @@ def to_value(attribute: Attribute, field: str, raw: object) -> Value:
     `raw` comes from strict JSON, with Decimal for numbers that have a point. Raises EventRefused
     (`wrong-type`, `out-of-range`, `unknown-value`).
     """
-    match attribute.type:
-        case Type.DATE:
-            return _to_date(attribute, field, raw)
-        case Type.DATETIME:
-            return _to_datetime(attribute, field, raw)
-        case Type.INTEGER:
-            if type(raw) is not int:
-                raise _wrong_type(attribute, field, raw)
-            return bounded(attribute, raw)
-        case Type.DECIMAL:
-            return to_decimal(attribute, field, raw)
-        case Type.BOOLEAN:
-            if type(raw) is not bool:
-                raise _wrong_type(attribute, field, raw)
-            return raw
-        case _:
-            return _to_text(attribute, field, raw)
+    return READERS[attribute.type](attribute, field, raw)
 
 
 def to_decimal(attribute: Attribute, field: str, raw: object) -> Decimal:
@@ -54,11 +42,15 @@ def to_decimal(attribute: Attribute, field: str, raw: object) -> Decimal:
     if type(raw) is not int and type(raw) is not Decimal:
         raise _wrong_type(attribute, field, raw)
     number = Decimal(raw)
-    if abs(number) < MAX_DECIMAL and number != round(number, MAX_DECIMAL_PLACES):
+    if (
+        type(raw) is Decimal  # a whole number has no places
+        and abs(number) < MAX_DECIMAL
+        and number != round(number, MAX_DECIMAL_PLACES)
+    ):
         raise EventRefused(
             "out-of-range", f"{attribute.name}: {field} has more than {MAX_DECIMAL_PLACES} places"
         )
-    return Decimal(bounded(attribute, number))
+    return bounded(attribute, number)
 
 
 def to_key(attribute: Attribute, field: str, raw: object) -> str:
@@ -72,7 +64,7 @@ def to_key(attribute: Attribute, field: str, raw: object) -> str:
     return raw
 
 
-def bounded(attribute: Attribute, number: int | Decimal) -> int | Decimal:
+def bounded(attribute: Attribute, number: Number) -> Number:
     """The number itself, if its column can hold it; else EventRefused `out-of-range`."""
     limit = MAX_DECIMAL if isinstance(number, Decimal) else MAX_INTEGER
     if not -limit <= number < limit:
@@ -80,14 +72,33 @@ def bounded(attribute: Attribute, number: int | Decimal) -> int | Decimal:
     return number
 
 
-def _to_date(attribute: Attribute, field: str, raw: object) -> date:
-    if type(raw) is not str or not _DAY.fullmatch(raw):
+def _to_integer(attribute: Attribute, field: str, raw: object) -> int:
+    if type(raw) is not int:
         raise _wrong_type(attribute, field, raw)
-    try:
-        day = date.fromisoformat(raw)
-    except ValueError as error:
-        raise _wrong_type(attribute, field, raw) from error
+    return bounded(attribute, raw)
+
+
+def _to_boolean(attribute: Attribute, field: str, raw: object) -> bool:
+    if type(raw) is not bool:
+        raise _wrong_type(attribute, field, raw)
+    return raw
+
+
+def _to_date(attribute: Attribute, field: str, raw: object) -> date:
+    if type(raw) is not str or len(raw) != _DAY_LENGTH or (day := _day(raw)) is None:
+        raise _wrong_type(attribute, field, raw)
     return _in_years(attribute, field, day)
+
+
+@lru_cache(maxsize=32_768)
+def _day(text: str) -> date | None:
+    """The day that the text names. Remembered, since the events of a year name the same days."""
+    if not _DAY.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _to_datetime(attribute: Attribute, field: str, raw: object) -> datetime:
@@ -122,6 +133,17 @@ def _to_text(attribute: Attribute, field: str, raw: object) -> str:
             f"{attribute.name}: {field} is none of {', '.join(attribute.values)}",
         )
     return raw
+
+
+READERS: Mapping[Type, Callable[[Attribute, str, object], Value]] = {
+    Type.DATE: _to_date,
+    Type.DATETIME: _to_datetime,
+    Type.INTEGER: _to_integer,
+    Type.DECIMAL: to_decimal,
+    Type.BOOLEAN: _to_boolean,
+    Type.TEXT: _to_text,
+}
+"""How a member of data becomes a value, by the type of the attribute; see `to_value`."""
 
 
 def _wrong_type(attribute: Attribute, field: str, raw: object) -> EventRefused:

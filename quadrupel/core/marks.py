@@ -2,7 +2,7 @@
 
 import zlib
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from quadrupel.core.events import Event
 
@@ -27,8 +27,9 @@ def mark_of(event: Event) -> Mark:
     return (event.time - _EPOCH) // _MICROSECOND, event.identity, event_tag(event.type)
 
 
+@lru_cache(maxsize=1024)
 def microseconds(time: datetime) -> int:
-    """The microseconds from 1970 to the time."""
+    """The microseconds from 1970 to the time; remembered, since many messages come at one time."""
     return (time - _EPOCH) // _MICROSECOND
 
 

@@ -42,6 +42,11 @@ class RuleSet:
     placements: Mapping[str, Placement]
     hash: str
 
+    @property
+    def identities(self) -> dict[str, str]:
+        """The identity of each rule by its id."""
+        return {rule.id: rule.identity for rule in self.rules.values()}
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:

@@ -7,7 +7,7 @@ the same that the row reading makes, with the day on which the user is due again
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import reduce
@@ -17,7 +17,7 @@ import polars as pl
 
 from quadrupel.core.attributes import ADDITIVE, Schema, Type
 from quadrupel.core.values import to_text
-from quadrupel.core.verdicts import NEVER_DUE, Evaluation, RuleMatch, Verdict
+from quadrupel.core.verdicts import NEVER_DUE, Evaluation, PageCounts, RuleMatch, Verdict
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar import CODES, Column, Query, columns
 from quadrupel.rules.columnar_deadline import ColumnarDeadlines
@@ -49,18 +49,10 @@ def text_name(attribute: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """What a page said: an evaluation of each user who differs, and counts over all its users.
-
-    `digest` is the sum over the users, modulo 2**64 and as a signed integer, of a hash of user and
-    verdicts: the same for the same verdicts however the users are cut into pages. `matched` and
-    `errors` are by rule, without zeros.
-    """
+    """What a page said: an evaluation of each user who differs, and counts over all its users."""
 
     evaluations: tuple[Evaluation, ...]
-    users: int
-    digest: int
-    matched: Mapping[str, int] = field(default_factory=dict)
-    errors: Mapping[str, int] = field(default_factory=dict)
+    counts: PageCounts
 
 
 class PageReading:
@@ -77,7 +69,7 @@ class PageReading:
     ) -> None:
         self._rules = rule_set
         self._numbers = numbers
-        self._changed = sorted(changed & rule_set.rules.keys())
+        self._changed = sorted(rule_set.rules.keys() & changed)
         trees = {rule.id: rule.predicate.tree for rule in rule_set.rules.values()}
         self._query = Query(trees)
         self._deadlines = ColumnarDeadlines(trees)
@@ -96,10 +88,12 @@ class PageReading:
         changed, their_codes = page.filter(differs), codes.filter(differs)
         return PageRead(
             tuple(self._evaluations(changed, their_codes, as_of, evaluated_at)),
-            page.height,
-            self._digest(page, codes),
-            _counts(codes, _MATCH),
-            _counts(codes, _ERROR),
+            PageCounts(
+                page.height,
+                self._digest(page, codes),
+                _counts(codes, _MATCH),
+                _counts(codes, _ERROR),
+            ),
         )
 
     def _differs(self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date) -> pl.Series:

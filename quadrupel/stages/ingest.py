@@ -1,5 +1,6 @@
 """Ingest: events in, profiles folded and saved, the changed profiles handed on to evaluate."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,10 +11,10 @@ from quadrupel.bus import codec
 from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
-from quadrupel.core.events import Event, check_time, is_late
+from quadrupel.core.events import check_time, is_late
 from quadrupel.core.places import Place
 from quadrupel.core.ports import Message, Outgoing
-from quadrupel.core.positions import Cause
+from quadrupel.core.positions import Cause, Position
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
 from quadrupel.stages.alarm import Alarm, Tell
 from quadrupel.stages.aside import Refused, put_aside
@@ -33,8 +34,11 @@ from quadrupel.telemetry import (
 
 NAME = "ingest"
 
-Events = Mapping[str, Sequence[tuple[Message, Event]]]
-"""Events by user, each with the message that carried it."""
+Carried = tuple[Message, Arrival]
+"""An event as it arrived, with the message that carried it."""
+
+Events = Mapping[str, Sequence[Carried]]
+"""Events by user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +58,23 @@ def declared(schema: Schema) -> Declared:
 class _Outcome:
     """What became of a batch, or of a part of it.
 
-    `causes` has the users to hand on, each with the last of its events.
+    `last` has the users to hand on, each with the message of the last of its events.
     """
 
-    causes: dict[str, Cause] = field(default_factory=dict)
+    last: dict[str, Message] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     folded: int = 0
     unchanged: int = 0
     written: int = 0
     erased: int = 0
 
-    def add(self, part: "_Outcome | Unsaved[tuple[Message, Event]]") -> None:
+    def add(self, part: "_Outcome | Unsaved[Carried]") -> None:
         if isinstance(part, Unsaved):
-            message, event = part.event
-            self.causes[event.subject] = _cause(message)
+            message, arrival = part.event
+            self.last[arrival.event.subject] = message
             self.refused.append((message, EventRefused("database-refused", str(part.refusal))))
             return
-        self.causes |= part.causes
+        self.last |= part.last
         self.refused += part.refused
         self.folded += part.folded
         self.unchanged += part.unchanged
@@ -124,7 +128,10 @@ class Ingest:
                     tell(outcome.refused)
         _count(outcome, len(messages))
         return [
-            *(codec.changed_profile(user, cause=cause) for user, cause in outcome.causes.items()),
+            *(
+                codec.changed_profile(user, cause=_cause(message))
+                for user, message in outcome.last.items()
+            ),
             *(put_aside(NAME, message, error) for message, error in outcome.refused),
         ]
 
@@ -138,7 +145,7 @@ class Ingest:
             laps.end("fold")
             tell(outcome.refused)
             declared.store.write(connection, changed, now)
-            contained = {user: cause.position for user, cause in outcome.causes.items()}
+            contained = {each.user_id: _position(outcome.last[each.user_id]) for each in erased}
             erasure.erase(connection, erased, now, contained)
         laps.end("write")
         return outcome
@@ -153,12 +160,9 @@ def _fold(
     erased: list[Profile] = []
     for user_id, sent in sorted(events.items()):
         profile = known.get(user_id) or Profile(user_id)
-        arrivals = [
-            Arrival(event, message.timestamp.date(), _place(message)) for message, event in sent
-        ]
-        result = fold(profile, arrivals, feeds)
+        result = fold(profile, [arrival for _, arrival in sent], feeds)
         if result.refused:
-            carriers = {id(event): message for message, event in sent}
+            carriers = {id(arrival.event): message for message, arrival in sent}
             outcome.refused += [(carriers[id(event)], error) for event, error in result.refused]
         outcome.folded += result.applied
         outcome.unchanged += result.unchanged
@@ -167,32 +171,32 @@ def _fold(
         if result.erased:
             erased.append(profile)
         if result.applied or result.unchanged or result.refused:
-            outcome.causes[user_id] = _cause(sent[-1][0])
+            outcome.last[user_id] = sent[-1][0]
     outcome.written, outcome.erased = len(changed), len(erased)
     return outcome, changed, erased
 
 
-def _decode(
-    messages: Sequence[Message],
-) -> tuple[dict[str, list[tuple[Message, Event]]], list[Refused]]:
+def _decode(messages: Sequence[Message]) -> tuple[dict[str, list[Carried]], list[Refused]]:
     """The events of a batch by user, and what is no event."""
-    events: dict[str, list[tuple[Message, Event]]] = {}
+    events: defaultdict[str, list[Carried]] = defaultdict(list)
     refused: list[Refused] = []
     for message in messages:
+        _, partition, offset, _, body, taken_at = message
         try:
-            event = decode_event(message.value)
-            check_time(event, message.timestamp)
+            event = decode_event(body)
+            check_time(event, taken_at)
         except EventRefused as error:
             refused.append((message, error))
-        else:
-            events.setdefault(event.subject, []).append((message, event))
-            if is_late(event, message.timestamp):
-                EVENTS_LATE.inc()
+            continue
+        arrival = Arrival(event, taken_at.date(), Place(taken_at, offset, partition))
+        events[event.subject].append((message, arrival))
+        if is_late(event, taken_at):
+            EVENTS_LATE.inc()
     return events, refused
 
 
-def _place(message: Message) -> Place:
-    return Place(message.timestamp, message.offset, message.partition)
+def _position(message: Message) -> Position:
+    return Position(message.partition, message.offset)
 
 
 def _cause(message: Message) -> Cause:

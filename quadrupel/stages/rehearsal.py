@@ -62,11 +62,11 @@ def rehearse(
     """
     changes = Changes()
     for read in _pages(engine, pages, as_of, now, due):
-        changes.users += read.users
-        changes.errors.update(read.errors)
+        changes.users += read.counts.users
+        changes.errors.update(read.counts.errors)
         for start in range(0, len(read.evaluations), CHUNK):
             _count(engine, changes, read.evaluations[start : start + CHUNK], catalogue)
-        progress(read.users)
+        progress(read.counts.users)
     return changes
 
 

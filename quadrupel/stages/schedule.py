@@ -18,10 +18,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from quadrupel.bus import codec
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Producer
-from quadrupel.core.zones import nights_by
+from quadrupel.core.run_plans import RunPlan, plan_run
+from quadrupel.core.zones import Night, nights_by
+from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages.loop import pause
-from quadrupel.store import contacts, runs
+from quadrupel.store import contacts, rule_sets, runs
 from quadrupel.store.database import transaction, without_statement_limit
+from quadrupel.store.range_pages import ZoneUsers, zone_users
 
 NAME = "schedule"
 CHECK_SECONDS = 1.0
@@ -39,7 +42,7 @@ class Schedule:
         self,
         engine: sa.Engine,
         producer: Producer,
-        rule_set: Callable[[], str],
+        rule_set: Callable[[], RuleSet],
         range_size: int,
         at: time,
         zone: ZoneInfo,
@@ -95,32 +98,47 @@ class Schedule:
             zones = contacts.time_zones(connection)
         nights = nights_by(zones, self._zone, self._at, now)
         for night in nights:
-            if night.name in self._started:
-                continue
-            rule_set = self._rule_set()
-            if start_run(
-                self._engine, night.name, night.day, rule_set, self._range_size, now, night.zone
-            ):
-                log.info("run started", run=night.name, as_of=str(night.day), zone=night.zone)
+            if night.name not in self._started:
+                of = None if night.zone is None else zone_users(night.zone, zones, self._zone)
+                self._start(night, of, now)
         self._started = {night.name for night in nights}
+
+    def _start(self, night: Night, of: ZoneUsers | None, now: datetime) -> None:
+        rule_set, size = self._rule_set(), self._range_size
+        if start_run(self._engine, night.name, night.day, rule_set, size, now, of=of):
+            log.info("run started", run=night.name, as_of=str(night.day), zone=night.zone)
 
 
 def start_run(
     engine: sa.Engine,
     run: str,
     as_of: date,
-    rule_set: str,
+    rule_set: RuleSet,
     range_size: int,
     now: datetime,
-    zone: str | None = None,
+    *,
+    full: bool = False,
+    of: ZoneUsers | None = None,
 ) -> bool:
     """Write a run into the ledger; False if there is one of that name already.
 
-    It is of the users of a time zone, or of all. Blocks for as long as it takes to count the users.
+    It evaluates the users due, or everybody: where rules changed, or with `full`; only users `of`
+    a time zone, where that is given. Blocks for as long as it takes to count the users.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
-        return runs.start(connection, run, as_of, rule_set, range_size, now, zone)
+        plan = plan_of(connection, rule_set, full=full, zone=of.zone if of else None)
+        rule_sets.save(connection, rule_set.hash, rule_set.identities)
+        return runs.start(connection, run, as_of, rule_set.hash, range_size, now, plan, of)
+
+
+def plan_of(
+    connection: sa.Connection, rule_set: RuleSet, *, full: bool = False, zone: str | None = None
+) -> RunPlan:
+    """Whom a run that starts now evaluates, of the users of a zone or of all."""
+    covered = runs.covered(connection, zone)
+    identities = None if covered is None else rule_sets.identities(connection, covered)
+    return plan_run(identities, rule_set.identities, full=full)
 
 
 def fan_out(engine: sa.Engine, producer: Producer, now: datetime) -> None:

@@ -9,29 +9,83 @@ neither the places nor their number.
 """
 
 import struct
-from datetime import date
+from collections.abc import Iterator, Mapping, MutableMapping
 from functools import lru_cache
+from itertools import chain
+from typing import Any
 
+from quadrupel.core.marks import Mark
 from quadrupel.core.profiles import FoldState
 
 _HEADER = struct.Struct("<BHH")
-_MARK = struct.Struct("<IqQI")
+_TAGGED = struct.Struct("<I20s")
+_MARK = struct.Struct("<qQI")
 _PLACE = struct.Struct("<IqQ")
 _SEEN = struct.Struct("<QH")
 _FORMAT = 2
-_EPOCH = date(1970, 1, 1).toordinal()
+_EPOCH = 719_163  # 1 January 1970 as an ordinal
+
+
+class PackedMarks(MutableMapping[int, Mark]):
+    """The marks of a packed state: an event asks for few of them, so the others stay packed."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, packed: bytes = b"") -> None:
+        self._packed: dict[int, bytes] = dict(_TAGGED.iter_unpack(packed))
+
+    @classmethod
+    def of(cls, marks: Mapping[int, Mark]) -> "PackedMarks":
+        """The same marks, packed."""
+        packed = cls()
+        packed.update(marks)
+        return packed
+
+    def pack(self) -> bytes:
+        """All marks, in the order of their tags."""
+        parts = chain.from_iterable(sorted(self._packed.items()))
+        return _repeated("I20s", len(self._packed)).pack(*parts)
+
+    def get(self, tag: int, default: Any = None) -> Any:
+        """See `Mapping.get`."""
+        packed = self._packed.get(tag)
+        return default if packed is None else _MARK.unpack(packed)
+
+    def update(self, marks: Mapping[int, Mark]) -> None:  # type: ignore[override]
+        """See `dict.update`."""
+        for tag, mark in marks.items():
+            self._packed[tag] = _MARK.pack(*mark)
+
+    def __contains__(self, tag: object) -> bool:
+        return tag in self._packed
+
+    def __getitem__(self, tag: int) -> Mark:
+        time, identity, type_tag = _MARK.unpack(self._packed[tag])
+        return time, identity, type_tag
+
+    def __setitem__(self, tag: int, mark: Mark) -> None:
+        self._packed[tag] = _MARK.pack(*mark)
+
+    def __delitem__(self, tag: int) -> None:
+        del self._packed[tag]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
 
 
 def pack(state: FoldState) -> bytes:
     """The bytes of the state; equal states give equal bytes."""
-    marks = [part for tag in sorted(state.marks) for part in (tag, *state.marks[tag])]
+    marks = state.marks if isinstance(state.marks, PackedMarks) else PackedMarks.of(state.marks)
     places = [part for key in sorted(state.reached) for part in (key, *state.reached[key])]
     seen = [part for key in sorted(state.seen) for part in (key, state.seen[key] - _EPOCH)]
     return (
-        _HEADER.pack(_FORMAT, len(state.marks), len(state.reached))
-        + _repeated(_MARK.format, len(state.marks)).pack(*marks)
-        + _repeated(_PLACE.format, len(state.reached)).pack(*places)
-        + _repeated(_SEEN.format, len(state.seen)).pack(*seen)
+        _HEADER.pack(_FORMAT, len(marks), len(state.reached))
+        + marks.pack()
+        + _repeated("IqQ", len(state.reached)).pack(*places)
+        + _repeated("QH", len(state.seen)).pack(*seen)
     )
 
 
@@ -42,15 +96,12 @@ def unpack(packed: bytes) -> FoldState:
     if packed[0] != _FORMAT:
         raise ValueError(f"fold state of format {packed[0]}, this version reads {_FORMAT}")
     _, marked, placed = _HEADER.unpack_from(packed)
-    second = _HEADER.size + marked * _MARK.size
+    second = _HEADER.size + marked * _TAGGED.size
     third = second + placed * _PLACE.size
-    marks = _repeated(_MARK.format, marked).unpack_from(packed, _HEADER.size)
-    places = _repeated(_PLACE.format, placed).unpack_from(packed, second)
-    seen = _repeated(_SEEN.format, (len(packed) - third) // _SEEN.size).unpack_from(packed, third)
     return FoldState(
-        dict(zip(marks[::4], zip(marks[1::4], marks[2::4], marks[3::4], strict=True), strict=True)),
-        {key: day + _EPOCH for key, day in zip(seen[::2], seen[1::2], strict=True)},
-        dict(zip(places[::3], zip(places[1::3], places[2::3], strict=True), strict=True)),
+        PackedMarks(packed[_HEADER.size : second]),
+        {identity: day + _EPOCH for identity, day in _SEEN.iter_unpack(packed[third:])},
+        {key: (at, offset) for key, at, offset in _PLACE.iter_unpack(packed[second:third])},
     )
 
 
@@ -61,5 +112,5 @@ def _with_places(packed: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _repeated(form: str, times: int) -> struct.Struct:
-    """Many of one after the other, read at once: a profile is unpacked for each batch it is in."""
-    return struct.Struct("<" + form[1:] * times)
+    """Many of one after the other, written at once: a profile is packed for each batch it is in."""
+    return struct.Struct("<" + form * times)

@@ -88,6 +88,12 @@ class RowValues(MutableMapping[str, Value]):
         self._loaded[name] = value
         self._changed.add(name)
 
+    def update(self, values: Mapping[str, Value]) -> None:  # type: ignore[override]
+        """See `dict.update`. A name without a column is a KeyError, here or in `fields`."""
+        for name, value in values.items():
+            self._loaded[name] = value
+            self._changed.add(name)
+
     def __delitem__(self, name: str) -> None:
         self[name]
         del self._loaded[name]
@@ -120,36 +126,25 @@ def dump_bytes(value: bytes) -> bytes:
     return b"\\\\x" + hexlify(value)
 
 
-def _load_text(field: bytes) -> str:
+def _unescaped(field: bytes) -> bytes:
     if b"\\" in field:
-        field = _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), field)
-    return field.decode()
+        return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), field)
+    return field
+
+
+def _load_text(field: bytes) -> str:
+    return _unescaped(field).decode()
 
 
 def _dump_text(value: Any) -> bytes:
     return str(value).translate(_SPECIAL).encode()
 
 
-class _StoredStatistic(msgspec.Struct):
-    count: int
-    sum: str
-    first: str
-    last: str
-
-
-_statistics = msgspec.json.Decoder(dict[str, _StoredStatistic])
+_statistics = msgspec.json.Decoder(dict[str, Statistic])
 
 
 def _load_statistics(field: bytes) -> dict[str, Statistic]:
-    return {
-        key: Statistic(
-            stored.count,
-            Decimal(stored.sum),
-            datetime.fromisoformat(stored.first),
-            datetime.fromisoformat(stored.last),
-        )
-        for key, stored in _statistics.decode(_load_text(field)).items()
-    }
+    return _statistics.decode(_unescaped(field))
 
 
 def _dump_statistics(value: Any) -> bytes:
@@ -162,7 +157,8 @@ def _dump_statistics(value: Any) -> bytes:
         }
         for key, each in value.items()
     }
-    return _dump_text(msgspec.json.encode(stored).decode())
+    # JSON has no bare control characters, so nothing else is special to COPY.
+    return msgspec.json.encode(stored).replace(b"\\", b"\\\\")
 
 
 def _load_counts(field: bytes) -> DayCounts:

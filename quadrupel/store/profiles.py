@@ -131,7 +131,7 @@ class ProfileStore:
             "COPY profile_batch (user_id, version, updated_at, fold_state, erased{}) FROM STDIN"
         )
         with raw.cursor() as cursor, cursor.copy(copy.format(self._values)) as rows:
-            rows.write(profile_rows.join([self._row(profile, now) for profile in profiles]))
+            rows.write(self._rows(profiles, now))
         merge = sql.SQL(
             "INSERT INTO profiles (user_id, version, updated_at, fold_state, erased{0})"
             " SELECT user_id, version, updated_at, fold_state, erased{0} FROM profile_batch"
@@ -156,14 +156,18 @@ class ProfileStore:
             fold_state.unpack(profile_rows.load_bytes(state)),
         )
 
-    def _row(self, profile: Profile, now: datetime) -> list[bytes]:
+    def _rows(self, profiles: Sequence[Profile], now: datetime) -> bytes:
+        time = now.isoformat().encode()
+        return profile_rows.join([self._row(profile, time) for profile in profiles])
+
+    def _row(self, profile: Profile, time: bytes) -> list[bytes]:
         values = profile.values
         if not isinstance(values, RowValues):
             values = RowValues.of(self._columns, values)
         return [
             profile.user_id.encode(),
             b"%d" % profile.version,
-            now.isoformat().encode(),
+            time,
             profile_rows.dump_bytes(fold_state.pack(profile.state)),
             b"t" if lifecycle.is_erased(profile.state.marks) else b"f",
             *values.fields(),

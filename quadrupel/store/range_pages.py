@@ -1,13 +1,15 @@
 """Pages of a range of a run: some columns of the next profiles, and what is published of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
+from quadrupel.core.zones import other_zones
 from quadrupel.store.database import driver
 from quadrupel.store.profile_columns import ColumnRead, copied, frame_of_text, selected
 
@@ -46,10 +48,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ZoneUsers:
-    """The users of one time zone; or, if `zone` is None, all who have none of the `others`."""
+    """The users of one time zone; or, where `others` are given, all who have none of those."""
 
-    zone: str | None
-    others: tuple[str, ...] = ()
+    zone: str
+    others: tuple[str, ...] | None = None
+
+
+def zone_users(zone: str, zones: Iterable[str], own: ZoneInfo) -> ZoneUsers:
+    """The users of a zone; `zones` are those that users have, `own` is that of the rest."""
+    others = tuple(other_zones(zones, own)) if zone == own.key else None
+    return ZoneUsers(zone, others)
 
 
 class RangePages:
@@ -114,9 +122,9 @@ def _within(part: Part, table: str) -> sql.Composed:
 
 
 def _condition(of: ZoneUsers) -> sql.Composed:
-    if of.zone is None:
-        return _OF_NO_OTHER.format(sql.Literal(list(of.others)))
-    return _OF_ZONE.format(sql.Literal(of.zone))
+    if of.others is None:
+        return _OF_ZONE.format(sql.Literal(of.zone))
+    return _OF_NO_OTHER.format(sql.Literal(list(of.others)))
 
 
 def due_days(connection: sa.Connection, as_of: date) -> list[date]:

@@ -60,7 +60,7 @@ def _signed(bits: int) -> Iterable[int]:
 
 def _read(connection: sa.Connection) -> dict[str, int]:
     query = sa.select(rule_numbers.c.rule, rule_numbers.c.number)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _add(connection: sa.Connection, rules: Iterable[str]) -> dict[str, int]:

@@ -213,6 +213,14 @@ runs = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("fanned_out_at", Timestamp),
     sa.Column("finished_at", Timestamp),
+    sa.Column("kind", sa.Text, nullable=False, server_default="full", comment="full, rules or due"),
+    sa.Column(
+        "rules",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="those that everybody is asked for the first time",
+    ),
     sa.Column("zone", sa.Text, comment="the time zone whose users it is of; null: of all"),
     sa.CheckConstraint("state IN ('running', 'finished', 'cancelled')", name="runs_state"),
 )
@@ -233,6 +241,8 @@ run_ranges = sa.Table(
     sa.Column("errors", sa.Integer),
     sa.Column("started_at", Timestamp),
     sa.Column("finished_at", Timestamp),
+    sa.Column("changed", sa.Integer, comment="handed to publish"),
+    sa.Column("digest", sa.BigInteger, comment="of the verdicts, a sum"),
     sa.CheckConstraint("state IN ('pending', 'running', 'done')", name="run_ranges_state"),
 )
 

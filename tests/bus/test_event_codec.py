@@ -1,12 +1,21 @@
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quadrupel.bus.event_codec import MAX_EVENT, decode_event, encode_event, event_message
+from quadrupel.bus import event_codec
+from quadrupel.bus.event_codec import (
+    MAX_EVENT,
+    decode_event,
+    decode_strictly,
+    encode_event,
+    event_message,
+)
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import MAX_DEPTH, Event
 
@@ -26,6 +35,8 @@ def test_numbers_with_a_point_are_decimals() -> None:
 
 def test_the_last_of_members_with_one_name_counts() -> None:
     assert decode_event(with_data(b'{"a": 1, "a": 2}')).data == {"a": 2}
+    assert decode_event(GOOD[:-1] + b',"subject":"u2"}').subject == "u2"
+    assert decode_event(HEAD + b'"subject":2,"subject":"u2",' + GOOD[len(HEAD) :]).subject == "u2"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +127,92 @@ def test_no_bytes_raise_anything_but_a_refusal(body: bytes) -> None:
             decode_event(hostile)
         except EventRefused as refused:
             assert refused.detail  # noqa: PT017 - whether it is raised depends on the bytes
+
+
+def outcome(decode: Callable[[bytes], Event], body: bytes) -> Event | tuple[str, str]:
+    """The event, or why it is none."""
+    try:
+        return decode(body)
+    except EventRefused as refused:
+        return refused.reason, refused.detail
+
+
+odd_texts = st.sampled_from(
+    ["", "u 1", "a\n", "é", "\0", "\x85", "тип", "x" * 129, "x" * 257, "a/b"]
+)
+odd_times = st.sampled_from(
+    [
+        "2026-11-23t10:00:00z",
+        "2026-11-23 10:00:00Z",
+        "2026-11-23T10:00:00.1234567+03:00",
+        "2026-11-23T10:00:00.999999999Z",
+        "2026-11-23T10:00:00+0300",
+        "2026-11-23T10:00:00-00:00",
+        "2026-11-23T10:00:00+24:00",
+        "2026-11-23T10:00:60Z",
+        "2026-11-23T24:00:00Z",
+        "2026-11-23T10:00:00",
+        "2026-W48-1T10:00:00Z",
+        "20261123T100000Z",
+        "0001-01-01T00:00:00+01:00",
+        "1899-12-31T23:59:59Z",
+        "٢٠٢٦-11-23T10:00:00Z",
+    ]
+)
+numbers = st.sampled_from([2**63, -(2**63) - 1, 2**70, Decimal("1e400"), Decimal("1.50")])
+odd_data = st.dictionaries(
+    texts | odd_texts, values | numbers | odd_texts | st.lists(numbers | odd_texts), max_size=3
+)
+usual = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "/s",
+    "type": "t",
+    "subject": "u1",
+    "time": "2026-11-23T10:00:00Z",
+    "data": {"kind": "passport"},
+}
+odd_events = st.fixed_dictionaries(
+    {},
+    optional={
+        "specversion": st.sampled_from(["1.0", "0.3", 1.0, None]),
+        "id": texts | odd_texts | st.integers(),
+        "source": texts | odd_texts | st.none(),
+        "type": texts | odd_texts,
+        "subject": texts | odd_texts | st.booleans(),
+        "time": odd_times | texts | st.integers(),
+        "data": odd_data | st.none() | texts,
+        "datacontenttype": st.sampled_from(["application/json", "text/json", "text/xml", None, 5]),
+        "traceparent": texts | st.lists(texts),
+    },
+)
+
+
+@given(odd_events, st.sets(st.sampled_from(sorted(usual)), max_size=2), st.booleans())
+def test_the_strict_way_and_the_usual_one_agree(
+    odd: dict[str, object], missing: set[str], ascii_only: bool
+) -> None:
+    fields = {name: value for name, value in (usual | odd).items() if name not in missing}
+    body = msgspec.json.encode(fields)
+    if ascii_only:  # as sources write that escape what is not ASCII
+        body = json.dumps(json.loads(body), allow_nan=False).encode()
+    assert outcome(decode_event, body) == outcome(decode_strictly, body)
+
+
+@given(st.binary(max_size=50), st.integers(0, len(GOOD)), st.integers(0, 10))
+def test_the_two_ways_agree_on_bytes_that_were_tampered_with(
+    part: bytes, at: int, length: int
+) -> None:
+    for body in (GOOD[:at] + part + GOOD[at + length :], with_data(part)):
+        assert outcome(decode_event, body) == outcome(decode_strictly, body)
+
+
+@pytest.mark.parametrize(
+    "body", [GOOD, with_data(b'{"kind": "passport", "fee": 1.50}'), with_data(b"{}")]
+)
+def test_usual_events_go_the_usual_way(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_codec, "decode_strictly", None)
+    assert decode_event(body).id == "1"
 
 
 def test_an_event_is_a_message_keyed_by_its_user() -> None:

@@ -9,8 +9,11 @@ from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.ports import Message
 from quadrupel.core.publishing import Catalogue, Offer
 from quadrupel.core.verdicts import Evaluation, RuleMatch
+from quadrupel.rules import catalogue
+from quadrupel.stages.pages import Pages
 from quadrupel.store import schema
 from quadrupel.store.database import transaction
+from quadrupel.store.rule_numbers import RuleNumbers
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
@@ -40,6 +43,52 @@ def evaluator(profile, as_of, evaluated_at):
     if profile.values.get("children", 0) > 0:
         matches.append(RuleMatch("parent", "once"))
     return Evaluation(profile.user_id, profile.version, as_of, evaluated_at, "set", tuple(matches))
+
+
+RULE = '''
+"""About somebody."""
+owner = "team"
+banner = Banner(placement="main", priority={priority}, link="/x", title={{"en": "Title"}})
+def matches(user, today):
+    return {predicate}
+examples = [match(today="2026-11-23", {match}), no_match(today="2026-11-23", {other})]
+'''
+FILES = {
+    "profile.py": '''
+"""A small profile."""
+region = Text("Region", latest("moved", "region"))
+children = Integer("Children", count("child.registered"))
+''',
+    "placements.py": 'main = Placement("m", limit=3)\n',
+    "people/parent.py": RULE.format(
+        priority=5, predicate="user.children > 0", match="children=1", other="children=0"
+    ),
+    "people/moscow.py": RULE.format(
+        priority=1,
+        predicate='is_known(user.region) and user.region == "77"',
+        match='region="77"',
+        other='region="50"',
+    ),
+}
+"""What `evaluator` says, as a folder of rules."""
+
+
+@pytest.fixture(scope="session")
+def small_rules(tmp_path_factory):
+    """The rule set of FILES; its profiles are those of SCHEMA."""
+    folder = tmp_path_factory.mktemp("rules")
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return catalogue.load(folder, ("en",))
+
+
+@pytest.fixture
+def small_pages(applied, small_rules):
+    """What evaluates ranges by the small rules, whatever rules the run was started with."""
+    with transaction(applied) as connection:
+        numbers = RuleNumbers().of(connection, small_rules.rules)
+    return lambda _, changed: Pages(small_rules, numbers, changed)
 
 
 @pytest.fixture

@@ -161,15 +161,13 @@ def test_a_registration_the_day_after_a_run_for_a_later_day_shows_at_once(flow):
     assert flow.banners() == ["parent"]
 
 
-def test_a_run_leaves_erased_users_out_and_adds_up(flow):
+def test_a_run_leaves_erased_users_out_and_adds_up(flow, small_rules, small_pages):
     flow.run(CHILD, event("child.registered", -9, "c2"), ERASED)
     bus = MemoryBus()
     bus.admin().create(topics.topics(1))
     consumer = bus.consumer(topics.RANGES, "test")
-    lane = EvaluateRanges(
-        flow.engine, lambda _: RULES, bus.producer(), consumer, "worker", lambda: NOW
-    )
-    start_run(flow.engine, "night", TODAY, "set", 10, NOW)
+    lane = EvaluateRanges(flow.engine, small_pages, bus.producer(), consumer, "worker", lambda: NOW)
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW, full=True)
     fan_out(flow.engine, bus.producer(), NOW)
     lane.process(consumer.poll(1, 1))
     evaluated = [codec.read_verdicts(each) for each in bus.admin().browse(topics.VERDICTS)]

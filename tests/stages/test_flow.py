@@ -259,19 +259,25 @@ def night(flow, delivered):
     return bus
 
 
-def ranges(flow, bus):
-    consumer = bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
-    producer = bus.producer()
-    lane = EvaluateRanges(flow.engine, lambda _: RULES, producer, consumer, "w", lambda: NOW)
-    while messages := consumer.poll(1, 0.01):
-        assert lane.process(messages) == []
-        consumer.commit()
+@pytest.fixture
+def ranges(flow, night, small_pages):
+    """Works through the ranges that are on the bus."""
+
+    def work():
+        consumer = night.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
+        producer = night.producer()
+        lane = EvaluateRanges(flow.engine, small_pages, producer, consumer, "w", lambda: NOW)
+        while messages := consumer.poll(1, 0.01):
+            assert lane.process(messages) == []
+            consumer.commit()
+
+    return work
 
 
-def test_a_run_evaluates_every_user_once(flow, night):
-    start_run(flow.engine, "night", TODAY, "set", 10, NOW)
+def test_a_run_evaluates_every_user_once(flow, night, small_rules, ranges):
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
     fan_out(flow.engine, night.producer(), NOW)
-    ranges(flow, night)
+    ranges()
     evaluated = [
         codec.read_verdicts(each).user_id for each in night.admin().browse(topics.VERDICTS)
     ]
@@ -281,40 +287,48 @@ def test_a_run_evaluates_every_user_once(flow, night):
     assert (done.state, done.evaluated, done.matched) == ("finished", 25, 25)
 
 
-def test_a_range_delivered_twice_is_evaluated_once(flow, night):
-    start_run(flow.engine, "night", TODAY, "set", 10, NOW)
+def test_a_range_delivered_twice_is_evaluated_once(flow, night, small_rules, ranges):
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
     fan_out(flow.engine, night.producer(), NOW)
     night.producer().publish([codec.range_task(codec.RangeTask("night", 0))])
-    ranges(flow, night)
+    ranges()
     assert len(list(night.admin().browse(topics.VERDICTS))) == 25
 
 
-def test_a_range_of_a_cancelled_or_unknown_run_is_skipped(flow, night):
+def test_a_range_of_a_cancelled_or_unknown_run_is_skipped(night, ranges):
     night.producer().publish([codec.range_task(codec.RangeTask("nothing", 0))])
-    ranges(flow, night)
+    ranges()
     assert list(night.admin().browse(topics.VERDICTS)) == []
 
 
-def nightly(engine, bus, clock):
-    return Schedule(
-        engine, bus.producer(), lambda: "set", 10, time(2, 30), ZoneInfo("Europe/Moscow"), clock
-    )
+@pytest.fixture
+def nightly(flow, night, small_rules):
+    """Makes a schedule of nights at half past two in Moscow."""
+
+    def made(clock):
+        at, zone = time(2, 30), ZoneInfo("Europe/Moscow")
+        producer = night.producer()
+        return Schedule(flow.engine, producer, lambda: small_rules, 10, at, zone, clock)
+
+    return made
 
 
-def test_a_night_starts_at_its_local_time_and_once(flow, night):
+def test_a_night_starts_at_its_local_time_and_once(flow, nightly):
     evening = NOW.replace(hour=23, minute=29)  # 02:29 of the next day in Moscow
-    nightly(flow.engine, night, lambda: evening).start_nights()
+    nightly(lambda: evening).start_nights()
     with transaction(flow.engine) as connection:
         assert runs.latest(connection, 5) == []
     for _ in range(2):
-        nightly(flow.engine, night, lambda: evening + timedelta(minutes=1)).start_nights()
+        nightly(lambda: evening + timedelta(minutes=1)).start_nights()
     with transaction(flow.engine) as connection:
         [run] = runs.latest(connection, 5)
     assert (run.run, run.as_of) == ("nightly-2026-11-24", TODAY + timedelta(days=1))
 
 
-def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(flow, night):
-    start_run(flow.engine, "night", TODAY, "set", 10, NOW)
-    nightly(flow.engine, night, lambda: NOW).step()
-    nightly(flow.engine, night, lambda: NOW).step()
+def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(
+    flow, night, small_rules, nightly
+):
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
+    nightly(lambda: NOW).step()
+    nightly(lambda: NOW).step()
     assert len(list(night.admin().browse(topics.RANGES))) == 3

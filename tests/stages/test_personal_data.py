@@ -50,7 +50,7 @@ def everyone_has_a_birthday(profile, as_of, evaluated_at):
 class Flow:
     """Every stage on one bus, and a mail server that knows no Boris and says so by his address."""
 
-    def __init__(self, engine, catcher):
+    def __init__(self, engine, catcher, pages):
         self.bus = MemoryBus()
         self.bus.admin().create(topics.topics(1))
         rules = Rules("set", ProfileStore(SCHEMA), everyone_has_a_birthday)
@@ -58,9 +58,7 @@ class Flow:
         mail = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
         self.send = Send(engine, {"email": mail}, lambda: NOW)
         ranges = self.bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
-        lane = EvaluateRanges(
-            engine, lambda _: rules, self.bus.producer(), ranges, "w", lambda: NOW
-        )
+        lane = EvaluateRanges(engine, pages, self.bus.producer(), ranges, "w", lambda: NOW)
         lane_of_profiles = EvaluateProfiles(engine, lambda: rules, lambda _: TODAY, lambda: NOW)
         self.stages = [
             self.stage(Ingest(engine, lambda: declared(SCHEMA), lambda: NOW), topics.EVENTS),
@@ -96,11 +94,11 @@ def catcher():
         yield catcher
 
 
-def test_contacts_are_in_no_topic_and_in_no_log(applied, catcher, caplog):
+def test_contacts_are_in_no_topic_and_in_no_log(applied, catcher, caplog, small_rules, small_pages):
     with caplog.at_level(logging.DEBUG), capture_logs() as logs:
         with transaction(applied) as connection:
             contacts.save(connection, [ANNA, BORIS], NOW)
-        flow = Flow(applied, catcher)
+        flow = Flow(applied, catcher, small_pages)
         events = [
             Event(f"{user}/{type_}", "/registry", type_, user, NOW, data)
             for user in ("u1", "u2")
@@ -109,7 +107,7 @@ def test_contacts_are_in_no_topic_and_in_no_log(applied, catcher, caplog):
         refused = Event("bad", "/registry", "moved", "u1", NOW, {"region": 77})
         flow.bus.producer().publish([*map(event_message, [*events, refused])])
         flow.run()
-        start_run(applied, "night", TODAY, "set", 10, NOW)
+        start_run(applied, "night", TODAY, small_rules, 10, NOW)
         fan_out(applied, flow.bus.producer(), NOW)
         flow.run()
         flow.send.close()

@@ -7,17 +7,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from quadrupel.bus import codec
+from quadrupel.bus import codec, topics
 from quadrupel.core.contacts import Contact
 from quadrupel.core.profiles import Profile
 from quadrupel.core.publishing import decide
 from quadrupel.core.zones import day_in, find_zone, nights_by
-from quadrupel.stages.evaluate import EvaluateProfiles, Rules
-from quadrupel.stages.schedule import Schedule
+from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges, Rules
+from quadrupel.stages.schedule import Schedule, fan_out
 from quadrupel.store import contacts, published, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
-from quadrupel.store.range_pages import Part, RangePages, ZoneUsers, due_days
+from quadrupel.store.range_pages import Part, RangePages, due_days, zone_users
 from quadrupel.testing import MemoryBus
 
 from .conftest import CATALOGUE, SCHEMA, evaluator
@@ -87,25 +87,65 @@ def test_a_zone_that_is_known_no_more_is_as_none(users, delivered):
     assert days(found) == {"e": 23}
 
 
-def nightly(engine, bus, now):
-    return Schedule(engine, bus.producer(), lambda: "set", 10, AT, MOSCOW, lambda: now)
+@pytest.fixture
+def bus():
+    bus = MemoryBus()
+    bus.admin().create(topics.topics(2))
+    return bus
+
+
+@pytest.fixture
+def nightly(users, bus, small_rules):
+    """Makes a schedule that looks at an instant."""
+
+    def made(now):
+        return Schedule(users, bus.producer(), lambda: small_rules, 10, AT, MOSCOW, lambda: now)
+
+    return made
+
+
+@pytest.fixture
+def nights(users, bus, nightly, small_pages):
+    """Starts the nights of an instant and evaluates them; says who was on which day, by run."""
+    consumer = bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
+    verdicts = bus.consumer(topics.VERDICTS, "test")
+
+    def work(now):
+        lane = EvaluateRanges(
+            *(users, small_pages, bus.producer(), consumer, "w", lambda: now), own=MOSCOW
+        )
+        schedule = nightly(now)
+        schedule.start_nights()
+        fan_out(users, bus.producer(), now)
+        while messages := consumer.poll(1, 0.01):
+            assert lane.process(messages) == []
+            consumer.commit()
+        found = verdicts.poll(100, 0.01)
+        verdicts.commit()
+        return sorted((each.user_id, each.as_of.day) for each in map(codec.read_verdicts, found))
+
+    return work
+
+
+def ledger(engine):
+    with transaction(engine) as connection:
+        rows = connection.exec_driver_sql("SELECT run, zone, kind FROM runs ORDER BY run")
+        return [tuple(row) for row in rows]
 
 
 def started(engine):
-    with transaction(engine) as connection:
-        return sorted(each.run for each in runs.latest(connection, 100))
+    return [run for run, *_ in ledger(engine)]
 
 
-def test_each_zone_has_its_night_at_its_time_and_once(users):
-    bus = MemoryBus()
-    schedule = nightly(users, bus, NOON)
+def test_each_zone_has_its_night_at_its_time_and_once(users, nightly):
+    schedule = nightly(NOON)
     for _ in range(2):
         schedule.start_nights()
-        nightly(users, bus, NOON).start_nights()
+        nightly(NOON).start_nights()
     assert started(users) == ["nightly-2026-11-23"]
-    nightly(users, bus, NOON + timedelta(minutes=30)).start_nights()
+    nightly(NOON + timedelta(minutes=30)).start_nights()
     assert started(users) == ["nightly-2026-11-23", "nightly-2026-11-24@Pacific/Kiritimati"]
-    nightly(users, bus, NOON + timedelta(hours=1, minutes=30)).start_nights()
+    nightly(NOON + timedelta(hours=1, minutes=30)).start_nights()
     assert started(users) == [
         "nightly-2026-11-23",
         "nightly-2026-11-23@Pacific/Niue",
@@ -113,12 +153,48 @@ def test_each_zone_has_its_night_at_its_time_and_once(users):
     ]
 
 
-def test_a_zone_that_a_first_user_moves_to_has_a_night_today(users):
-    schedule = nightly(users, MemoryBus(), NOON)
+def test_a_zone_that_a_first_user_moves_to_has_a_night_today(users, nightly):
+    schedule = nightly(NOON)
     schedule.start_nights()
     live(users, "n", "Asia/Omsk")
     schedule.start_nights()
     assert started(users) == ["nightly-2026-11-23", "nightly-2026-11-23@Asia/Omsk"]
+
+
+def test_the_nights_of_all_zones_evaluate_everybody_once_and_each_on_the_users_day(users, nights):
+    assert nights(NOON) == [("m", 23), ("n", 23), ("x", 23)]
+    assert nights(NOON + timedelta(minutes=30)) == [("e", 24)]
+    assert nights(NOON + timedelta(hours=1, minutes=30)) == [("w", 23)]
+    with transaction(users) as connection:
+        counts = {each.run: (each.state, each.users) for each in runs.latest(connection, 10)}
+    assert counts == {
+        "nightly-2026-11-23": ("finished", 3),
+        "nightly-2026-11-24@Pacific/Kiritimati": ("finished", 1),
+        "nightly-2026-11-23@Pacific/Niue": ("finished", 1),
+    }
+
+
+def test_which_rules_everybody_was_asked_is_known_by_zone(users, nights):
+    for day in range(2):
+        nights(NOON + timedelta(days=day, minutes=30))
+    assert ledger(users) == [
+        ("nightly-2026-11-23", "Europe/Moscow", "full"),
+        ("nightly-2026-11-24", "Europe/Moscow", "due"),
+        ("nightly-2026-11-24@Pacific/Kiritimati", "Pacific/Kiritimati", "full"),
+        ("nightly-2026-11-25@Pacific/Kiritimati", "Pacific/Kiritimati", "due"),
+    ]
+
+
+def test_a_run_over_all_users_counts_for_every_zone(users, nights, small_rules):
+    for user in ZONES:
+        live(users, user, None)
+    assert len(nights(NOON)) == 5
+    live(users, "e", "Pacific/Kiritimati")
+    nights(NOON + timedelta(minutes=30))
+    assert ledger(users) == [
+        ("nightly-2026-11-23", None, "full"),
+        ("nightly-2026-11-24@Pacific/Kiritimati", "Pacific/Kiritimati", "due"),
+    ]
 
 
 class Traveller:
@@ -143,8 +219,7 @@ class Traveller:
                     self._run(night, tuple(set(zones) - {MOSCOW.key}), now)
 
     def _run(self, night, others, now):
-        own = ZoneUsers(None, others)
-        of = own if night.zone == MOSCOW.key else night.zone and ZoneUsers(night.zone)
+        of = night.zone and zone_users(night.zone, others, MOSCOW)
         with transaction(self.engine) as connection:
             due = due_days(connection, night.day)
             page = RangePages([], 1).read(connection, Part("", None), 100, due, of)

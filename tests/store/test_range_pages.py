@@ -26,7 +26,7 @@ ZONES = {
 """Of users with a contact. The user f has none; d and e are not due."""
 
 OTHERS = ("Asia/Omsk", "UTC")
-OF_OWN = ZoneUsers(None, OTHERS)
+OF_OWN = ZoneUsers("Europe/Moscow", OTHERS)
 OF_OMSK = ZoneUsers("Asia/Omsk")
 
 
@@ -67,8 +67,8 @@ def read(engine, of, part=EVERYBODY, size=100, due=None):
         (ZoneUsers("UTC"), "g", "g"),
         (ZoneUsers("Asia/Tokyo"), "", ""),
         (ZoneUsers("' OR true --"), "", ""),
-        (ZoneUsers(None), "abcdefg", "abcfg"),
-        (ZoneUsers(None, ("' OR true --",)), "abcdefg", "abcfg"),
+        (ZoneUsers("UTC", ()), "abcdefg", "abcfg"),
+        (ZoneUsers("UTC", ("' OR true --",)), "abcdefg", "abcfg"),
     ],
     ids=str,
 )

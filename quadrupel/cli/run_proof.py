@@ -1,0 +1,147 @@
+"""`quadrupel run verify` and `run start --dry-run`: what a run would say, without writing it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from quadrupel import bootstrap
+from quadrupel.bootstrap import Parts
+from quadrupel.cli.arguments import day_option
+from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.config import read_settings
+from quadrupel.core.errors import Conflict
+from quadrupel.core.run_plans import RunKind, RunPlan
+from quadrupel.rules.row import RowReading
+from quadrupel.stages import publish, schedule
+from quadrupel.stages.proof import Proof, prove
+from quadrupel.stages.rehearsal import Changes, rehearse
+from quadrupel.store import range_pages, runs
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+
+SHOWN = 20
+"""How many differences are shown."""
+
+
+def verify(
+    sample: Annotated[
+        int, typer.Option(help="How many users to evaluate.", min=1, max=10_000_000)
+    ] = 10_000,
+    as_of: Annotated[date | None, day_option("--as-of", "The day to evaluate; else today.")] = None,
+    seed: Annotated[int, typer.Option(help="Another one draws another sample.", min=0)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Evaluate users who are not due, and compare with what is published of them.
+
+    Ends with 1 and says whose and which, if anything differs: then a deadline was wrong, or the
+    two ways of evaluating disagree. `quadrupel run start --full` puts it right; please report it.
+
+    Examples:
+      quadrupel run verify
+      quadrupel run verify --sample 1000000 --json
+    """
+    settings = read_settings()
+    day = as_of or bootstrap.today(settings)
+    with bootstrap.open_parts(settings) as parts:
+        _check_covered(parts)
+        with _progress("verifying", sample) as advance:
+            proof = prove(
+                parts.engine,
+                RowReading(parts.rules),
+                ProfileStore(parts.rules.schema),
+                day,
+                bootstrap.now(),
+                sample,
+                seed,
+                advance,
+            )
+    _show_proof(proof, day, as_json=as_json)
+    if proof.differences:
+        raise Conflict(f"{len(proof.differences):,} verdicts differ from what is published")
+
+
+def dry_run(day: date, *, full: bool, as_json: bool) -> None:
+    """Show what a run for a day would change, by rule."""
+    with bootstrap.open_parts(read_settings()) as parts:
+        with transaction(parts.engine) as connection:
+            plan = schedule.plan_of(connection, parts.rules, full=full)
+            due = range_pages.due_days(connection, day) if plan.kind is RunKind.DUE else None
+            users = runs.users_of(connection, plan, day)
+        pages = bootstrap.pages_of(parts)(parts.rules.hash, plan.changed)
+        with _progress("rehearsing", users) as advance:
+            changes = rehearse(
+                parts.engine,
+                pages,
+                publish.offers(parts.rules),
+                day,
+                bootstrap.now(),
+                due,
+                advance,
+            )
+    _show_changes(changes, plan, day, as_json=as_json)
+
+
+def _check_covered(parts: Parts) -> None:
+    with transaction(parts.engine) as connection:
+        plan = schedule.plan_of(connection, parts.rules)
+    if plan.kind is not RunKind.DUE:
+        raise Conflict(
+            "not everybody was asked the rules in force yet, so what is published may differ;"
+            " let a run end first: quadrupel run start --wait"
+        )
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield partial(bar.advance, task)
+
+
+def _show_proof(proof: Proof, day: date, *, as_json: bool) -> None:
+    if as_json:
+        differences = [asdict(each) for each in proof.differences]
+        print_json({"as_of": day, "users": proof.users, "differences": differences})
+        return
+    if proof.differences:
+        table = Table("user", "rule", "the rules say", "published", "due on")
+        for each in proof.differences[:SHOWN]:
+            table.add_row(each.user_id, each.rule, each.says, each.published, str(each.due_on))
+        console.print(table)
+    console.print(
+        f"{proof.users:,} users who are not due on {day} evaluated,"
+        f" {len(proof.differences):,} verdicts differ from what is published"
+    )
+
+
+def _show_changes(changes: Changes, plan: RunPlan, day: date, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"as_of": day, "kind": plan.kind, **asdict(changes)})
+        return
+    table = Table("rule", "opens", "closes", "errors")
+    for rule in sorted(changes.opened | changes.closed | changes.errors):
+        counts = (changes.opened[rule], changes.closed[rule], changes.errors[rule])
+        table.add_row(rule, *(f"{count:,}" for count in counts))
+    console.print(table)
+    sent = ", ".join(
+        f"{count:,} by {channel}" for channel, count in sorted(changes.messages.items())
+    )
+    console.print(
+        f"a run ({plan.kind}) for {day} would evaluate {changes.users:,} users and change what is"
+        f" published of {changes.changed:,}; messages at most: {sent or 'none'}"
+    )

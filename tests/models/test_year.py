@@ -1,0 +1,150 @@
+"""A year of nights that evaluate only who is due, beside a full evaluation of every day.
+
+Synthetic citizens live through a year: their events come on the day they happen and are evaluated
+at once, as by the stages; every night evaluates the users that are due. After it, what is published
+of every user is what the row reading says of the whole population on that day: the rules that hold,
+since when, what they show, and the banners.
+
+The whole population of the issue of this test is `YEAR_USERS=5000`; by default it is smaller.
+"""
+
+import os
+from collections import defaultdict
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from quadrupel import bootstrap
+from quadrupel.bus import codec, topics
+from quadrupel.bus.event_codec import encode_event
+from quadrupel.core.ports import Message
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
+from quadrupel.core.publishing import Match, arbitrate
+from quadrupel.population import events
+from quadrupel.rules import catalogue
+from quadrupel.rules.row import RowReading
+from quadrupel.stages.evaluate import EvaluateProfiles
+from quadrupel.stages.ingest import Ingest, declared
+from quadrupel.stages.pages import Pages
+from quadrupel.stages.publish import Publish, offers
+from quadrupel.store import published, range_pages, schema
+from quadrupel.store.database import open_engine, transaction
+from quadrupel.store.range_pages import Part
+from quadrupel.store.rule_numbers import RuleNumbers
+
+USERS = int(os.environ.get("YEAR_USERS", "150"))
+START = date(2026, 11, 23)
+DAYS = 366
+END = START + timedelta(days=DAYS)
+
+
+class Portal:
+    """The stages on a database, and beside them a fold and the row reading in memory."""
+
+    def __init__(self, engine, rules):
+        self.engine, self.rules = engine, rules
+        self.offsets = count()
+        self.today = START
+        self.ingest = Ingest(engine, lambda: declared(rules.schema), self.now)
+        asked = bootstrap.asked(rules)
+        self.evaluate = EvaluateProfiles(engine, lambda: asked, lambda: self.today, self.now)
+        self.catalogue = offers(rules)
+        self.publish = Publish(engine, lambda _: self.catalogue, self.now)
+        with transaction(engine) as connection:
+            self.pages = Pages(rules, RuleNumbers().of(connection, rules.rules))
+        self.feeds, self.reading = Feeds(rules.schema), RowReading(rules)
+        self.profiles = {}
+        self.open = defaultdict(dict)
+        self.evaluated = 0
+
+    def now(self):
+        return datetime.combine(self.today, time(12), UTC)
+
+    def delivered(self, outgoing, topic):
+        chosen = [each for each in outgoing if each.topic == topic]
+        return [
+            Message(topic, 0, next(self.offsets), each.key, each.value, self.now())
+            for each in chosen
+        ]
+
+    def happen(self, facts):
+        """Events of today come, and what follows from them is published at once."""
+        for start in range(0, len(facts), 5000):
+            part = facts[start : start + 5000]
+            sent = [
+                Message(topics.EVENTS, 0, next(self.offsets), b"", encode_event(fact), self.now())
+                for fact in part
+            ]
+            changed = self.delivered(self.ingest.process(sent), topics.PROFILES)
+            self.publish_all(self.evaluate.process(changed))
+        for fact in facts:
+            profile = self.profiles.setdefault(fact.subject, Profile(fact.subject))
+            fold(profile, arrived([fact], self.today), self.feeds)
+
+    def publish_all(self, verdicts):
+        messages = self.delivered(verdicts, topics.VERDICTS)
+        for start in range(0, len(messages), 2000):
+            again = self.publish.process(messages[start : start + 2000])
+            assert not self.delivered(again, topics.PROFILES)
+
+    def night(self):
+        """Evaluate who is due, and nobody else."""
+        with transaction(self.engine) as connection:
+            due = range_pages.due_days(connection, self.today)
+            page = self.pages.page(connection, Part("", None), 10 * USERS, due)
+        read = self.pages.read(page, self.today, self.now())
+        self.evaluated += read.counts.users
+        self.publish_all([codec.verdicts(each) for each in read.evaluations])
+
+    def expected(self):
+        """What a full evaluation of the day says, by user: the open matches and the banners."""
+        for user_id, profile in self.profiles.items():
+            verdicts = self.reading.evaluation(user_id, 1, profile.values, self.today, self.now())
+            before, now = self.open[user_id], {}
+            for found in verdicts.matches:
+                known = before.get(found.rule)
+                if known and found.once_per in (None, known.episode):
+                    now[found.rule] = Match(
+                        found.rule, known.episode, known.opened_on, found.values
+                    )
+                else:
+                    episode = found.once_per or self.today.isoformat()
+                    now[found.rule] = Match(found.rule, episode, self.today, found.values)
+            self.open[user_id] = now
+            matches = list(now.values())
+            yield user_id, matches, arbitrate(user_id, matches, self.catalogue)
+
+    def check(self):
+        with transaction(self.engine) as connection:
+            states = published.states(connection, list(self.profiles))
+        for user_id, matches, banners in self.expected():
+            state = states[user_id]
+            found = {match.rule: match for match in state.open_matches}
+            assert found == {match.rule: match for match in matches}, (user_id, self.today)
+            assert state.published.banners == banners, (user_id, self.today)
+            assert state.published.due_on > self.today
+
+
+@pytest.fixture
+def portal(shared_url):
+    rules = catalogue.load(Path(__file__).parents[2] / "rules")
+    engine = open_engine(shared_url)
+    with transaction(engine) as connection:
+        schema.apply(connection, rules.schema, datetime.now(UTC))
+    yield Portal(engine, rules)
+    engine.dispose()
+
+
+def test_a_year_of_due_nights_is_a_year_of_full_evaluations(portal):
+    by_day = defaultdict(list)
+    for event in events(USERS, 11, END):
+        by_day[max(event.time.date(), START)].append(event)
+    for number in range(DAYS):
+        portal.today = START + timedelta(days=number)
+        portal.night()
+        portal.happen(by_day[portal.today])
+        portal.check()
+    # Nights that evaluate everybody would prove nothing.
+    assert 0 < portal.evaluated < 0.5 * DAYS * USERS
