@@ -36,6 +36,7 @@ from quadrupel.rules.live import LiveRules, following
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
+from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pace import Pace
 from quadrupel.stages.pages import Pages
 from quadrupel.stages.pulse import Pulse
@@ -235,10 +236,9 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
             contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer,
             contextlib.closing(parts.bus.producer()) as producer,
         ):
-            pace = Pace(_lag(parts.bus, topics.PUBLISH), consumer.keep_alive, stop)
-            work = evaluate.EvaluateRanges(
-                *(parts.engine, pages_of(parts), producer, consumer, _worker(), now),
-                await_turn=pace.await_turn,
+            turn = Pace(_lag(parts.bus, topics.PUBLISH), stop).await_turn
+            work = EvaluateRanges(
+                *(parts.engine, pages_of(parts), producer, consumer, _worker(), now, turn, stop),
                 own=parts.settings.zone,
             )
             _loop(parts, lane, loop.Stage(lane.stage, consumer, producer, work.process, 1), stop)
@@ -247,9 +247,9 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
 
 
 def pages_of(parts: Parts) -> Callable[[str, tuple[str, ...]], Pages]:
-    """What reads pages by the rule set in force, made anew only for other rules.
+    """What reads pages by a rule set, told its hash and which of its rules are new.
 
-    It takes the hash of the rule set that somebody asks for, and the rules that are new.
+    It is the set of that hash, if this process still has it, else the one in force.
     """
     numbers = RuleNumbers()
 
@@ -261,7 +261,7 @@ def pages_of(parts: Parts) -> Callable[[str, tuple[str, ...]], Pages]:
 
         return made
 
-    reading = following(parts.live.look, of)
+    reading = following(parts.live.pinned, of)
     return lambda asked, changed: reading({asked})(changed)
 
 
@@ -314,6 +314,7 @@ def run_schedule(settings: Settings, stop: threading.Event) -> None:
             settings.night_at,
             settings.zone,
             now,
+            settings.morning,
         ).run(stop)
 
 

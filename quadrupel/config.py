@@ -30,6 +30,9 @@ def _local_time(at: time) -> time:
     return at
 
 
+LocalTime = Annotated[time, AfterValidator(_local_time)]
+
+
 def _database_url(url: str) -> str:
     if not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("a database URL starts with postgresql://")
@@ -76,8 +79,11 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
         "UTC", description="the zone of users who have none of their own, and of times in texts"
     )
-    night_at: Annotated[time, AfterValidator(_local_time)] = Field(
+    night_at: LocalTime = Field(
         time(2, 30), description="time of the nightly run in each user's zone"
+    )
+    morning: LocalTime = Field(
+        time(7), description="time in that zone by which the nightly run is to be done"
     )
     range_size: int = Field(50_000, ge=100, le=1_000_000, description="users in one range of a run")
     batch_size: int = Field(2_000, ge=1, le=100_000, description="messages a stage takes at once")

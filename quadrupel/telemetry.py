@@ -65,6 +65,18 @@ USERS_ERASED = Counter("quadrupel_users_erased", "Erasures of users that took ef
 # Evaluate.
 RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")
 
+# Schedule, of the runs that have not ended.
+RUN_USERS = Gauge("quadrupel_run_users", "Users of the run, counted at its start", ["run"])
+RUN_USERS_DONE = Gauge(
+    "quadrupel_run_users_done", "Users of the run that were evaluated or skipped", ["run"]
+)
+RUN_USERS_PER_SECOND = Gauge(
+    "quadrupel_run_users_per_second", "Users per second of the run in the last minute", ["run"]
+)
+RUN_LATE = Gauge(
+    "quadrupel_run_late", "1 while the run will not have finished by its deadline", ["run"]
+)
+
 # Publish.
 EVALUATIONS_PUBLISHED = Counter(
     "quadrupel_evaluations_published", "Evaluations by what publish made of them", ["outcome"]

@@ -28,6 +28,7 @@ WRONG = [
     ("NIGHT_AT", "25:00"),
     ("NIGHT_AT", "02:30Z"),
     ("NIGHT_AT", "02:30+03:00"),
+    ("MORNING", "07:00Z"),
     ("API_PORT", "70000"),
     ("SMTP_URL", "http://localhost:25"),
     ("WEBHOOKS", '{"crm": {"url": "ftp://x", "secret": "s"}}'),

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
@@ -26,22 +26,6 @@ def upgrade() -> None:
     )
     op.add_column("published", held)
     op.create_index("published_due", "published", ["due_on", "user_id"])
-    kind = sa.Column(
-        "kind", sa.Text(), nullable=False, server_default="full", comment="full, rules or due"
-    )
-    op.add_column("runs", kind)
-    rules = sa.Column(
-        "rules",
-        JSONB(),
-        nullable=False,
-        server_default="[]",
-        comment="those that everybody is asked for the first time",
-    )
-    op.add_column("runs", rules)
-    changed = sa.Column("changed", sa.Integer(), nullable=True, comment="handed to publish")
-    op.add_column("run_ranges", changed)
-    digest = sa.Column("digest", sa.BigInteger(), nullable=True, comment="of the verdicts, a sum")
-    op.add_column("run_ranges", digest)
     op.create_table(
         "rule_numbers",
         sa.Column("rule", sa.Text(), nullable=False),
@@ -60,10 +44,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("rule_sets")
     op.drop_table("rule_numbers")
-    op.drop_column("run_ranges", "digest")
-    op.drop_column("run_ranges", "changed")
-    op.drop_column("runs", "rules")
-    op.drop_column("runs", "kind")
     op.drop_index("published_due", "published")
     op.drop_column("published", "held")
     op.drop_column("published", "due_on")

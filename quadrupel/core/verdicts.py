@@ -59,26 +59,6 @@ class Evaluation:
         return self.due_on or day_after(self.as_of)
 
 
-@dataclass(frozen=True, slots=True)
-class PageCounts:
-    """What was counted over all users of a page.
-
-    `digest` is the sum over the users, modulo 2**64 and as a signed integer, of a hash of user and
-    verdicts: the same for the same verdicts however the users are cut into pages. `matched` and
-    `errors` are by rule, without zeros.
-    """
-
-    users: int
-    digest: int
-    matched: Mapping[str, int] = field(default_factory=dict)
-    errors: Mapping[str, int] = field(default_factory=dict)
-
-
-def sum_of_digests(one: int, other: int) -> int:
-    """The digest of two parts together: their sum modulo 2**64, as a signed integer."""
-    return (one + other + 2**63) % 2**64 - 2**63
-
-
 NEVER_DUE = date.max
 """The deadline of verdicts that hold for ever."""
 

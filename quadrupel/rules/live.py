@@ -16,6 +16,8 @@ from quadrupel.core.errors import QuadrupelError
 from quadrupel.rules.catalogue import RuleSet
 
 LOOK_SECONDS = 1.0
+KEPT = 3
+"""How many rule sets are remembered, the one in force among them."""
 
 Fingerprint = frozenset[tuple[str, int, int]]
 Made = TypeVar("Made")
@@ -43,6 +45,7 @@ class LiveRules:
         self._lock = threading.Lock()
         self._seen = fingerprint(folder)
         self._current = load()
+        self._kept = {self._current.hash: self._current}
         self._looked_at = clock()
 
     @property
@@ -63,17 +66,30 @@ class LiveRules:
                 self._reload_if_changed()
             return self._current
 
+    def pinned(self, wanted: Collection[str]) -> RuleSet:
+        """The rule set with one of these hashes, if it is or was in force here; else `look`.
+
+        The last KEPT sets are remembered.
+        """
+        found = self.look(wanted)
+        return next((self._kept[each] for each in wanted if each in self._kept), found)
+
     def _reload_if_changed(self) -> None:
         try:
             found = fingerprint(self._folder)
             if found == self._seen:
                 return
             self._seen = found
-            self._current = self._load()
+            self._remember(self._load())
         except (QuadrupelError, OSError) as error:
             log.warning("rules changed and are wrong, the old ones stay", problems=str(error))
         else:
             log.info("rules reloaded", rules=len(self._current.rules), hash=self._current.hash)
+
+    def _remember(self, rules: RuleSet) -> None:
+        others = [each for each in self._kept.values() if each.hash != rules.hash]
+        self._kept = {each.hash: each for each in [*others[1 - KEPT :], rules]}
+        self._current = rules
 
 
 def fingerprint(folder: Path) -> Fingerprint:
@@ -88,19 +104,23 @@ def fingerprint(folder: Path) -> Fingerprint:
 def following(
     rules: Callable[[Collection[str]], RuleSet], make: Callable[[RuleSet], Made]
 ) -> Callable[[Collection[str]], Made]:
-    """What `make` makes of the rule set in force, made again only when that is another one.
+    """What `make` makes of the rule set that `rules` gives, made once for each of the last KEPT.
 
-    `rules` gives the rule set in force, as `LiveRules.look` does; so what is returned takes the
-    hashes of the rule sets of others.
+    `rules` is `LiveRules.look` or `LiveRules.pinned`; so what is returned takes hashes of rule
+    sets.
     """
     first = rules(())
-    made = (first, make(first))
+    made = {first.hash: (first, make(first))}
 
     def current(others: Collection[str] = ()) -> Made:
-        nonlocal made
         found = rules(others)
-        if made[0] is not found:
-            made = (found, make(found))
-        return made[1]
+        known = made.get(found.hash)
+        if known is None or known[0] is not found:
+            known = (found, make(found))
+            made.pop(found.hash, None)
+            made[found.hash] = known
+            while len(made) > KEPT:
+                del made[next(iter(made))]
+        return known[1]
 
     return current

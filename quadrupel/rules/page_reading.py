@@ -17,11 +17,13 @@ import polars as pl
 
 from quadrupel.core.attributes import ADDITIVE, Schema, Type
 from quadrupel.core.values import to_text
-from quadrupel.core.verdicts import NEVER_DUE, Evaluation, PageCounts, RuleMatch, Verdict
+from quadrupel.core.runs import RangeCounts, RuleCounts
+from quadrupel.core.verdicts import NEVER_DUE, Evaluation, RuleMatch, Verdict
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar import CODES, Column, Query, columns
 from quadrupel.rules.columnar_deadline import ColumnarDeadlines
 from quadrupel.rules.rule import Rule
+from quadrupel.rules.timing import RuleTimes
 from quadrupel.rules.tree import Input, Kind
 
 USER_ID = "user_id"
@@ -52,7 +54,7 @@ class PageRead:
     """What a page said: an evaluation of each user who differs, and counts over all its users."""
 
     evaluations: tuple[Evaluation, ...]
-    counts: PageCounts
+    counts: RangeCounts
 
 
 class PageReading:
@@ -72,6 +74,7 @@ class PageReading:
         self._changed = sorted(rule_set.rules.keys() & changed)
         trees = {rule.id: rule.predicate.tree for rule in rule_set.rules.values()}
         self._query = Query(trees)
+        self._times = RuleTimes(trees)
         self._deadlines = ColumnarDeadlines(trees)
         self._first_deadlines = ColumnarDeadlines({rule: trees[rule] for rule in self._changed})
         shown = [rule_set.schema[name] for name in _shown(rule_set.rules.values())]
@@ -86,14 +89,24 @@ class PageReading:
         codes = self._query.evaluate(page, as_of)
         differs = self._differs(page, codes, as_of)
         changed, their_codes = page.filter(differs), codes.filter(differs)
-        return PageRead(
-            tuple(self._evaluations(changed, their_codes, as_of, evaluated_at)),
-            PageCounts(
-                page.height,
-                self._digest(page, codes),
-                _counts(codes, _MATCH),
-                _counts(codes, _ERROR),
-            ),
+        evaluations = tuple(self._evaluations(changed, their_codes, as_of, evaluated_at))
+        return PageRead(evaluations, self._counts(page, codes, as_of, len(evaluations)))
+
+    def _counts(
+        self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, changed: int
+    ) -> RangeCounts:
+        matched, errors = _counted(codes, _MATCH), _counted(codes, _ERROR)
+        seconds = self._times.estimate(page, as_of)
+        return RangeCounts(
+            evaluated=page.height,
+            matched=sum(matched.values()),
+            errors=sum(errors.values()),
+            changed=changed,
+            digest=self._digest(page, codes),
+            rules={
+                rule: RuleCounts(errors.get(rule, 0), matched.get(rule, 0), seconds.get(rule, 0.0))
+                for rule in sorted({*matched, *errors, *seconds})
+            },
         )
 
     def _differs(self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date) -> pl.Series:
@@ -149,7 +162,7 @@ class PageReading:
         verdicts = pl.repeat(_constant(""), page.height, dtype=pl.Int64, eager=True)
         for rule in codes.columns:
             verdicts += codes[rule].cast(pl.Int64) * _constant(rule)
-        return int((verdicts * (page[USER_HASH] | 1)).sum())
+        return int((verdicts * (page[USER_HASH] | 1)).sum()) % 2**64
 
 
 class _Texts:
@@ -189,7 +202,7 @@ def _any(codes: pl.DataFrame, rules: Collection[str], code: int) -> pl.Series:
     return codes.select(pl.any_horizontal(pl.col(list(rules)) == code)).to_series()
 
 
-def _counts(codes: pl.DataFrame, code: int) -> dict[str, int]:
+def _counted(codes: pl.DataFrame, code: int) -> dict[str, int]:
     """How often each rule has this verdict, of those that have it."""
     if not codes.width:
         return {}

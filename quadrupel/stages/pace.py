@@ -17,30 +17,28 @@ class Pace:
     """Lets a run hand over verdicts no faster than publish saves them.
 
     `lag` tells how many verdicts wait for publish; it is asked no more often than it must be.
-    `keep_alive` is called while there is waiting to do, which ends when `stop` is set.
+    Waiting ends when `stop` is set.
     """
 
     def __init__(
         self,
         lag: Callable[[], int],
-        keep_alive: Callable[[], None],
         stop: threading.Event,
         behind: int = BEHIND,
     ) -> None:
         self._lag = lag
-        self._keep_alive = keep_alive
         self._stop = stop
         self._behind = behind
         self._allowed = 0
 
-    def await_turn(self, count: int) -> None:
-        """Block until `count` verdicts may follow.
+    def await_turn(self, count: int, keep_alive: Callable[[], None]) -> None:
+        """Block until `count` verdicts may follow; call `keep_alive` again and again meanwhile.
 
         More than `behind` at once may follow when nothing waits.
         """
         while self._allowed < min(count, self._behind) and not self._stop.is_set():
             self._allowed = self._behind - self._lag()
             if self._allowed < min(count, self._behind):
-                self._keep_alive()
+                keep_alive()
                 self._stop.wait(LOOK_SECONDS)
         self._allowed -= count

@@ -62,11 +62,11 @@ def rehearse(
     """
     changes = Changes()
     for read in _pages(engine, pages, as_of, now, due):
-        changes.users += read.counts.users
-        changes.errors.update(read.counts.errors)
+        changes.users += read.counts.evaluated
+        changes.errors.update({rule: each.errors for rule, each in read.counts.rules.items()})
         for start in range(0, len(read.evaluations), CHUNK):
             _count(engine, changes, read.evaluations[start : start + CHUNK], catalogue)
-        progress(read.counts.users)
+        progress(read.counts.evaluated)
     return changes
 
 

@@ -3,12 +3,13 @@
 There is one run a night for each time zone that users have. Its name is its key in the ledger, so
 of two schedulers one starts it. Its ranges are written with it and published after; a scheduler
 that finds a run whose ranges may not all be on the bus publishes them (again), so a crash in
-between costs nothing.
+between costs nothing. While runs go on it splits slow ranges, and publishes again those whose
+worker is gone.
 """
 
 import threading
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -19,15 +20,23 @@ from quadrupel.bus import codec
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Producer
 from quadrupel.core.run_plans import RunPlan, plan_run
-from quadrupel.core.zones import Night, nights_by
+from quadrupel.core.runs import deadline
+from quadrupel.core.zones import Night, find_zone, nights_by
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages.loop import pause
-from quadrupel.store import contacts, rule_sets, runs
+from quadrupel.store import contacts, rule_sets, run_ranges, runs
 from quadrupel.store.database import transaction, without_statement_limit
 from quadrupel.store.range_pages import ZoneUsers, zone_users
+from quadrupel.store.runs import RunProgress
+from quadrupel.telemetry import RUN_LATE, RUN_USERS, RUN_USERS_DONE, RUN_USERS_PER_SECOND
 
 NAME = "schedule"
 CHECK_SECONDS = 1.0
+MORNING = time(7)
+LOST = timedelta(seconds=60)
+"""How often ranges are looked for whose lease has lapsed for so long."""
+SHOWN = timedelta(seconds=10)
+"""How often the metrics of runs are brought up to date."""
 
 log = structlog.get_logger()
 
@@ -35,7 +44,8 @@ log = structlog.get_logger()
 class Schedule:
     """The nightly runs: at local time `at` of each zone, for the day that it then is there.
 
-    They go by the rules in force. Users without a zone of their own have `zone`.
+    They go by the rules in force. Users without a zone of their own have `zone`. A run should have
+    finished by the next `morning` of its zone.
     """
 
     def __init__(
@@ -47,6 +57,7 @@ class Schedule:
         at: time,
         zone: ZoneInfo,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        morning: time = MORNING,
     ) -> None:
         self._engine = engine
         self._producer = producer
@@ -55,8 +66,10 @@ class Schedule:
         self._at = at
         self._zone = zone
         self._clock = clock
+        self._morning = morning
         self._night_came = threading.Event()
         self._started: set[str] = set()
+        self._looked_at = self._shown_at = clock()
 
     def run(self, stop: threading.Event) -> None:
         """Keep starting nights and publishing ranges until `stop` is set. Blocks."""
@@ -85,11 +98,20 @@ class Schedule:
             timer.shutdown(wait=False)
 
     def step(self) -> None:
-        """Start the nights whose time has come, and publish what is not on the bus yet."""
+        """Start the nights whose time has come, and see to the runs that go on."""
         if self._night_came.is_set():
             self.start_nights()
             self._night_came.clear()
-        fan_out(self._engine, self._producer, self._clock())
+        now = self._clock()
+        split_slow(self._engine, now)
+        fan_out(self._engine, self._producer, now)
+        if now - self._looked_at >= LOST:
+            self._looked_at = now
+            publish_lost(self._engine, self._producer, now)
+        if now - self._shown_at >= SHOWN:
+            self._shown_at = now
+            with transaction(self._engine) as connection:
+                show_runs(runs.unfinished(connection, now), now)
 
     def start_nights(self) -> None:
         """Start every zone's night of its today unless it is too early or was started before."""
@@ -105,7 +127,8 @@ class Schedule:
 
     def _start(self, night: Night, of: ZoneUsers | None, now: datetime) -> None:
         rule_set, size = self._rule_set(), self._range_size
-        if start_run(self._engine, night.name, night.day, rule_set, size, now, of=of):
+        by = deadline(now, self._morning, find_zone(night.zone) or self._zone)
+        if start_run(self._engine, night.name, night.day, rule_set, size, now, deadline=by, of=of):
             log.info("run started", run=night.name, as_of=str(night.day), zone=night.zone)
 
 
@@ -118,6 +141,8 @@ def start_run(
     now: datetime,
     *,
     full: bool = False,
+    rate: int | None = None,
+    deadline: datetime | None = None,
     of: ZoneUsers | None = None,
 ) -> bool:
     """Write a run into the ledger; False if there is one of that name already.
@@ -129,7 +154,18 @@ def start_run(
         without_statement_limit(connection)
         plan = plan_of(connection, rule_set, full=full, zone=of.zone if of else None)
         rule_sets.save(connection, rule_set.hash, rule_set.identities)
-        return runs.start(connection, run, as_of, rule_set.hash, range_size, now, plan, of)
+        return runs.start(
+            connection,
+            run,
+            as_of,
+            rule_set.hash,
+            range_size,
+            now,
+            plan,
+            rate=rate,
+            deadline=deadline,
+            of=of,
+        )
 
 
 def plan_of(
@@ -142,14 +178,45 @@ def plan_of(
 
 
 def fan_out(engine: sa.Engine, producer: Producer, now: datetime) -> None:
-    """Publish the ranges of every run that was started and not fanned out."""
+    """Publish the ranges that wait for a worker, of every run that may have some not on the bus."""
     with transaction(engine) as connection:
         pending = {
-            run: runs.unfinished_ranges(connection, run)
-            for run in runs.pending_fan_outs(connection)
+            run: run_ranges.pending(connection, run) for run in runs.pending_fan_outs(connection)
         }
     for run, numbers in pending.items():
         producer.publish([codec.range_task(codec.RangeTask(run, number)) for number in numbers])
         with transaction(engine) as connection:
-            runs.mark_fanned_out(connection, run, now)
+            runs.mark_fanned_out(connection, run, numbers, now)
         log.info("run fanned out", run=run, ranges=len(numbers))
+
+
+def split_slow(engine: sa.Engine, now: datetime) -> None:
+    """Halve the slow ranges of every run that has no other work left to give."""
+    with transaction(engine) as connection:
+        going = runs.fanned_out(connection)
+    for run in going:
+        with transaction(engine) as connection:
+            added = run_ranges.split_slow(connection, run, now)
+        if added:
+            log.info("slow ranges split", run=run, added=added)
+
+
+def publish_lost(engine: sa.Engine, producer: Producer, now: datetime) -> None:
+    """Publish again the ranges whose lease lapsed long ago: nobody seems to be delivered them."""
+    with transaction(engine) as connection:
+        lost = run_ranges.lapsed(connection, now - LOST)
+    producer.publish([codec.range_task(codec.RangeTask(run, number)) for run, number in lost])
+    for run, number in lost:
+        log.warning("range of a lost worker published again", run=run, number=number)
+
+
+def show_runs(going: Iterable[RunProgress], now: datetime) -> None:
+    """Bring the metrics of runs up to date; a run that is not among these has none any more."""
+    for gauge in (RUN_USERS, RUN_USERS_DONE, RUN_USERS_PER_SECOND, RUN_LATE):
+        gauge.clear()
+    for each in going:
+        RUN_USERS.labels(each.run).set(each.users)
+        RUN_USERS_DONE.labels(each.run).set(each.evaluated + each.skipped)
+        RUN_USERS_PER_SECOND.labels(each.run).set(each.users_per_second)
+        if each.in_time(now) is not None:
+            RUN_LATE.labels(each.run).set(not each.in_time(now))

@@ -213,16 +213,15 @@ runs = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("fanned_out_at", Timestamp),
     sa.Column("finished_at", Timestamp),
-    sa.Column("kind", sa.Text, nullable=False, server_default="full", comment="full, rules or due"),
-    sa.Column(
-        "rules",
-        JSONB,
-        nullable=False,
-        server_default="[]",
-        comment="those that everybody is asked for the first time",
-    ),
+    sa.Column("kind", sa.Text, nullable=False, server_default="full"),
+    sa.Column("rules", JSONB, comment="those that everybody is asked for the first time"),
+    sa.Column("rate", sa.Integer, comment="users per second of all workers"),
+    sa.Column("deadline", Timestamp, comment="when it should be finished"),
     sa.Column("zone", sa.Text, comment="the time zone whose users it is of; null: of all"),
-    sa.CheckConstraint("state IN ('running', 'finished', 'cancelled')", name="runs_state"),
+    sa.CheckConstraint("kind IN ('full', 'due', 'rules')", name="runs_kind"),
+    sa.CheckConstraint(
+        "state IN ('running', 'paused', 'finished', 'cancelled')", name="runs_state"
+    ),
 )
 
 run_ranges = sa.Table(
@@ -241,8 +240,13 @@ run_ranges = sa.Table(
     sa.Column("errors", sa.Integer),
     sa.Column("started_at", Timestamp),
     sa.Column("finished_at", Timestamp),
-    sa.Column("changed", sa.Integer, comment="handed to publish"),
-    sa.Column("digest", sa.BigInteger, comment="of the verdicts, a sum"),
+    sa.Column("heartbeat_at", Timestamp, comment="the lease lapses 30 s later"),
+    sa.Column("cursor", UserId, comment="the last user the worker has claimed"),
+    sa.Column("changed", sa.Integer, comment="users handed to publish"),
+    sa.Column("skipped", sa.Integer, comment="users that needed no evaluation"),
+    sa.Column("digest", sa.BigInteger, comment="of the verdicts, summed up modulo 2^64"),
+    sa.Column("rules", JSONB, comment='{rule: {"errors": n, "matched": n, "seconds": s}}'),
+    sa.Column("rule_set", sa.Text, comment="the rules that were asked"),
     sa.CheckConstraint("state IN ('pending', 'running', 'done')", name="run_ranges_state"),
 )
 

@@ -95,7 +95,7 @@ class Portal:
             due = range_pages.due_days(connection, self.today)
             page = self.pages.page(connection, Part("", None), 10 * USERS, due)
         read = self.pages.read(page, self.today, self.now())
-        self.evaluated += read.counts.users
+        self.evaluated += read.counts.evaluated
         self.publish_all([codec.verdicts(each) for each in read.evaluations])
 
     def expected(self):

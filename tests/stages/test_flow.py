@@ -13,7 +13,8 @@ from quadrupel.core.events import Event
 from quadrupel.core.ports import Outgoing
 from quadrupel.core.positions import Cause, Position
 from quadrupel.core.profiles import Profile
-from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges, Rules
+from quadrupel.stages.evaluate import EvaluateProfiles, Rules
+from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import Schedule, fan_out, start_run

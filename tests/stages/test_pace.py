@@ -29,31 +29,31 @@ def stop():
     return threading.Event()
 
 
-def hand_over(pace, publish, pages, size):
+def hand_over(pace, publish, pages, size, alive=lambda: None):
     for _ in range(pages):
-        pace.await_turn(size)
+        pace.await_turn(size, alive)
         publish.take(size)
 
 
 def test_a_run_stays_close_behind_a_slow_publish(stop):
     publish, alive = Publish(each=100), []
-    pace = Pace(publish.lag, lambda: alive.append(1), stop, behind=500)
-    hand_over(pace, publish, pages=10, size=200)
+    pace = Pace(publish.lag, stop, behind=500)
+    hand_over(pace, publish, pages=10, size=200, alive=lambda: alive.append(1))
     assert publish.longest <= 500
     assert len(alive) > 5
 
 
 def test_a_run_does_not_wait_for_a_publish_that_follows(stop):
     publish, alive = Publish(each=10_000), []
-    pace = Pace(publish.lag, lambda: alive.append(1), stop, behind=500)
-    hand_over(pace, publish, pages=100, size=100)
+    pace = Pace(publish.lag, stop, behind=500)
+    hand_over(pace, publish, pages=100, size=100, alive=lambda: alive.append(1))
     assert alive == []
     assert publish.asked == 20
 
 
 def test_more_at_once_than_may_wait_follows_when_nothing_waits(stop):
     publish = Publish(each=10_000)
-    hand_over(Pace(publish.lag, lambda: None, stop, behind=500), publish, pages=3, size=2_000)
+    hand_over(Pace(publish.lag, stop, behind=500), publish, pages=3, size=2_000)
     assert publish.longest == 2_000
 
 
@@ -61,5 +61,5 @@ def test_a_run_that_is_asked_to_stop_waits_no_more(stop):
     publish = Publish(each=0)
     publish.take(1_000)
     stop.set()
-    Pace(publish.lag, lambda: None, stop, behind=500).await_turn(100)
+    Pace(publish.lag, stop, behind=500).await_turn(100, lambda: None)
     assert publish.asked == 0

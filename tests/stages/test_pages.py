@@ -109,7 +109,7 @@ def test_a_page_of_users_never_published_has_the_row_readings_evaluation_of_each
     expected = by_rows(rules, citizens, TODAY)
     assert without_deadline(found.evaluations) == without_deadline(expected.values())
     assert [each.user_id for each in found.evaluations] == list(expected)
-    assert found.counts.users == len(expected)
+    assert found.counts.evaluated == len(expected)
     assert sum(found.counts.matched.values()) == sum(
         len(each.matches) for each in expected.values()
     )
@@ -121,7 +121,7 @@ def test_who_is_what_is_published_is_left_alone(saved, pages, rules):
     before_anything_is_due = min(each.due_on for each in first.evaluations) - timedelta(days=1)
     again = read(saved, pages(), before_anything_is_due)
     assert again.evaluations == ()
-    assert (again.counts.users, again.counts.digest, again.counts.matched) == (
+    assert (again.counts.evaluated, again.counts.digest, again.counts.matched) == (
         SIZE,
         first.counts.digest,
         first.counts.matched,
@@ -137,7 +137,7 @@ def test_who_is_due_differs_and_nobody_else_changes(saved, pages, rules, citizen
         found = read(saved, pages(), day, due=due)
         everybody = read(saved, pages(), day)
         assert found.evaluations == everybody.evaluations
-        assert found.counts.users == len(found.evaluations)
+        assert found.counts.evaluated == len(found.evaluations)
         publish(saved, found.evaluations, rules)
         expected = by_rows(rules, citizens, day)
         with transaction(saved) as connection:
@@ -171,7 +171,7 @@ def test_who_matches_a_changed_rule_differs(saved, pages, rules):
 def test_pages_end_to_end_are_the_whole(saved, pages, citizens):
     whole, reading = read(saved, pages()), pages()
     found, part = [], EVERYBODY
-    while (page := read(saved, reading, part=part, size=70)).counts.users:
+    while (page := read(saved, reading, part=part, size=70)).counts.evaluated:
         found.append(page)
         part = Part(page.evaluations[-1].user_id, None, inclusive=False)
     assert [each for page in found for each in page.evaluations] == list(whole.evaluations)
@@ -179,7 +179,7 @@ def test_pages_end_to_end_are_the_whole(saved, pages, citizens):
     assert digests % 2**64 == 0
     middle = sorted(citizens)[100]
     before, after = Part("", middle), Part(middle, None)
-    assert sum(read(saved, reading, part=each).counts.users for each in (before, after)) == SIZE
+    assert sum(read(saved, reading, part=each).counts.evaluated for each in (before, after)) == SIZE
     assert [each.user_id for each in read(saved, reading, part=after, size=1).evaluations] == [
         middle
     ]
@@ -194,5 +194,5 @@ def test_the_digest_tells_other_verdicts_and_other_days(saved, pages):
 
 def test_an_empty_page_says_nothing(saved, pages):
     nobody = read(saved, pages(), part=Part("zzzz", None))
-    assert (nobody.evaluations, nobody.counts.users, nobody.counts.digest) == ((), 0, 0)
+    assert (nobody.evaluations, nobody.counts.evaluated, nobody.counts.digest) == ((), 0, 0)
     assert (nobody.counts.matched, nobody.counts.errors) == ({}, {})

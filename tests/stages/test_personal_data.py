@@ -16,7 +16,8 @@ from quadrupel.core.contacts import Contact
 from quadrupel.core.events import Event
 from quadrupel.core.publishing import Catalogue, Offer
 from quadrupel.core.verdicts import Evaluation, RuleMatch
-from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges, Rules
+from quadrupel.stages.evaluate import EvaluateProfiles, Rules
+from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.loop import Stage, step
 from quadrupel.stages.publish import Publish

@@ -12,7 +12,8 @@ from quadrupel.core.contacts import Contact
 from quadrupel.core.profiles import Profile
 from quadrupel.core.publishing import decide
 from quadrupel.core.zones import day_in, find_zone, nights_by
-from quadrupel.stages.evaluate import EvaluateProfiles, EvaluateRanges, Rules
+from quadrupel.stages.evaluate import EvaluateProfiles, Rules
+from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.schedule import Schedule, fan_out
 from quadrupel.store import contacts, published, runs
 from quadrupel.store.database import transaction
@@ -171,6 +172,16 @@ def test_the_nights_of_all_zones_evaluate_everybody_once_and_each_on_the_users_d
         "nightly-2026-11-23": ("finished", 3),
         "nightly-2026-11-24@Pacific/Kiritimati": ("finished", 1),
         "nightly-2026-11-23@Pacific/Niue": ("finished", 1),
+    }
+
+
+def test_a_night_should_have_ended_by_the_morning_of_its_zone(users, nightly):
+    nightly(NOON + timedelta(minutes=30)).start_nights()
+    with transaction(users) as connection:
+        ends = {each.run: each.deadline for each in runs.latest(connection, 10)}
+    assert ends == {
+        "nightly-2026-11-23": datetime(2026, 11, 24, 4, tzinfo=UTC),
+        "nightly-2026-11-24@Pacific/Kiritimati": datetime(2026, 11, 23, 17, tzinfo=UTC),
     }
 
 

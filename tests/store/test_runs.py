@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -7,9 +8,12 @@ import sqlalchemy as sa
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.profiles import Profile
+from quadrupel.core.runs import RangeCounts
+from quadrupel.store import run_ranges as ledger
 from quadrupel.store import runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.run_ranges import NotTaken
 from quadrupel.store.tables import run_ranges
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -36,12 +40,12 @@ def progress(engine, name="night"):
 
 def take(engine, number, name="night"):
     with transaction(engine) as connection:
-        return runs.take_range(connection, name, number, "worker", NOW)
+        return ledger.take(connection, name, number, "worker", NOW)
 
 
 def finish(engine, taken, evaluated=10):
     with transaction(engine) as connection:
-        runs.finish_range(connection, taken, runs.RangeCounts(evaluated, 2, 1), NOW)
+        assert ledger.finish(connection, taken, RangeCounts(evaluated, 2, 1), "set", NOW)
 
 
 def test_ranges_lie_end_to_end_over_all_possible_users(users):
@@ -105,16 +109,17 @@ def test_the_last_range_finishes_the_run_and_the_counts_add_up(users):
 def test_a_range_that_is_done_is_not_taken_again_and_one_of_a_dead_worker_is(users):
     start(users)
     first = take(users, 0)
-    assert take(users, 0) == first
-    finish(users, first)
-    assert take(users, 0) is None
+    again = take(users, 0)
+    assert again == replace(first, attempt=2)
+    finish(users, again)
+    assert take(users, 0) is NotTaken.OVER
 
 
 def test_a_cancelled_run_gives_no_more_ranges(users):
     start(users)
     with transaction(users) as connection:
         runs.cancel(connection, "night", NOW)
-    assert take(users, 0) is None
+    assert take(users, 0) is NotTaken.OVER
     assert progress(users).state == "cancelled"
     with transaction(users) as connection, pytest.raises(Conflict, match="cancelled already"):
         runs.cancel(connection, "night", NOW)
@@ -129,6 +134,6 @@ def test_a_run_waits_for_its_fan_out_until_it_is_marked(users):
     start(users)
     with transaction(users) as connection:
         assert runs.pending_fan_outs(connection) == ["night"]
-        assert runs.unfinished_ranges(connection, "night") == [0, 1, 2]
-        runs.mark_fanned_out(connection, "night", NOW)
+        assert ledger.pending(connection, "night") == [0, 1, 2]
+        runs.mark_fanned_out(connection, "night", [0, 1, 2], NOW)
         assert runs.pending_fan_outs(connection) == []

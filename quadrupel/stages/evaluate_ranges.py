@@ -1,0 +1,247 @@
+"""Evaluate the ranges of a run, a page of users at a time, by leases from the ledger.
+
+A page is claimed before it is evaluated, and its verdicts are on the bus before the next is
+claimed. At the border between two pages a worker does what was decided meanwhile: it obeys a pause,
+a cancelled run, a new rate, a split and its own stop. What it then leaves of its range becomes a
+range of its own, so nothing is evaluated twice. After a crash a range begins anew; publish sees
+the repetition.
+
+No message is acknowledged while its range is with a worker that may yet die: who is delivered it
+waits, and after a while puts it behind the others.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import sqlalchemy as sa
+import structlog
+
+from quadrupel.bus import codec
+from quadrupel.core.errors import AssignmentLost, InputRefused
+from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
+from quadrupel.core.run_plans import RunKind
+from quadrupel.core.runs import LEASE, RangeCounts, Rate
+from quadrupel.stages.aside import put_aside
+from quadrupel.stages.evaluate import NAME
+from quadrupel.stages.lease import Lease, LeaseLost
+from quadrupel.stages.pages import Pages
+from quadrupel.store import contacts, run_ranges
+from quadrupel.store.database import transaction
+from quadrupel.store.range_pages import Part, ZoneUsers, due_days, zone_users
+from quadrupel.store.run_ranges import NotTaken, TakenRange
+from quadrupel.telemetry import RUN_USERS_EVALUATED
+
+PAGE_SIZE = 20_000
+"""How many users are read at once: what bounds the memory of an evaluator."""
+CHUNK = 1_000
+"""How many verdicts are handed on at once."""
+LOOK_SECONDS = 1.0
+LOOKS = int(LEASE.total_seconds() / LOOK_SECONDS)
+"""How often a range that another holds is looked at before its message is put behind others."""
+
+AwaitTurn = Callable[[int, Callable[[], None]], None]
+"""Block until so many verdicts may follow, calling the function again and again meanwhile."""
+
+_UTC = ZoneInfo("UTC")
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Work:
+    """A range in hand: what is before `first` is evaluated, and if `after`, so is `first`."""
+
+    taken: TakenRange
+    pages: Pages
+    lease: Lease
+    of: ZoneUsers | None
+    end: str | None
+    rate: int | None
+    first: str
+    after: bool = False
+    counts: RangeCounts = field(default_factory=RangeCounts)
+
+
+class EvaluateRanges:
+    """Evaluates ranges and keeps the ledger.
+
+    Of the users of a page, those go to publish who differ from what is published. `pages` reads
+    pages when told the hash of the rule set the run was started with, by that or the one in force,
+    and which of its rules are new. `await_turn` paces the verdicts. `stop` makes it leave its range
+    at the next page. `looks` is how often it looks for a range that another holds, each
+    LOOK_SECONDS. `own` is the time zone of users who have none of their own.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        pages: Callable[[str, tuple[str, ...]], Pages],
+        producer: Producer,
+        consumer: Consumer,
+        worker: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        await_turn: AwaitTurn = lambda *_: None,
+        stop: threading.Event | None = None,
+        page_size: int = PAGE_SIZE,
+        looks: int = LOOKS,
+        own: ZoneInfo = _UTC,
+    ) -> None:
+        self._engine = engine
+        self._pages = pages
+        self._producer = producer
+        self._consumer = consumer
+        self._worker = worker
+        self._clock = clock
+        self._await_turn = await_turn
+        self._stop = stop or threading.Event()
+        self._page_size = page_size
+        self._looks = looks
+        self._own = own
+        self._rate = Rate()
+        self._workers = 1
+        self._counted_at = -1.0
+
+    def process(self, messages: Sequence[Message]) -> list[Outgoing]:
+        """Work through the ranges named; return what others are to do, and dead letters."""
+        outgoing: list[Outgoing] = []
+        for message in messages:
+            try:
+                task = codec.read_range_task(message)
+            except InputRefused as error:
+                outgoing.append(put_aside(NAME, message, error))
+            else:
+                outgoing.extend(map(codec.range_task, self._see_to(task)))
+        return outgoing
+
+    def _see_to(self, task: codec.RangeTask) -> list[codec.RangeTask]:
+        """Evaluate a range, or wait until somebody has; return the tasks that are left over."""
+        for _ in range(self._looks):
+            if self._stop.is_set():
+                break
+            now = self._clock()
+            with transaction(self._engine) as connection:
+                taken = run_ranges.take(connection, task.run, task.number, self._worker, now)
+            if taken is NotTaken.OVER:
+                log.info("range skipped, nothing to do", run=task.run, number=task.number)
+                return []
+            if isinstance(taken, TakenRange):
+                try:
+                    return self._evaluate(taken)
+                except LeaseLost:
+                    log.warning("range lost to another", run=task.run, number=task.number)
+            self._consumer.keep_alive()
+            self._stop.wait(LOOK_SECONDS)
+        return [task]
+
+    def _evaluate(self, taken: TakenRange) -> list[codec.RangeTask]:
+        pages = self._pages(taken.rule_set, taken.rules)
+        if pages.rule_set.hash != taken.rule_set:
+            log.warning("run started with other rules", run=taken.run, rules=pages.rule_set.hash)
+        lease = Lease(self._engine, self._consumer, taken, self._clock)
+        of = self._users(taken.zone)
+        work = Work(taken, pages, lease, of, taken.end_user, taken.rate, taken.first_user)
+        while not (page := self._read(work)).is_empty():
+            try:
+                if not self._go_on(work, page):
+                    return self._hand_back(work, page["user_id"][0])
+            except AssignmentLost:
+                rest = self._hand_back(work, page["user_id"][0])
+                self._producer.publish([*map(codec.range_task, rest)])
+                raise
+        self._finish(work)
+        return []
+
+    def _users(self, zone: str | None) -> ZoneUsers | None:
+        """Whose pages a run of a zone reads, by the zones that users have now; None: everybody's.
+
+        Where a zone is new meanwhile, its users are left to its own night.
+        """
+        if zone is None:
+            return None
+        with transaction(self._engine) as connection:
+            return zone_users(zone, contacts.time_zones(connection), self._own)
+
+    def _go_on(self, work: Work, page: pl.DataFrame) -> bool:
+        """Claim a page and evaluate it; False if the range is to be left before it.
+
+        Does nothing but learn if the range was split, or the rate lowered, so that another page is
+        to be read.
+        """
+        claim = work.lease.claim(page["user_id"][-1], work.counts)
+        if not claim.running or self._stop.is_set():
+            return False
+        same = claim.end_user == work.end
+        work.end, work.rate = claim.end_user, claim.rate
+        if not same or page.height > self._size(work):
+            return True
+        if not self._wait_for_rate(work, page.height):
+            return False
+        self._hand_over(work, page)
+        return True
+
+    def _read(self, work: Work) -> pl.DataFrame:
+        """The next page of the range, in a transaction of its own; empty at its end."""
+        part = Part(work.first, work.end, inclusive=not work.after)
+        size, taken = self._size(work), work.taken
+        with transaction(self._engine) as connection:
+            due = due_days(connection, taken.as_of) if taken.kind is RunKind.DUE else None
+            return work.pages.page(connection, part, size, due, work.of)
+
+    def _size(self, work: Work) -> int:
+        """How many users the next page may have."""
+        return Rate.page(work.rate, self._workers, self._page_size)
+
+    def _hand_over(self, work: Work, page: pl.DataFrame) -> None:
+        """Evaluate a page, and put on the bus what is said of those who differ."""
+        read = work.pages.read(page, work.taken.as_of, self._clock())
+        for start in range(0, len(read.evaluations), CHUNK):
+            chunk = read.evaluations[start : start + CHUNK]
+            self._await_turn(len(chunk), work.lease.keep_alive)
+            self._producer.publish([*map(codec.verdicts, chunk)])
+            work.lease.keep_alive()
+        work.lease.keep_alive()
+        work.counts += read.counts
+        work.first, work.after = page["user_id"][-1], True
+        RUN_USERS_EVALUATED.inc(page.height)
+
+    def _wait_for_rate(self, work: Work, users: int) -> bool:
+        """Wait until so many users may be evaluated; False if asked to stop meanwhile."""
+        self._count_workers(work)
+        now = time.monotonic()
+        until = now + self._rate.wait(users, work.rate, self._workers, now)
+        while (left := until - time.monotonic()) > 0 and not self._stop.wait(
+            min(left, LOOK_SECONDS)
+        ):
+            work.lease.keep_alive()
+        return not self._stop.is_set()
+
+    def _count_workers(self, work: Work) -> None:
+        """Look how many workers share the rate of the run, this one among them."""
+        if work.rate is not None and time.monotonic() - self._counted_at >= LOOK_SECONDS:
+            with transaction(self._engine) as connection:
+                found = run_ranges.workers(connection, work.taken.run, self._clock())
+            self._workers, self._counted_at = max(1, found), time.monotonic()
+
+    def _finish(self, work: Work) -> None:
+        taken, now = work.taken, self._clock()
+        with transaction(self._engine) as connection:
+            if not run_ranges.finish(connection, taken, work.counts, work.pages.rule_set.hash, now):
+                raise LeaseLost
+        log.info("range evaluated", run=taken.run, number=taken.number, users=work.counts.evaluated)
+
+    def _hand_back(self, work: Work, rest: str) -> list[codec.RangeTask]:
+        """Leave the users from `rest` on to others; returns the task, if any."""
+        taken, now = work.taken, self._clock()
+        with transaction(self._engine) as connection:
+            number = run_ranges.hand_back(
+                connection, taken, work.counts, work.pages.rule_set.hash, rest, now
+            )
+        log.info(
+            "range left", run=taken.run, number=taken.number, users=work.counts.evaluated, to=number
+        )
+        return [] if number is None else [codec.RangeTask(taken.run, number)]

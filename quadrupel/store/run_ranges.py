@@ -1,0 +1,361 @@
+"""The ranges of runs: who works on which, for how long without a sign of life, how one is split.
+
+A worker holds a range by a lease, and every step it takes in the ledger is one conditional update:
+its name and the attempt must still be those in the row, so who was taken for dead changes nothing.
+What it may evaluate it has claimed before, so a split leaves it what is claimed and takes the rest.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+
+from quadrupel.core.run_plans import RunKind
+from quadrupel.core.runs import LEASE, RangeCounts, slow_after, to_signed
+from quadrupel.store import runs as ledger
+from quadrupel.store.tables import profiles, run_ranges, runs
+
+SPLIT_USERS = 100
+"""A range that has fewer users left is not split."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenRange:
+    """A range a worker has taken: users from `first_user` to `end_user` (None: to the last).
+
+    `kind` says which of them; `rules` are those that everybody is asked for the first time. Where
+    `zone` is given, only users of that time zone are meant.
+    """
+
+    run: str
+    number: int
+    worker: str
+    attempt: int
+    as_of: date
+    rule_set: str
+    first_user: str
+    end_user: str | None
+    rate: int | None
+    kind: RunKind = RunKind.FULL
+    rules: tuple[str, ...] = ()
+    zone: str | None = None
+
+
+class NotTaken(Enum):
+    """Why a range was not taken.
+
+    OVER: it is done, or its run has ended, is paused, or is unknown. HELD: another works on it.
+    """
+
+    OVER = "over"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a worker may go on with: users before `end_user`, at `rate`, if the run is `running`."""
+
+    end_user: str | None
+    running: bool
+    rate: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeLine:
+    """A range as operators see it. `claimed_to` is the last user its worker has claimed."""
+
+    number: int
+    state: str
+    first_user: str
+    end_user: str | None
+    users: int
+    attempts: int
+    worker: str | None
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+    finished_at: datetime | None
+    claimed_to: str | None
+    evaluated: int | None
+    skipped: int | None
+    matched: int | None
+    errors: int | None
+    rule_set: str | None
+
+
+def take(
+    connection: sa.Connection, run: str, number: int, worker: str, now: datetime
+) -> TakenRange | NotTaken:
+    """Take a range that nobody holds: pending, its lease lapsed, or the worker's own from before.
+
+    The work on it begins anew.
+    """
+    ranges = run_ranges.c
+    free = sa.or_(
+        ranges.state == "pending",
+        sa.and_(ranges.state == "running", sa.or_(_lapsed(now), ranges.worker == worker)),
+    )
+    taken = (
+        sa.update(run_ranges)
+        .where(ranges.run == run, ranges.number == number, free)
+        .where(runs.c.run == ranges.run, runs.c.state == "running")
+        .values(state="running", attempts=ranges.attempts + 1, worker=worker)
+        .values(started_at=now, heartbeat_at=now, cursor=None, evaluated=0, skipped=0)
+        .returning(ranges.attempts, runs.c.as_of, runs.c.rule_set, ranges.first_user)
+        .returning(ranges.end_user, runs.c.rate, runs.c.kind, runs.c.rules, runs.c.zone)
+    )
+    row = connection.execute(taken).one_or_none()
+    if row is not None:
+        attempt, as_of, rule_set, first, end, rate, kind, rules, zone = row
+        return TakenRange(
+            run,
+            number,
+            worker,
+            attempt,
+            as_of,
+            rule_set,
+            first,
+            end,
+            rate,
+            RunKind(kind),
+            tuple(rules or ()),
+            zone,
+        )
+    held = (
+        sa.select(ranges.number)
+        .where(ranges.run == run, ranges.number == number, ranges.state != "done")
+        .where(runs.c.run == ranges.run, runs.c.state == "running")
+    )
+    return NotTaken.OVER if connection.execute(held).one_or_none() is None else NotTaken.HELD
+
+
+def claim(
+    connection: sa.Connection, taken: TakenRange, last_user: str, counts: RangeCounts, now: datetime
+) -> Claim | None:
+    """Renew the lease and claim all users up to `last_user`; None if another has the range.
+
+    `counts` are of the pages before. Of a split meanwhile the claim tells the new end: what is
+    claimed beyond it belongs to somebody else.
+    """
+    claimed = (
+        _mine(taken)
+        .where(runs.c.run == run_ranges.c.run)
+        .values(heartbeat_at=now, cursor=last_user)
+        .values(evaluated=counts.evaluated, skipped=counts.skipped)
+        .returning(run_ranges.c.end_user, runs.c.state == "running", runs.c.rate)
+    )
+    row = connection.execute(claimed).one_or_none()
+    return None if row is None else Claim(*row)
+
+
+def beat(connection: sa.Connection, taken: TakenRange, now: datetime) -> bool:
+    """Renew the lease; False if another has the range."""
+    return connection.execute(_mine(taken).values(heartbeat_at=now)).rowcount == 1
+
+
+def finish(
+    connection: sa.Connection, taken: TakenRange, counts: RangeCounts, rule_set: str, now: datetime
+) -> bool:
+    """Record that all verdicts of the range are on the bus; the last range finishes the run.
+
+    `rule_set` is the hash of the rules that were asked. False if another has the range.
+    """
+    ledger.lock(connection, taken.run)
+    done = _mine(taken).values(**_done(counts, rule_set, now))
+    if connection.execute(done).rowcount == 0:
+        return False
+    ledger.finish_if_done(connection, taken.run, now)
+    return True
+
+
+def hand_back(
+    connection: sa.Connection,
+    taken: TakenRange,
+    counts: RangeCounts,
+    rule_set: str,
+    rest: str,
+    now: datetime,
+) -> int | None:
+    """Leave the users from `rest` on to another worker: what is before is done, with its counts.
+
+    Returns the number of the range that is pending with them; None if another has this one, or has
+    them already by a split.
+    """
+    ledger.lock(connection, taken.run)
+    mine = _mine(taken).returning(run_ranges.c.end_user)
+    if counts.evaluated + counts.skipped == 0:
+        pending = mine.values(state="pending", worker=None, heartbeat_at=None, cursor=None)
+        return None if connection.execute(pending).one_or_none() is None else taken.number
+    row = connection.execute(mine.values(**_done(counts, rule_set, now))).one_or_none()
+    if row is None:
+        return None
+    if row[0] is not None and row[0] <= rest:
+        ledger.finish_if_done(connection, taken.run, now)
+        return None
+    return _cut(connection, taken.run, taken.number, rest, row[0])
+
+
+def workers(connection: sa.Connection, run: str, now: datetime) -> int:
+    """How many workers hold a range of the run by a lease that has not lapsed."""
+    query = sa.select(sa.func.count(run_ranges.c.worker.distinct())).where(
+        run_ranges.c.run == run, run_ranges.c.state == "running", ~_lapsed(now)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def pending(connection: sa.Connection, run: str) -> list[int]:
+    """The numbers of the run's ranges that wait for a worker, in order."""
+    query = (
+        sa.select(run_ranges.c.number)
+        .where(run_ranges.c.run == run, run_ranges.c.state == "pending")
+        .order_by(run_ranges.c.number)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def lapsed(connection: sa.Connection, before: datetime) -> list[tuple[str, int]]:
+    """The ranges of running runs whose lease had lapsed at a time: run and number of each."""
+    query = (
+        sa.select(run_ranges.c.run, run_ranges.c.number)
+        .where(run_ranges.c.run == runs.c.run, runs.c.state == "running")
+        .where(run_ranges.c.state == "running", _lapsed(before))
+        .order_by(run_ranges.c.run, run_ranges.c.number)
+    )
+    return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def lines(connection: sa.Connection, run: str, state: str | None = None) -> list[RangeLine]:
+    """The ranges of a run, in the order of user ids; only those in `state`, if one is given."""
+    columns = [
+        run_ranges.c.cursor.label("claimed_to") if name == "claimed_to" else run_ranges.c[name]
+        for name in RangeLine.__slots__
+    ]
+    query = sa.select(*columns).where(run_ranges.c.run == run).order_by(run_ranges.c.first_user)
+    if state is not None:
+        query = query.where(run_ranges.c.state == state)
+    return [RangeLine(**row) for row in connection.execute(query).mappings()]
+
+
+def seams(connection: sa.Connection, run: str) -> list[int]:
+    """The ranges at a gap or an overlap; none if they lie end to end.
+
+    The first must begin at the start of all user ids, the last reach to their end.
+    """
+    query = sa.text(
+        "SELECT number FROM (SELECT number, first_user, end_user,"
+        " lag(end_user, 1, '') OVER ids AS before, lead(first_user) OVER ids AS after"
+        " FROM run_ranges WHERE run = :run WINDOW ids AS (ORDER BY first_user)) AS ranges"
+        " WHERE first_user IS DISTINCT FROM before OR end_user IS DISTINCT FROM after"
+        " ORDER BY number"
+    )
+    return list(connection.execute(query, {"run": run}).scalars())
+
+
+def split_slow(
+    connection: sa.Connection, run: str, now: datetime, least: int = SPLIT_USERS
+) -> list[int]:
+    """Halve what is left of the slow ranges of a run in which no range waits for a worker.
+
+    Returns the numbers of the new ranges, which still have to be put on the bus. Nothing is split
+    while another process splits this run.
+    """
+    if ledger.lock(connection, run, wait=False) != "running" or _some_wait(connection, run):
+        return []
+    ranges = run_ranges.c
+    slow = (
+        sa.select(ranges.number, ranges.first_user, ranges.cursor, ranges.end_user)
+        .where(ranges.run == run, ranges.state == "running", ~_lapsed(now))
+        .where(ranges.started_at < now - slow_after(_median(connection, run)))
+        .order_by(ranges.number)
+        .with_for_update()
+    )
+    added = []
+    for number, first, cursor, end in connection.execute(slow).all():
+        middle = _middle(connection, first, cursor, end, least)
+        if middle is not None:
+            added.append(_cut(connection, run, number, middle, end))
+    if added:
+        connection.execute(sa.update(runs).where(runs.c.run == run).values(fanned_out_at=None))
+    return added
+
+
+def _lapsed(now: datetime) -> sa.ColumnElement[bool]:
+    heartbeat = run_ranges.c.heartbeat_at
+    return sa.or_(heartbeat.is_(None), heartbeat <= now - LEASE)
+
+
+def _mine(taken: TakenRange) -> sa.Update:
+    """An update of the range that finds it only if no other has taken it."""
+    return sa.update(run_ranges).where(
+        run_ranges.c.run == taken.run,
+        run_ranges.c.number == taken.number,
+        run_ranges.c.worker == taken.worker,
+        run_ranges.c.attempts == taken.attempt,
+        run_ranges.c.state == "running",
+    )
+
+
+def _done(counts: RangeCounts, rule_set: str, now: datetime) -> dict[str, Any]:
+    values = {name: getattr(counts, name) for name in RangeCounts.__slots__}
+    rules = {
+        rule: asdict(each) | {"seconds": round(each.seconds, 6)}
+        for rule, each in counts.rules.items()
+    }
+    values |= {"rules": rules or None, "digest": to_signed(counts.digest)}
+    return values | {"state": "done", "finished_at": now, "rule_set": rule_set}
+
+
+def _some_wait(connection: sa.Connection, run: str) -> bool:
+    # They are taken from the front, so one that waits is found soon from the back.
+    query = (
+        sa.select(run_ranges.c.number)
+        .where(run_ranges.c.run == run, run_ranges.c.state == "pending")
+        .order_by(run_ranges.c.number.desc())
+        .limit(1)
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def _median(connection: sa.Connection, run: str) -> timedelta | None:
+    took = run_ranges.c.finished_at - run_ranges.c.started_at
+    query = sa.select(sa.func.percentile_cont(0.5).within_group(took)).where(
+        run_ranges.c.run == run, run_ranges.c.state == "done"
+    )
+    found: timedelta | None = connection.execute(query).scalar_one()
+    return found
+
+
+def _users(start: sa.ColumnElement[bool], end: str | None) -> list[sa.ColumnElement[bool]]:
+    until = [] if end is None else [profiles.c.user_id < end]
+    return [start, *until, ~profiles.c.erased]
+
+
+def _middle(
+    connection: sa.Connection, first: str, cursor: str | None, end: str | None, least: int
+) -> str | None:
+    """The user at which the second half of what is not claimed begins; None: too few to split."""
+    user = profiles.c.user_id
+    left = _users(user >= first if cursor is None else user > cursor, end)
+    users = int(connection.execute(sa.select(sa.func.count()).where(*left)).scalar_one())
+    if users < max(2, least):
+        return None
+    query = sa.select(user).where(*left).order_by(user).offset(users // 2).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _cut(connection: sa.Connection, run: str, number: int, at: str, end: str | None) -> int:
+    """End a range before the user `at`, and add one from there to `end`; its number."""
+    beyond = _users(profiles.c.user_id >= at, end)
+    moved = int(connection.execute(sa.select(sa.func.count()).where(*beyond)).scalar_one())
+    row = sa.and_(run_ranges.c.run == run, run_ranges.c.number == number)
+    connection.execute(
+        sa.update(run_ranges)
+        .where(row)
+        .values(end_user=at, users=sa.func.greatest(run_ranges.c.users - moved, 0))
+    )
+    highest = sa.select(sa.func.max(run_ranges.c.number)).where(run_ranges.c.run == run)
+    added = int(connection.execute(highest).scalar_one()) + 1
+    new = {"run": run, "number": added, "first_user": at, "end_user": end, "users": moved}
+    connection.execute(sa.insert(run_ranges).values(**new, state="pending", attempts=0))
+    return added
