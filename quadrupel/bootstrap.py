@@ -241,7 +241,8 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
                 *(parts.engine, pages_of(parts), producer, consumer, _worker(), now, turn, stop),
                 own=parts.settings.zone,
             )
-            _loop(parts, lane, loop.Stage(lane.stage, consumer, producer, work.process, 1), stop)
+            stage = loop.Stage(lane.stage, consumer, producer, work.process, 1, work.idle)
+            _loop(parts, lane, stage, stop)
     finally:
         stop.set()
 

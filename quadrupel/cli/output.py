@@ -21,6 +21,11 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
+def print_json_line(value: object) -> None:
+    """One JSON document in one line on standard output, at once."""
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
 def print_json_list(values: Iterable[object]) -> None:
     """One JSON array on standard output, an element at a time, however many there are."""
     separator = "["

@@ -6,8 +6,10 @@ a cancelled run, a new rate, a split and its own stop. What it then leaves of it
 range of its own, so nothing is evaluated twice. After a crash a range begins anew; publish sees
 the repetition.
 
-No message is acknowledged while its range is with a worker that may yet die: who is delivered it
-waits, and after a while puts it behind the others.
+The bus tells workers of ranges, the ledger decides. No message is acknowledged while its range is
+with another worker, who may yet die: who is delivered it waits, and in the end puts it behind the
+others. And who is delivered nothing asks the ledger: so a range whose message lies behind a slow
+worker, or whose worker died, does not wait for the bus.
 """
 
 import threading
@@ -105,9 +107,12 @@ class EvaluateRanges:
         self._rate = Rate()
         self._workers = 1
         self._counted_at = -1.0
+        self._busy = False
+        self._idle_at = 0.0
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Work through the ranges named; return what others are to do, and dead letters."""
+        self._busy = True
         outgoing: list[Outgoing] = []
         for message in messages:
             try:
@@ -117,6 +122,25 @@ class EvaluateRanges:
             else:
                 outgoing.extend(map(codec.range_task, self._see_to(task)))
         return outgoing
+
+    def idle(self) -> None:
+        """Evaluate a range that nobody works on, if the bus had none since the last call."""
+        busy, self._busy = self._busy, False
+        if busy or self._stop.is_set() or time.monotonic() - self._idle_at < LOOK_SECONDS:
+            return
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            found = run_ranges.unheld(connection, now)
+            taken = found and run_ranges.take(connection, *found, self._worker, now)
+        if not isinstance(taken, TakenRange):
+            self._idle_at = time.monotonic()
+            return
+        try:
+            rest = self._evaluate(taken)
+        except LeaseLost:
+            log.warning("range lost to another", run=taken.run, number=taken.number)
+        else:
+            self._producer.publish([*map(codec.range_task, rest)])
 
     def _see_to(self, task: codec.RangeTask) -> list[codec.RangeTask]:
         """Evaluate a range, or wait until somebody has; return the tasks that are left over."""
@@ -143,6 +167,7 @@ class EvaluateRanges:
         if pages.rule_set.hash != taken.rule_set:
             log.warning("run started with other rules", run=taken.run, rules=pages.rule_set.hash)
         lease = Lease(self._engine, self._consumer, taken, self._clock)
+        self._counted_at = -1.0
         of = self._users(taken.zone)
         work = Work(taken, pages, lease, of, taken.end_user, taken.rate, taken.first_user)
         while not (page := self._read(work)).is_empty():
@@ -194,6 +219,7 @@ class EvaluateRanges:
 
     def _size(self, work: Work) -> int:
         """How many users the next page may have."""
+        self._count_workers(work)
         return Rate.page(work.rate, self._workers, self._page_size)
 
     def _hand_over(self, work: Work, page: pl.DataFrame) -> None:
@@ -211,7 +237,6 @@ class EvaluateRanges:
 
     def _wait_for_rate(self, work: Work, users: int) -> bool:
         """Wait until so many users may be evaluated; False if asked to stop meanwhile."""
-        self._count_workers(work)
         now = time.monotonic()
         until = now + self._rate.wait(users, work.rate, self._workers, now)
         while (left := until - time.monotonic()) > 0 and not self._stop.wait(

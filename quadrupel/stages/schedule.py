@@ -3,8 +3,7 @@
 There is one run a night for each time zone that users have. Its name is its key in the ledger, so
 of two schedulers one starts it. Its ranges are written with it and published after; a scheduler
 that finds a run whose ranges may not all be on the bus publishes them (again), so a crash in
-between costs nothing. While runs go on it splits slow ranges, and publishes again those whose
-worker is gone.
+between costs nothing. While runs go on it splits slow ranges.
 """
 
 import threading
@@ -33,8 +32,6 @@ from quadrupel.telemetry import RUN_LATE, RUN_USERS, RUN_USERS_DONE, RUN_USERS_P
 NAME = "schedule"
 CHECK_SECONDS = 1.0
 MORNING = time(7)
-LOST = timedelta(seconds=60)
-"""How often ranges are looked for whose lease has lapsed for so long."""
 SHOWN = timedelta(seconds=10)
 """How often the metrics of runs are brought up to date."""
 
@@ -69,7 +66,7 @@ class Schedule:
         self._morning = morning
         self._night_came = threading.Event()
         self._started: set[str] = set()
-        self._looked_at = self._shown_at = clock()
+        self._shown_at = clock()
 
     def run(self, stop: threading.Event) -> None:
         """Keep starting nights and publishing ranges until `stop` is set. Blocks."""
@@ -105,9 +102,6 @@ class Schedule:
         now = self._clock()
         split_slow(self._engine, now)
         fan_out(self._engine, self._producer, now)
-        if now - self._looked_at >= LOST:
-            self._looked_at = now
-            publish_lost(self._engine, self._producer, now)
         if now - self._shown_at >= SHOWN:
             self._shown_at = now
             with transaction(self._engine) as connection:
@@ -199,15 +193,6 @@ def split_slow(engine: sa.Engine, now: datetime) -> None:
             added = run_ranges.split_slow(connection, run, now)
         if added:
             log.info("slow ranges split", run=run, added=added)
-
-
-def publish_lost(engine: sa.Engine, producer: Producer, now: datetime) -> None:
-    """Publish again the ranges whose lease lapsed long ago: nobody seems to be delivered them."""
-    with transaction(engine) as connection:
-        lost = run_ranges.lapsed(connection, now - LOST)
-    producer.publish([codec.range_task(codec.RangeTask(run, number)) for run, number in lost])
-    for run, number in lost:
-        log.warning("range of a lost worker published again", run=run, number=number)
 
 
 def show_runs(going: Iterable[RunProgress], now: datetime) -> None:

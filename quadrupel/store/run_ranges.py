@@ -92,10 +92,8 @@ def take(
     The work on it begins anew.
     """
     ranges = run_ranges.c
-    free = sa.or_(
-        ranges.state == "pending",
-        sa.and_(ranges.state == "running", sa.or_(_lapsed(now), ranges.worker == worker)),
-    )
+    own = sa.and_(ranges.state == "running", ranges.worker == worker)
+    free = sa.or_(_unheld(now), own)
     taken = (
         sa.update(run_ranges)
         .where(ranges.run == run, ranges.number == number, free)
@@ -214,15 +212,20 @@ def pending(connection: sa.Connection, run: str) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def lapsed(connection: sa.Connection, before: datetime) -> list[tuple[str, int]]:
-    """The ranges of running runs whose lease had lapsed at a time: run and number of each."""
+def unheld(connection: sa.Connection, now: datetime) -> tuple[str, int] | None:
+    """A range of a running run that nobody works on: its run and number; None if there is none.
+
+    Of the oldest run the last one, since who is told by the bus works from the front.
+    """
     query = (
         sa.select(run_ranges.c.run, run_ranges.c.number)
         .where(run_ranges.c.run == runs.c.run, runs.c.state == "running")
-        .where(run_ranges.c.state == "running", _lapsed(before))
-        .order_by(run_ranges.c.run, run_ranges.c.number)
+        .where(_unheld(now))
+        .order_by(runs.c.created_at, run_ranges.c.number.desc())
+        .limit(1)
     )
-    return [(row[0], row[1]) for row in connection.execute(query)]
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def lines(connection: sa.Connection, run: str, state: str | None = None) -> list[RangeLine]:
@@ -283,6 +286,11 @@ def split_slow(
 def _lapsed(now: datetime) -> sa.ColumnElement[bool]:
     heartbeat = run_ranges.c.heartbeat_at
     return sa.or_(heartbeat.is_(None), heartbeat <= now - LEASE)
+
+
+def _unheld(now: datetime) -> sa.ColumnElement[bool]:
+    state = run_ranges.c.state
+    return sa.or_(state == "pending", sa.and_(state == "running", _lapsed(now)))
 
 
 def _mine(taken: TakenRange) -> sa.Update:

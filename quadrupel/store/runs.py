@@ -272,8 +272,7 @@ def _move(
 ) -> None:
     state = _state(connection, run)
     if state not in states:
-        ended = state == to or state not in OPEN
-        raise Conflict(f"run {run} is {state} {'already' if ended else 'and not paused'}")
+        raise Conflict(f"run {run} is {state} already")
     _update(connection, run, state=to, **values)
 
 

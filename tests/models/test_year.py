@@ -34,7 +34,7 @@ from quadrupel.store.database import open_engine, transaction
 from quadrupel.store.range_pages import Part
 from quadrupel.store.rule_numbers import RuleNumbers
 
-USERS = int(os.environ.get("YEAR_USERS", "150"))
+USERS = int(os.environ.get("YEAR_USERS", "40"))
 START = date(2026, 11, 23)
 DAYS = 366
 END = START + timedelta(days=DAYS)

@@ -1,15 +1,21 @@
 """A small flow: three attributes, two rules, and messages as the bus would deliver them."""
 
+import zlib
+from collections import Counter
 from datetime import UTC, date, datetime
 from itertools import count
 
+import polars as pl
 import pytest
 
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.ports import Message
 from quadrupel.core.publishing import Catalogue, Offer
+from quadrupel.core.runs import RangeCounts, RuleCounts
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.rules import catalogue
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.page_reading import PageRead
 from quadrupel.stages.pages import Pages
 from quadrupel.store import schema
 from quadrupel.store.database import transaction
@@ -43,6 +49,44 @@ def evaluator(profile, as_of, evaluated_at):
     if profile.values.get("children", 0) > 0:
         matches.append(RuleMatch("parent", "once"))
     return Evaluation(profile.user_id, profile.version, as_of, evaluated_at, "set", tuple(matches))
+
+
+def counted(evaluations, seconds=None):
+    """The counts of a page of which everybody was handed to publish, added up one by one."""
+    matched = Counter(match.rule for each in evaluations for match in each.matches)
+    errors = Counter(rule for each in evaluations for rule in each.errors)
+    seconds = {rule: each * len(evaluations) for rule, each in (seconds or {}).items()}
+    return RangeCounts(
+        evaluated=len(evaluations),
+        matched=matched.total(),
+        errors=errors.total(),
+        changed=len(evaluations),
+        digest=sum(zlib.crc32(f"{each.user_id}{each.matches}".encode()) for each in evaluations),
+        rules={
+            rule: RuleCounts(errors[rule], matched[rule], seconds.get(rule, 0.0))
+            for rule in {*matched, *errors, *seconds}
+        },
+    )
+
+
+class RowPages:
+    """Reads pages by an evaluator of rows; of everybody something changed."""
+
+    def __init__(self, store, evaluator, rule_set="set", seconds=None):
+        self.rule_set = RuleSet(SCHEMA, {}, {}, rule_set)
+        self._store, self._evaluator, self._seconds = store, evaluator, seconds
+        self._profiles = {}
+
+    def page(self, connection, part, size, due=None):
+        assert due is None
+        found = self._store.page(connection, part.first, part.end, size, part.inclusive)
+        self._profiles |= {each.user_id: each for each in found}
+        return pl.DataFrame({"user_id": [each.user_id for each in found]}, {"user_id": pl.String})
+
+    def read(self, page, as_of, evaluated_at):
+        profiles = [self._profiles[user_id] for user_id in page["user_id"]]
+        evaluations = [self._evaluator(each, as_of, evaluated_at) for each in profiles]
+        return PageRead(tuple(evaluations), counted(evaluations, self._seconds))
 
 
 RULE = '''
