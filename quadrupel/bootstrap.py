@@ -29,6 +29,7 @@ from quadrupel.core.contacts import EMAIL
 from quadrupel.core.ports import Bus, Producer
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
+from quadrupel.core.zones import day_in, find_zone
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import LiveRules, following
@@ -39,7 +40,7 @@ from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pace import Pace
 from quadrupel.stages.pages import Pages
 from quadrupel.stages.pulse import Pulse
-from quadrupel.store import database, halts, schema
+from quadrupel.store import contacts, database, halts, schema
 from quadrupel.store.database import PATIENT, STAGE, Limits
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.rule_numbers import RuleNumbers
@@ -58,9 +59,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def today(settings: Settings) -> date:
-    """The day it is in the settings' time zone."""
-    return datetime.now(settings.zone).date()
+def today(settings: Settings, zone: str | None = None) -> date:
+    """The day it is in the time zone of that name; None, or one not known: in the settings'."""
+    return day_in(find_zone(zone) or settings.zone, now())
+
+
+def today_of(settings: Settings, connection: sa.Connection, user_id: str) -> date:
+    """The day it is for a user, in its own time zone or the settings'."""
+    return today(settings, contacts.zones_of(connection, [user_id]).get(user_id))
 
 
 def open_bus(settings: Settings, timeout: float = 30.0) -> Bus:
@@ -218,7 +224,7 @@ def run_evaluate_ranges(settings: Settings, stop: threading.Event) -> None:
 def _evaluate_profiles(parts: Parts, stop: threading.Event) -> None:
     rules = following(parts.live.look, asked)
     work = evaluate.EvaluateProfiles(
-        parts.engine, lambda: rules(()), lambda: today(parts.settings), now
+        parts.engine, lambda: rules(()), lambda zone: today(parts.settings, zone), now
     )
     _run_plain(parts, topics.EVALUATE, work.process, stop)
 
@@ -232,7 +238,8 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
         ):
             turn = Pace(_lag(parts.bus, topics.PUBLISH), stop).await_turn
             work = EvaluateRanges(
-                parts.engine, pages_of(parts), producer, consumer, _worker(), now, turn, stop
+                *(parts.engine, pages_of(parts), producer, consumer, _worker(), now, turn, stop),
+                own=parts.settings.zone,
             )
             stage = loop.Stage(lane.stage, consumer, producer, work.process, 1, work.idle)
             _loop(parts, lane, stage, stop)

@@ -49,7 +49,7 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
 
     def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
         with database.transaction(reads) as connection:
-            day = as_of or bootstrap.today(settings)
+            day = as_of or bootstrap.today_of(settings, connection, user_id)
             return explained(connection, live.current, user_id, rule, day)
 
     return create_app(

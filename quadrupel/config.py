@@ -24,6 +24,15 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _local_time(at: time) -> time:
+    if at.tzinfo is not None:
+        raise ValueError("a local time says nothing of its zone, like 02:30")
+    return at
+
+
+LocalTime = Annotated[time, AfterValidator(_local_time)]
+
+
 def _database_url(url: str) -> str:
     if not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("a database URL starts with postgresql://")
@@ -68,10 +77,14 @@ class Settings(BaseSettings):
         ("en", "ru"), description="the languages every rule has texts in; the first is the default"
     )
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
-        "UTC", description="the zone in which days begin and times of day are meant"
+        "UTC", description="the zone of users who have none of their own, and of times in texts"
     )
-    night_at: time = Field(time(2, 30), description="local time of the nightly run")
-    morning: time = Field(time(7), description="local time by which the nightly run is to be done")
+    night_at: LocalTime = Field(
+        time(2, 30), description="time of the nightly run in each user's zone"
+    )
+    morning: LocalTime = Field(
+        time(7), description="time in that zone by which the nightly run is to be done"
+    )
     range_size: int = Field(50_000, ge=100, le=1_000_000, description="users in one range of a run")
     batch_size: int = Field(2_000, ge=1, le=100_000, description="messages a stage takes at once")
 
@@ -113,7 +126,7 @@ class Settings(BaseSettings):
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
-        """The zone in which days begin."""
+        """The zone of users who have none of their own."""
         return zoneinfo.ZoneInfo(self.time_zone)
 
     def required(self, name: str) -> Any:

@@ -171,7 +171,7 @@ SCHEMAS: Fields = {
             "language": {"type": ["string", "null"]},
             "time_zone": {
                 "type": ["string", "null"],
-                "description": "a name of the IANA time zone database",
+                "description": "a name of the IANA time zone database: where the user's days begin",
             },
             "consents": {
                 "type": "object",

@@ -29,7 +29,7 @@ LOOKS_AT_ONCE = 2
 log = structlog.get_logger()
 
 Explain = Callable[[str, str | None, date | None], Mapping[str, Any]]
-"""Explains to a user id the rules, or one, on a day, or today; blocks."""
+"""Explains to a user id the rules, or one, on a day, or the user's today; blocks."""
 
 
 def explained(
@@ -56,7 +56,9 @@ def routes(explain: Explain, service: Callable[..., Awaitable[ServiceKey]]) -> A
         key: Annotated[ServiceKey, Depends(service)],
         user_id: Annotated[str, Path(description="The user id.", examples=["u0000123456"])],
         rule: Annotated[str | None, Query(description="Only this rule.")] = None,
-        as_of: Annotated[date | None, Query(description="The day; without it, today.")] = None,
+        as_of: Annotated[
+            date | None, Query(description="The day; without it, the user's today.")
+        ] = None,
     ) -> Response:
         check_user_id(user_id)
         log.info("a user was looked at", key=key.key_id, user=user_id, rule=rule, as_of=as_of)

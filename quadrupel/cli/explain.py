@@ -33,7 +33,7 @@ def explain(
     rule: Annotated[
         list[str] | None, typer.Option("--rule", metavar="RULE", help="Only this one; repeatable.")
     ] = None,
-    as_of: Annotated[date | None, day_option("--as-of", "The day; else today.")] = None,
+    as_of: Annotated[date | None, day_option("--as-of", "The day; else the user's today.")] = None,
     rules: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -50,8 +50,8 @@ def explain(
     telemetry.configure_logs(settings.log_format, settings.log_level)
     rule_set = bootstrap.load_rules(settings)
     asked = chosen(rule_set, rule or [])
-    day = as_of or bootstrap.today(settings)
     with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        day = as_of or bootstrap.today_of(settings, connection, user)
         found = ProfileStore(rule_set.schema).read(connection, [check_user_id(user)])
     if user not in found:
         raise NotFound(f'there is no user "{user}"')

@@ -7,6 +7,7 @@ now: changed profiles at once, here; ranges of a run, in `quadrupel.stages.evalu
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -42,43 +43,45 @@ class EvaluateProfiles:
         self,
         engine: sa.Engine,
         rules: Callable[[], Rules],
-        today: Callable[[], date],
+        today: Callable[[str | None], date],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """`today` says which day it is in the time zone of that name; None: of users without."""
         self._engine = engine
         self._rules = rules
         self._today = today
         self._clock = clock
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
-        """Return the verdicts of every user named, and dead letters for what names none."""
-        asked, dead = self._asked(messages)
-        now, rules = self._clock(), self._rules()
+        """Return the verdicts of every user named, and dead letters for what names none.
+
+        Each user is evaluated on the day it is in its time zone, or the latest one asked for.
+        """
+        asked, dead = _asked(messages)
+        now, rules, today = self._clock(), self._rules(), cache(self._today)
         with transaction(self._engine) as connection:
-            profiles = rules.store.read_values(connection, list(asked))
+            found = rules.store.read_with_zones(connection, list(asked))
         evaluations = []
-        for user_id, profile in profiles.items():
-            day, cause = asked[user_id]
+        for profile, zone in found:
+            as_of, cause = asked[profile.user_id]
+            day = max(today(zone), as_of)
             evaluations.append(replace(rules.evaluator(profile, day, now), cause=cause))
         return [*map(codec.verdicts, evaluations), *dead]
 
-    def _asked(
-        self, messages: Iterable[Message]
-    ) -> tuple[dict[str, tuple[date, Cause | None]], list[Outgoing]]:
-        """Of each user the day to evaluate on and the latest cause; and dead letters.
 
-        The day is today, or the latest one that was asked for.
-        """
-        asked: dict[str, tuple[date, Cause | None]] = {}
-        dead: list[Outgoing] = []
-        today = self._today()
-        for message in messages:
-            try:
-                changed = codec.read_changed_profile(message)
-            except InputRefused as error:
-                dead.append(put_aside(NAME, message, error))
-                continue
-            day, cause = asked.get(changed.user_id, (today, None))
-            day = max(day, changed.as_of or today)
-            asked[changed.user_id] = day, latest(cause, changed.cause)
-        return asked, dead
+def _asked(
+    messages: Iterable[Message],
+) -> tuple[dict[str, tuple[date, Cause | None]], list[Outgoing]]:
+    """Of each user the latest day that was asked for and the latest cause; and dead letters."""
+    asked: dict[str, tuple[date, Cause | None]] = {}
+    dead: list[Outgoing] = []
+    for message in messages:
+        try:
+            changed = codec.read_changed_profile(message)
+        except InputRefused as error:
+            dead.append(put_aside(NAME, message, error))
+            continue
+        day, cause = asked.get(changed.user_id, (date.min, None))
+        day = max(day, changed.as_of or date.min)
+        asked[changed.user_id] = day, latest(cause, changed.cause)
+    return asked, dead

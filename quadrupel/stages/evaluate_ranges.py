@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
@@ -31,9 +32,9 @@ from quadrupel.stages.aside import put_aside
 from quadrupel.stages.evaluate import NAME
 from quadrupel.stages.lease import Lease, LeaseLost
 from quadrupel.stages.pages import Pages
-from quadrupel.store import run_ranges
+from quadrupel.store import contacts, run_ranges
 from quadrupel.store.database import transaction
-from quadrupel.store.range_pages import Part, due_days
+from quadrupel.store.range_pages import Part, ZoneUsers, due_days, zone_users
 from quadrupel.store.run_ranges import NotTaken, TakenRange
 from quadrupel.telemetry import RUN_USERS_EVALUATED
 
@@ -48,6 +49,8 @@ LOOKS = int(LEASE.total_seconds() / LOOK_SECONDS)
 AwaitTurn = Callable[[int, Callable[[], None]], None]
 """Block until so many verdicts may follow, calling the function again and again meanwhile."""
 
+_UTC = ZoneInfo("UTC")
+
 log = structlog.get_logger()
 
 
@@ -58,6 +61,7 @@ class Work:
     taken: TakenRange
     pages: Pages
     lease: Lease
+    of: ZoneUsers | None
     end: str | None
     rate: int | None
     first: str
@@ -72,7 +76,7 @@ class EvaluateRanges:
     pages when told the hash of the rule set the run was started with, by that or the one in force,
     and which of its rules are new. `await_turn` paces the verdicts. `stop` makes it leave its range
     at the next page. `looks` is how often it looks for a range that another holds, each
-    LOOK_SECONDS.
+    LOOK_SECONDS. `own` is the time zone of users who have none of their own.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class EvaluateRanges:
         stop: threading.Event | None = None,
         page_size: int = PAGE_SIZE,
         looks: int = LOOKS,
+        own: ZoneInfo = _UTC,
     ) -> None:
         self._engine = engine
         self._pages = pages
@@ -98,6 +103,7 @@ class EvaluateRanges:
         self._stop = stop or threading.Event()
         self._page_size = page_size
         self._looks = looks
+        self._own = own
         self._rate = Rate()
         self._workers = 1
         self._counted_at = -1.0
@@ -162,7 +168,8 @@ class EvaluateRanges:
             log.warning("run started with other rules", run=taken.run, rules=pages.rule_set.hash)
         lease = Lease(self._engine, self._consumer, taken, self._clock)
         self._counted_at = -1.0
-        work = Work(taken, pages, lease, taken.end_user, taken.rate, taken.first_user)
+        of = self._users(taken.zone)
+        work = Work(taken, pages, lease, of, taken.end_user, taken.rate, taken.first_user)
         while not (page := self._read(work)).is_empty():
             try:
                 if not self._go_on(work, page):
@@ -173,6 +180,16 @@ class EvaluateRanges:
                 raise
         self._finish(work)
         return []
+
+    def _users(self, zone: str | None) -> ZoneUsers | None:
+        """Whose pages a run of a zone reads, by the zones that users have now; None: everybody's.
+
+        Where a zone is new meanwhile, its users are left to its own night.
+        """
+        if zone is None:
+            return None
+        with transaction(self._engine) as connection:
+            return zone_users(zone, contacts.time_zones(connection), self._own)
 
     def _go_on(self, work: Work, page: pl.DataFrame) -> bool:
         """Claim a page and evaluate it; False if the range is to be left before it.
@@ -198,7 +215,7 @@ class EvaluateRanges:
         size, taken = self._size(work), work.taken
         with transaction(self._engine) as connection:
             due = due_days(connection, taken.as_of) if taken.kind is RunKind.DUE else None
-            return work.pages.page(connection, part, size, due)
+            return work.pages.page(connection, part, size, due, work.of)
 
     def _size(self, work: Work) -> int:
         """How many users the next page may have."""

@@ -12,7 +12,7 @@ from quadrupel.rules.columnar import Column
 from quadrupel.rules.page_reading import PageRead, PageReading, text_name
 from quadrupel.rules.tree import KeyedField
 from quadrupel.store.profile_columns import ColumnRead
-from quadrupel.store.range_pages import Part, RangePages
+from quadrupel.store.range_pages import Part, RangePages, ZoneUsers
 
 
 class Pages:
@@ -28,10 +28,15 @@ class Pages:
         self._pages = RangePages(columns, self._reading.words)
 
     def page(
-        self, connection: sa.Connection, part: Part, size: int, due: Sequence[date] | None = None
+        self,
+        connection: sa.Connection,
+        part: Part,
+        size: int,
+        due: Sequence[date] | None = None,
+        of: ZoneUsers | None = None,
     ) -> pl.DataFrame:
         """See `RangePages.read`."""
-        return self._pages.read(connection, part, size, due)
+        return self._pages.read(connection, part, size, due, of)
 
     def read(self, page: pl.DataFrame, as_of: date, evaluated_at: datetime) -> PageRead:
         """See `PageReading.read`."""

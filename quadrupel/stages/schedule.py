@@ -1,8 +1,9 @@
-"""Schedule: starts one run every night, and puts the ranges of every started run on the bus.
+"""Schedule: starts the runs of every night, and puts the ranges of started runs on the bus.
 
-A run's name is its key in the ledger, so of two schedulers one starts it. Its ranges are written
-with it and published after; a scheduler that finds a run whose ranges may not all be on the bus
-publishes them (again), so a crash in between costs nothing. While runs go on it splits slow ranges.
+There is one run a night for each time zone that users have. Its name is its key in the ledger, so
+of two schedulers one starts it. Its ranges are written with it and published after; a scheduler
+that finds a run whose ranges may not all be on the bus publishes them (again), so a crash in
+between costs nothing. While runs go on it splits slow ranges.
 """
 
 import threading
@@ -19,10 +20,12 @@ from quadrupel.core.errors import Unavailable
 from quadrupel.core.ports import Producer
 from quadrupel.core.run_plans import RunPlan, plan_run
 from quadrupel.core.runs import deadline
+from quadrupel.core.zones import Night, find_zone, nights_by
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages.loop import pause
-from quadrupel.store import rule_sets, run_ranges, runs
+from quadrupel.store import contacts, rule_sets, run_ranges, runs
 from quadrupel.store.database import transaction, without_statement_limit
+from quadrupel.store.range_pages import ZoneUsers, zone_users
 from quadrupel.store.runs import RunProgress
 from quadrupel.telemetry import RUN_LATE, RUN_USERS, RUN_USERS_DONE, RUN_USERS_PER_SECOND
 
@@ -36,9 +39,10 @@ log = structlog.get_logger()
 
 
 class Schedule:
-    """The nightly run: at local time `at`, for the day that it then is, by the rules in force.
+    """The nightly runs: at local time `at` of each zone, for the day that it then is there.
 
-    It should have finished by the next `morning`.
+    They go by the rules in force. Users without a zone of their own have `zone`. A run should have
+    finished by the next `morning` of its zone.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Schedule:
         self._clock = clock
         self._morning = morning
         self._night_came = threading.Event()
+        self._started: set[str] = set()
         self._shown_at = clock()
 
     def run(self, stop: threading.Event) -> None:
@@ -69,9 +74,7 @@ class Schedule:
         timer.add_job(
             self._night_came.set,
             "cron",
-            hour=self._at.hour,
-            minute=self._at.minute,
-            second=self._at.second,
+            second=self._at.second,  # of every minute: whole minutes lie between zones
             coalesce=True,
             misfire_grace_time=None,
         )
@@ -92,9 +95,9 @@ class Schedule:
             timer.shutdown(wait=False)
 
     def step(self) -> None:
-        """Start tonight's run if its time has come, and see to the runs that go on."""
+        """Start the nights whose time has come, and see to the runs that go on."""
         if self._night_came.is_set():
-            self.start_night()
+            self.start_nights()
             self._night_came.clear()
         now = self._clock()
         split_slow(self._engine, now)
@@ -104,17 +107,23 @@ class Schedule:
             with transaction(self._engine) as connection:
                 show_runs(runs.unfinished(connection, now), now)
 
-    def start_night(self) -> None:
-        """Start today's nightly run unless it is too early or it was started before."""
-        now = self._clock().astimezone(self._zone)
-        if now.time() < self._at:
-            return
-        name = f"nightly-{now.date()}"
-        rule_set = self._rule_set()
-        by = deadline(now, self._morning, self._zone)
-        size = self._range_size
-        if start_run(self._engine, name, now.date(), rule_set, size, now, deadline=by):
-            log.info("run started", run=name, as_of=str(now.date()))
+    def start_nights(self) -> None:
+        """Start every zone's night of its today unless it is too early or was started before."""
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            zones = contacts.time_zones(connection)
+        nights = nights_by(zones, self._zone, self._at, now)
+        for night in nights:
+            if night.name not in self._started:
+                of = None if night.zone is None else zone_users(night.zone, zones, self._zone)
+                self._start(night, of, now)
+        self._started = {night.name for night in nights}
+
+    def _start(self, night: Night, of: ZoneUsers | None, now: datetime) -> None:
+        rule_set, size = self._rule_set(), self._range_size
+        by = deadline(now, self._morning, find_zone(night.zone) or self._zone)
+        if start_run(self._engine, night.name, night.day, rule_set, size, now, deadline=by, of=of):
+            log.info("run started", run=night.name, as_of=str(night.day), zone=night.zone)
 
 
 def start_run(
@@ -128,15 +137,16 @@ def start_run(
     full: bool = False,
     rate: int | None = None,
     deadline: datetime | None = None,
+    of: ZoneUsers | None = None,
 ) -> bool:
     """Write a run into the ledger; False if there is one of that name already.
 
-    It evaluates the users due, or everybody: where rules changed, or with `full`. Blocks for as
-    long as it takes to count the users.
+    It evaluates the users due, or everybody: where rules changed, or with `full`; only users `of`
+    a time zone, where that is given. Blocks for as long as it takes to count the users.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
-        plan = plan_of(connection, rule_set, full=full)
+        plan = plan_of(connection, rule_set, full=full, zone=of.zone if of else None)
         rule_sets.save(connection, rule_set.hash, rule_set.identities)
         return runs.start(
             connection,
@@ -148,12 +158,15 @@ def start_run(
             plan,
             rate=rate,
             deadline=deadline,
+            of=of,
         )
 
 
-def plan_of(connection: sa.Connection, rule_set: RuleSet, *, full: bool = False) -> RunPlan:
-    """Whom a run that starts now evaluates."""
-    covered = runs.covered(connection)
+def plan_of(
+    connection: sa.Connection, rule_set: RuleSet, *, full: bool = False, zone: str | None = None
+) -> RunPlan:
+    """Whom a run that starts now evaluates, of the users of a zone or of all."""
+    covered = runs.covered(connection, zone)
     identities = None if covered is None else rule_sets.identities(connection, covered)
     return plan_run(identities, rule_set.identities, full=full)
 

@@ -50,6 +50,26 @@ def find(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Contac
     return {row.user_id: Contact(*row) for row in connection.execute(query)}
 
 
+def zones_of(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, str]:
+    """The names of the time zones of those users that have one."""
+    rows = driver(connection).execute(
+        "SELECT user_id, time_zone FROM contacts WHERE user_id = ANY(%s) AND time_zone IS NOT NULL",
+        [list(user_ids)],
+    )
+    return dict(rows.fetchall())
+
+
+def time_zones(connection: sa.Connection) -> list[str]:
+    """The names of the time zones that users have, in order; costs a look-up for each."""
+    found: list[str] = []
+    query = "SELECT min(time_zone) FROM contacts WHERE time_zone > %s"
+    while True:
+        [[name]] = driver(connection).execute(query, [found[-1] if found else ""]).fetchall()
+        if name is None:
+            return found
+        found.append(name)
+
+
 def suppressed(connection: sa.Connection, user_ids: Sequence[str]) -> list[Suppression]:
     """Every suppression of those users."""
     query = sa.select(

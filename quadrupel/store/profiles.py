@@ -75,6 +75,25 @@ class ProfileStore:
         rows = driver(connection).execute(query, [list(user_ids)])
         return {row[0]: Profile(row[0], row[1], self._load(row[2:])) for row in rows}
 
+    def read_with_zones(
+        self, connection: sa.Connection, user_ids: Sequence[str]
+    ) -> list[tuple[Profile, str | None]]:
+        """Like `read_values`, and with each the name of the user's time zone, None if none is set.
+
+        One query: asking for contacts apart makes every event wait for another answer.
+        """
+        query = sql.SQL(
+            "SELECT contacts.time_zone, profiles.user_id, profiles.version{} FROM profiles"
+            " LEFT JOIN contacts ON contacts.user_id = profiles.user_id"
+            " WHERE profiles.user_id = ANY(%s) AND NOT profiles.erased"
+        ).format(
+            sql.SQL("").join(
+                sql.SQL(", {}").format(sql.Identifier("profiles", name)) for name in self._types
+            )
+        )
+        rows = driver(connection).execute(query, [list(user_ids)])
+        return [(Profile(row[1], row[2], self._load(row[3:])), row[0]) for row in rows]
+
     def page(
         self,
         connection: sa.Connection,

@@ -1,13 +1,15 @@
 """Pages of a range of a run: some columns of the next profiles, and what is published of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
+from quadrupel.core.zones import other_zones
 from quadrupel.store.database import driver
 from quadrupel.store.profile_columns import ColumnRead, copied, frame_of_text, selected
 
@@ -23,9 +25,16 @@ _PAGE = sql.SQL(
     "SELECT profiles.user_id, hashtextextended(profiles.user_id, 0), profiles.version,"
     " published.profile_version, published.due_on - date '1970-01-01'{words}{columns}"
     " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id"
-    " WHERE {table}.user_id {after} {first}{before} AND NOT profiles.erased{due}"
+    " AND {published_part}{contacts}"
+    " WHERE {part} AND NOT profiles.erased{due}{zone}"
     " ORDER BY {table}.user_id LIMIT {size}"
 )
+# A part is told of each table: the database passes bounds to no table of a left join by itself, and
+# would read it from its first user for every page.
+
+_CONTACTS = sql.SQL(" LEFT JOIN contacts ON contacts.user_id = {}.user_id AND {}")
+_OF_ZONE = sql.SQL(" AND contacts.time_zone = {}")
+_OF_NO_OTHER = sql.SQL(" AND (contacts.time_zone = ANY({})) IS NOT TRUE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,20 @@ class Part:
     first: str
     end: str | None
     inclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneUsers:
+    """The users of one time zone; or, where `others` are given, all who have none of those."""
+
+    zone: str
+    others: tuple[str, ...] | None = None
+
+
+def zone_users(zone: str, zones: Iterable[str], own: ZoneInfo) -> ZoneUsers:
+    """The users of a zone; `zones` are those that users have, `own` is that of the rest."""
+    others = tuple(other_zones(zones, own)) if zone == own.key else None
+    return ZoneUsers(zone, others)
 
 
 class RangePages:
@@ -49,34 +72,59 @@ class RangePages:
         self._words = words
 
     def read(
-        self, connection: sa.Connection, part: Part, size: int, due: Sequence[date] | None = None
+        self,
+        connection: sa.Connection,
+        part: Part,
+        size: int,
+        due: Sequence[date] | None = None,
+        of: ZoneUsers | None = None,
     ) -> pl.DataFrame:
         """The first `size` users of a part; where `due` is given, of those due on one of the days.
 
-        Polars frames of no rows have the same columns.
+        Where `of` is given, only those users; else contacts are not looked at. Polars frames of no
+        rows have the same columns.
         """
         first = _FIRST | {f"held {word}": pl.Int64() for word in range(self._words)}
-        query = self._query(part, size, due)
+        query = self._query(part, size, due, of)
         frames = list(copied(connection, query, first, self._columns, size))
         frame = frames[0] if frames else frame_of_text(b"", first, self._columns)
         return frame.with_columns(pl.col("due on").cast(pl.Date))
 
-    def _query(self, part: Part, size: int, due: Sequence[date] | None) -> sql.Composed:
+    def _query(
+        self, part: Part, size: int, due: Sequence[date] | None, of: ZoneUsers | None
+    ) -> sql.Composed:
         table = sql.Identifier("profiles" if due is None else "published")
         words = (sql.SQL(f", published.held[{word + 1}]") for word in range(self._words))
-        before = sql.SQL(" AND {}.user_id < {}").format(table, sql.Literal(part.end))
+        contacts = _CONTACTS.format(table, _within(part, "contacts"))
         on = sql.SQL(" AND published.due_on = ANY({})").format(sql.Literal(list(due or ())))
         return _PAGE.format(
             words=sql.SQL("").join(words),
             columns=selected(self._columns),
             join=sql.SQL("LEFT" if due is None else ""),
             table=table,
-            after=sql.SQL(">=" if part.inclusive else ">"),
-            first=sql.Literal(part.first),
-            before=sql.SQL("") if part.end is None else before,
+            published_part=_within(part, "published"),
+            contacts=sql.SQL("") if of is None else contacts,
+            part=_within(part, "profiles"),
             due=sql.SQL("") if due is None else on,
+            zone=sql.SQL("") if of is None else _condition(of),
             size=sql.Literal(size),
         )
+
+
+def _within(part: Part, table: str) -> sql.Composed:
+    """That a user of the table is in the part."""
+    user_id = sql.Identifier(table, "user_id")
+    after = sql.SQL("{} >= {}" if part.inclusive else "{} > {}")
+    bounds = [after.format(user_id, sql.Literal(part.first))]
+    if part.end is not None:
+        bounds.append(sql.SQL("{} < {}").format(user_id, sql.Literal(part.end)))
+    return sql.SQL(" AND ").join(bounds)
+
+
+def _condition(of: ZoneUsers) -> sql.Composed:
+    if of.others is None:
+        return _OF_ZONE.format(sql.Literal(of.zone))
+    return _OF_NO_OTHER.format(sql.Literal(list(of.others)))
 
 
 def due_days(connection: sa.Connection, as_of: date) -> list[date]:

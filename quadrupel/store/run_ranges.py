@@ -25,7 +25,8 @@ SPLIT_USERS = 100
 class TakenRange:
     """A range a worker has taken: users from `first_user` to `end_user` (None: to the last).
 
-    `kind` says which of them; `rules` are those that everybody is asked for the first time.
+    `kind` says which of them; `rules` are those that everybody is asked for the first time. Where
+    `zone` is given, only users of that time zone are meant.
     """
 
     run: str
@@ -39,6 +40,7 @@ class TakenRange:
     rate: int | None
     kind: RunKind = RunKind.FULL
     rules: tuple[str, ...] = ()
+    zone: str | None = None
 
 
 class NotTaken(Enum):
@@ -99,11 +101,11 @@ def take(
         .values(state="running", attempts=ranges.attempts + 1, worker=worker)
         .values(started_at=now, heartbeat_at=now, cursor=None, evaluated=0, skipped=0)
         .returning(ranges.attempts, runs.c.as_of, runs.c.rule_set, ranges.first_user)
-        .returning(ranges.end_user, runs.c.rate, runs.c.kind, runs.c.rules)
+        .returning(ranges.end_user, runs.c.rate, runs.c.kind, runs.c.rules, runs.c.zone)
     )
     row = connection.execute(taken).one_or_none()
     if row is not None:
-        attempt, as_of, rule_set, first, end, rate, kind, rules = row
+        attempt, as_of, rule_set, first, end, rate, kind, rules, zone = row
         return TakenRange(
             run,
             number,
@@ -116,6 +118,7 @@ def take(
             rate,
             RunKind(kind),
             tuple(rules or ()),
+            zone,
         )
     held = (
         sa.select(ranges.number)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.runs import RuleCounts, expected_end, from_signed
+from quadrupel.store.range_pages import ZoneUsers
 from quadrupel.store.tables import run_ranges, runs
 
 RECENT = timedelta(seconds=60)
@@ -32,16 +33,17 @@ _RANGES = """
     SELECT :run, part, CASE part WHEN 0 THEN '' ELSE min(user_id) END,
         lead(min(user_id)) OVER (ORDER BY part), count(*), 'pending', 0
     FROM (
-        SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1) / :size AS part {users}
+        SELECT users.user_id, (row_number() OVER (ORDER BY users.user_id) - 1) / :size AS part
+        {users}
     ) AS numbered
     GROUP BY part
 """
 _FULL = RunPlan(RunKind.FULL)
-_USERS = {
-    True: "FROM published WHERE due_on <= :as_of",
-    False: "FROM profiles WHERE NOT erased",
-}
-"""Whom a run evaluates: those who are due, or not only those."""
+_DUE = "FROM published AS users {contacts} WHERE users.due_on <= :as_of"
+_ALL = "FROM profiles AS users {contacts} WHERE NOT users.erased"
+_CONTACTS = "LEFT JOIN contacts ON contacts.user_id = users.user_id"
+_OF_ZONE = " AND contacts.time_zone = :zone"
+_OF_NO_OTHER = " AND (contacts.time_zone = ANY(:others)) IS NOT TRUE"
 
 OPEN = ("running", "paused")
 """The states of a run that has not ended."""
@@ -120,44 +122,62 @@ def start(
     *,
     rate: int | None = None,
     deadline: datetime | None = None,
+    of: ZoneUsers | None = None,
 ) -> bool:
     """Write a new run and its ranges; False (and nothing done) if a run of that name exists.
 
     The ranges lie end to end over all possible user ids, so there is no gap and no overlap
     whatever users appear meanwhile; each holds about as many of the users of the plan, at most
     about `range_size`. `rate` limits the users per second, of all workers together; by `deadline`
-    the run should have finished.
+    the run should have finished. Where `of` is given, only those users are meant.
     """
     entry = {"run": run, "as_of": as_of, "rule_set": rule_set, "created_at": now}
-    entry |= {"rate": rate, "deadline": deadline}
+    entry |= {"rate": rate, "deadline": deadline, "zone": of.zone if of else None}
     entry |= {"kind": plan.kind, "rules": list(plan.changed)}
     new = insert(runs).values(**entry, state="running").on_conflict_do_nothing()
     if connection.execute(new.returning(runs.c.run)).one_or_none() is None:
         return False
-    users = _USERS[plan.kind is RunKind.DUE]
-    total = users_of(connection, plan, as_of)
+    total = users_of(connection, plan, as_of, of)
     size = min(range_size, max(total // LEAST_RANGES, SMALLEST_RANGE))
-    given = {"run": run, "as_of": as_of, "size": size}
-    connection.execute(sa.text(_RANGES.format(users=users)), given)
+    users, given = _users(plan, as_of, of)
+    ranges = sa.text(_RANGES.format(users=users))
+    connection.execute(ranges, given | {"run": run, "size": size})
     finish_if_done(connection, run, now)
     return True
 
 
-def users_of(connection: sa.Connection, plan: RunPlan, as_of: date) -> int:
+def users_of(
+    connection: sa.Connection, plan: RunPlan, as_of: date, of: ZoneUsers | None = None
+) -> int:
     """How many users a run would evaluate by now."""
-    users = _USERS[plan.kind is RunKind.DUE]
-    [[total]] = connection.execute(sa.text(_COUNT.format(users=users)), {"as_of": as_of}).all()
+    users, given = _users(plan, as_of, of)
+    [[total]] = connection.execute(sa.text(_COUNT.format(users=users)), given).all()
     return int(total)
 
 
-def covered(connection: sa.Connection) -> str | None:
-    """The hash of the rule set that everybody was asked last, None if nobody ever was."""
+def _users(plan: RunPlan, as_of: date, of: ZoneUsers | None) -> tuple[str, dict[str, Any]]:
+    """From where and on which condition a run takes its users, and the values in it."""
+    query, given = (_DUE, {"as_of": as_of}) if plan.kind is RunKind.DUE else (_ALL, {})
+    if of is None:
+        return query.format(contacts=""), given
+    condition = _OF_ZONE if of.others is None else _OF_NO_OTHER
+    zones = {"zone": of.zone} if of.others is None else {"others": list(of.others)}
+    return query.format(contacts=_CONTACTS) + condition, {**given, **zones}
+
+
+def covered(connection: sa.Connection, zone: str | None = None) -> str | None:
+    """The hash of the rule set that everybody was asked last, None if nobody ever was.
+
+    Where a zone is given, everybody of that zone; a run over all users counts for every zone.
+    """
+    of_all = runs.c.zone.is_(None)
     asked_others = sa.exists().where(
         run_ranges.c.run == runs.c.run, run_ranges.c.rule_set != runs.c.rule_set
     )
     query = (
         sa.select(runs.c.rule_set)
         .where(runs.c.state == "finished", runs.c.kind != RunKind.DUE, ~asked_others)
+        .where(of_all if zone is None else sa.or_(of_all, runs.c.zone == zone))
         .order_by(runs.c.created_at.desc())
         .limit(1)
     )

@@ -53,6 +53,12 @@ contacts = sa.Table(
     sa.Column("updated_at", Timestamp, nullable=False),
     sa.Column("phone", sa.Text, comment="E.164"),
     sa.Column("time_zone", sa.Text, comment="a name of the IANA database"),
+    sa.Index(
+        "contacts_time_zone",
+        "time_zone",
+        "user_id",
+        postgresql_where=sa.text("time_zone IS NOT NULL"),
+    ),
 )
 
 suppressions = sa.Table(
@@ -200,7 +206,7 @@ mailing_users = sa.Table(
 runs = sa.Table(
     "runs",
     metadata,
-    sa.Column("run", sa.Text, primary_key=True, comment="nightly-DAY or manual-DAY-TIME"),
+    sa.Column("run", sa.Text, primary_key=True, comment="nightly-DAY[@ZONE] or manual-DAY-TIME"),
     sa.Column("as_of", sa.Date, nullable=False),
     sa.Column("rule_set", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -211,6 +217,7 @@ runs = sa.Table(
     sa.Column("rules", JSONB, comment="those that everybody is asked for the first time"),
     sa.Column("rate", sa.BigInteger, comment="users per second of all workers"),
     sa.Column("deadline", Timestamp, comment="when it should be finished"),
+    sa.Column("zone", sa.Text, comment="the time zone whose users it is of; null: of all"),
     sa.CheckConstraint("kind IN ('full', 'due', 'rules')", name="runs_kind"),
     sa.CheckConstraint(
         "state IN ('running', 'paused', 'finished', 'cancelled')", name="runs_state"

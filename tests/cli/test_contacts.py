@@ -83,7 +83,13 @@ BAD_WIDE_ROWS = [
         "phone is not a number with + and the code of its country",
     ),
     ("anna,,,en,Moscow,true,true", "time_zone is a name like Europe/Moscow"),
-    ("anna,,,en,../../etc/passwd,true,true", "time_zone is a name like Europe/Moscow"),
+    *(
+        (f"anna,,,en,{zone},true,true", "time_zone is a name like Europe/Moscow")
+        for zone in (
+            *("../../etc/passwd", "Europe/..", "posix/Europe/Moscow", "europe/moscow", " "),
+            "x" * 300,
+        )
+    ),
     ("anna,,,en,,true,maybe", "consent_sms must be true or false"),
     ("anna,,,en,,true,", "consent_sms must be true or false"),
 ]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from quadrupel.core.contacts import Contact
 from quadrupel.core.events import Event
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.rules import catalogue
-from quadrupel.store import database, schema
+from quadrupel.store import contacts, database, schema
 from quadrupel.store.profiles import ProfileStore
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -76,6 +77,15 @@ def test_a_windowed_count_is_told_with_its_days(explain):
 def test_all_rules_are_told_in_short(explain):
     told = explain("--user", "u1", "--as-of", "2026-11-23")
     assert "fine_overdue: unknown" in told.out or "fine_overdue: no match" in told.out
+
+
+def test_without_a_day_it_is_the_one_it_is_for_the_user(explain, engine):
+    days = set()
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):  # 26 hours lie between them
+        with database.transaction(engine) as connection:
+            contacts.save(connection, [Contact("u1", None, None, {}, None, zone)], NOW)
+        days.add(json.loads(explain("--user", "u1", "--json").out)["as_of"])
+    assert len(days) == 2
 
 
 def test_an_unknown_user_or_rule_is_an_error(explain):

@@ -46,7 +46,7 @@ class Flow:
     def __init__(self, engine, delivered):
         self.engine, self.delivered, self.today = engine, delivered, TODAY
         self._ingest = Ingest(engine, lambda: declared(SCHEMA), lambda: NOW)
-        self._evaluate = EvaluateProfiles(engine, lambda: RULES, lambda: self.today, lambda: NOW)
+        self._evaluate = EvaluateProfiles(engine, lambda: RULES, lambda _: self.today, lambda: NOW)
         self._publish = Publish(engine, lambda _: CATALOGUE, lambda: NOW)
 
     def ingest(self, *events):

@@ -54,7 +54,7 @@ class Flow:
     def __init__(self, engine, delivered):
         self.engine, self.delivered, self.today = engine, delivered, TODAY
         self.ingest = Ingest(engine, lambda: declared(SCHEMA), lambda: NOW)
-        self.evaluate = EvaluateProfiles(engine, lambda: RULES, lambda: self.today, lambda: NOW)
+        self.evaluate = EvaluateProfiles(engine, lambda: RULES, lambda _: self.today, lambda: NOW)
         self.publish = Publish(engine, lambda _: CATALOGUE, lambda: NOW)
 
     def events(self, *events):
@@ -332,11 +332,11 @@ def nightly(flow, night, small_rules):
 
 def test_a_night_starts_at_its_local_time_and_once(flow, nightly):
     evening = NOW.replace(hour=23, minute=29)  # 02:29 of the next day in Moscow
-    nightly(lambda: evening).start_night()
+    nightly(lambda: evening).start_nights()
     with transaction(flow.engine) as connection:
         assert runs.latest(connection, 5) == []
     for _ in range(2):
-        nightly(lambda: evening + timedelta(minutes=1)).start_night()
+        nightly(lambda: evening + timedelta(minutes=1)).start_nights()
     with transaction(flow.engine) as connection:
         [run] = runs.latest(connection, 5)
     assert (run.run, run.as_of) == ("nightly-2026-11-24", TODAY + timedelta(days=1))

@@ -60,7 +60,7 @@ class Flow:
         self.send = Send(engine, {"email": mail}, lambda: NOW)
         ranges = self.bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
         lane = EvaluateRanges(engine, pages, self.bus.producer(), ranges, "w", lambda: NOW)
-        lane_of_profiles = EvaluateProfiles(engine, lambda: rules, lambda: TODAY, lambda: NOW)
+        lane_of_profiles = EvaluateProfiles(engine, lambda: rules, lambda _: TODAY, lambda: NOW)
         self.stages = [
             self.stage(Ingest(engine, lambda: declared(SCHEMA), lambda: NOW), topics.EVENTS),
             self.stage(lane_of_profiles, topics.PROFILES),

@@ -63,3 +63,19 @@ def test_of_a_user_without_contact_no_refused_address_is_remembered(connection):
     ]
     contacts.suppress(connection, refused, NOW)
     assert contacts.suppressed(connection, ["anna", "boris"]) == refused[:1]
+
+
+def in_zone(user, zone):
+    return Contact(user, None, None, {}, None, zone)
+
+
+def test_the_zones_of_users_are_found_and_the_zones_that_users_have(connection):
+    assert contacts.time_zones(connection) == []
+    assert contacts.zones_of(connection, ["anna"]) == {}
+    given = {"anna": "Europe/Moscow", "boris": "Asia/Omsk", "clara": "Europe/Moscow", "dora": None}
+    contacts.save(connection, [in_zone(*each) for each in given.items()], NOW)
+    users = ["anna", "boris", "dora", "nobody"]
+    assert contacts.zones_of(connection, users) == {"anna": "Europe/Moscow", "boris": "Asia/Omsk"}
+    assert contacts.time_zones(connection) == ["Asia/Omsk", "Europe/Moscow"]
+    contacts.save(connection, [in_zone("boris", None)], NOW)
+    assert contacts.time_zones(connection) == ["Europe/Moscow"]
