@@ -76,10 +76,10 @@ def start(
         return
     if not future and day > bootstrap.today(settings) + timedelta(days=1):
         raise Conflict(f"{day} is after tomorrow: its verdicts would show at once; use --future")
-    now = bootstrap.now()
-    name = f"manual-{day}-{now:%Y%m%dT%H%M%S%f}"
-    until = deadline(now, by, settings.zone) if by else None
     with bootstrap.open_parts(settings) as parts:
+        now = bootstrap.now()
+        name = f"manual-{day}-{now:%Y%m%dT%H%M%S%f}"
+        until = deadline(now, by, settings.zone) if by else None
         schedule.start_run(
             parts.engine,
             name,

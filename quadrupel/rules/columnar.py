@@ -8,7 +8,7 @@ of one day are looked up in a table. The last two hold for ordinary values only 
 frame that has others is read by a second, slower query.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -131,10 +131,22 @@ class Query:
 
     def evaluate(self, frame: pl.DataFrame, today: date) -> pl.DataFrame:
         """The verdicts on the profiles of a frame, a column per predicate."""
+        values, expressions = self._prepare(frame, today)
+        return values.lazy().select(expressions).collect()
+
+    def alone(
+        self, frame: pl.DataFrame, today: date
+    ) -> Iterator[tuple[str, Callable[[], pl.DataFrame]]]:
+        """Each predicate's name, and what evaluates it without the others."""
+        values, expressions = self._prepare(frame, today)
+        for name, expression in zip(self._trees, expressions, strict=True):
+            yield name, values.lazy().select(expression).collect
+
+    def _prepare(self, frame: pl.DataFrame, today: date) -> tuple[pl.DataFrame, list[pl.Expr]]:
         bare = [_bare(column) for column in self.columns] or [pl.first()]
         values = frame.lazy().select(bare).collect().rechunk()
         ordinary = _is_ordinary(values, self.columns)
-        return values.lazy().select(self._expressions(today, ordinary=ordinary)).collect()
+        return values, self._expressions(today, ordinary=ordinary)
 
     def _expressions(self, today: date, *, ordinary: bool) -> list[pl.Expr]:
         day, prepared = self._prepared

@@ -74,7 +74,7 @@ class PageReading:
         self._changed = sorted(rule_set.rules.keys() & changed)
         trees = {rule.id: rule.predicate.tree for rule in rule_set.rules.values()}
         self._query = Query(trees)
-        self._times = RuleTimes(trees)
+        self._times = RuleTimes(self._query)
         self._deadlines = ColumnarDeadlines(trees)
         self._first_deadlines = ColumnarDeadlines({rule: trees[rule] for rule in self._changed})
         shown = [rule_set.schema[name] for name in _shown(rule_set.rules.values())]

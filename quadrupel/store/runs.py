@@ -24,7 +24,7 @@ RECENT = timedelta(seconds=60)
 
 LEAST_RANGES = 8
 """A run has at least as many ranges, so that several workers have something to do,"""
-SMALLEST_RANGE = 1_000
+SMALLEST_RANGE = 5_000
 """unless they would be smaller than this."""
 
 _COUNT = "SELECT count(*) {users}"
