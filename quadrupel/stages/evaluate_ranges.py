@@ -206,7 +206,8 @@ class EvaluateRanges:
             return True
         if not self._wait_for_rate(work, page.height):
             return False
-        self._hand_over(work, page)
+        work.counts += self._hand_over(work, page)
+        work.first, work.after = page["user_id"][-1], True
         return True
 
     def _read(self, work: Work) -> pl.DataFrame:
@@ -222,8 +223,8 @@ class EvaluateRanges:
         self._count_workers(work)
         return Rate.page(work.rate, self._workers, self._page_size)
 
-    def _hand_over(self, work: Work, page: pl.DataFrame) -> None:
-        """Evaluate a page, and put on the bus what is said of those who differ."""
+    def _hand_over(self, work: Work, page: pl.DataFrame) -> RangeCounts:
+        """Evaluate a page, and put on the bus what is said of those who differ; its counts."""
         read = work.pages.read(page, work.taken.as_of, self._clock())
         for start in range(0, len(read.evaluations), CHUNK):
             chunk = read.evaluations[start : start + CHUNK]
@@ -231,9 +232,8 @@ class EvaluateRanges:
             self._producer.publish([*map(codec.verdicts, chunk)])
             work.lease.keep_alive()
         work.lease.keep_alive()
-        work.counts += read.counts
-        work.first, work.after = page["user_id"][-1], True
         RUN_USERS_EVALUATED.inc(page.height)
+        return read.counts
 
     def _wait_for_rate(self, work: Work, users: int) -> bool:
         """Wait until so many users may be evaluated; False if asked to stop meanwhile."""

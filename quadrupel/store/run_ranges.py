@@ -195,9 +195,12 @@ def hand_back(
 
 
 def workers(connection: sa.Connection, run: str, now: datetime) -> int:
-    """How many workers hold a range of the run by a lease that has not lapsed."""
+    """How many workers gave a sign of life in the run for as long as a lease holds.
+
+    One that is between two ranges is among them.
+    """
     query = sa.select(sa.func.count(run_ranges.c.worker.distinct())).where(
-        run_ranges.c.run == run, run_ranges.c.state == "running", ~_lapsed(now)
+        run_ranges.c.run == run, ~_lapsed(now)
     )
     return int(connection.execute(query).scalar_one())
 

@@ -236,10 +236,12 @@ def test_a_split_between_a_fan_out_and_its_mark_is_fanned_out_too(night):
     assert night.pending_fan_outs() == []
 
 
-def test_workers_are_those_with_a_fresh_lease(night):
-    night.take("night", 0, "one", NOW)
+def test_workers_are_those_that_gave_a_sign_of_life_lately(night):
+    taken = night.take("night", 0, "one", NOW)
     night.take("night", 1, "two", NOW + 20 * SECOND)
     assert night.workers("night", NOW + 25 * SECOND) == 2
+    night.finish(taken, TEN, "set", NOW + 25 * SECOND)
+    assert night.workers("night", NOW + 29 * SECOND) == 2
     assert night.workers("night", NOW + 31 * SECOND) == 1
 
 
