@@ -117,6 +117,8 @@ def read_verdicts(message: Message) -> Evaluation:
         check_user_id(evaluation.user_id)
     except EventRefused as error:
         raise _refusal(message, error) from error
+    if not evaluation.rule_set.isprintable():
+        raise _refusal(message, ValueError("the rule set is not named by a hash"))
     if evaluation.evaluated_at.tzinfo is None:
         raise _refusal(message, ValueError("the time of evaluation has no offset"))
     return evaluation

@@ -5,45 +5,37 @@ from datetime import date, datetime
 from typing import LiteralString, NamedTuple
 
 import msgspec
+import psycopg
 import sqlalchemy as sa
 from psycopg.types.json import Jsonb
 
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.positions import Position
 from quadrupel.core.publishing import Match, Publication, Published, Stale
+from quadrupel.store import bulk
 from quadrupel.store.database import driver
 from quadrupel.store.rule_numbers import RuleNumbers, words
 from quadrupel.store.tables import matches, published
 
-# What a batch saves goes as one document a statement: what costs is the number of statements.
-_SAVE_SETS = """
-    WITH batch AS (
-        SELECT * FROM jsonb_to_recordset(%(rows)s) AS row (
-            user_id text, version bigint, profile_version bigint, as_of date,
-            evaluated_at timestamptz, rule_set text, banners jsonb, event_partition int,
-            event_offset bigint, due_on date, held bigint[], first boolean
-        )
-    ),
-    first AS (
-        INSERT INTO published (
-            user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
-            event_partition, event_offset, due_on, held, updated_at
-        )
-        SELECT user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
-            event_partition, event_offset, due_on, held, %(now)s
-        FROM batch WHERE first ORDER BY user_id
-        ON CONFLICT (user_id) DO NOTHING
-        RETURNING 1
-    ),
-    next AS (
-        UPDATE published SET version = batch.version, profile_version = batch.profile_version,
-            as_of = batch.as_of, evaluated_at = batch.evaluated_at, rule_set = batch.rule_set,
-            banners = batch.banners, event_partition = batch.event_partition,
-            event_offset = batch.event_offset, due_on = batch.due_on, held = batch.held,
-            updated_at = %(now)s
-        FROM batch WHERE published.user_id = batch.user_id AND NOT batch.first
+_COLUMNS: LiteralString = """
+    user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
+    event_partition, event_offset, due_on, held, updated_at
+"""
+_INSERT: LiteralString = "COPY published (" + _COLUMNS + ") FROM STDIN " + bulk.CSV
+_UPDATE: LiteralString = """
+    UPDATE published SET version = row.version, profile_version = row.profile_version,
+        as_of = row.as_of, evaluated_at = row.evaluated_at, rule_set = row.rule_set,
+        banners = row.banners, event_partition = row.event_partition,
+        event_offset = row.event_offset, due_on = row.due_on, held = row.held::bigint[],
+        updated_at = row.updated_at
+    FROM unnest(
+        %s::text[], %s::bigint[], %s::bigint[], %s::date[], %s::timestamptz[], %s::text[],
+        %s::jsonb[], %s::int[], %s::bigint[], %s::date[], %s::text[], %s::timestamptz[]
+    ) AS row (
+        user_id, version, profile_version, as_of, evaluated_at, rule_set, banners,
+        event_partition, event_offset, due_on, held, updated_at
     )
-    SELECT count(*) FROM first
+    WHERE published.user_id = row.user_id
 """
 # Users go as one text, and in a query of its own: the planner weighs each of a list it can see.
 # JSON comes as text, which is decoded here, and only where there is some.
@@ -76,6 +68,7 @@ _CLOSE_MATCHES = """
 
 
 _banners = msgspec.json.Decoder(tuple[tuple[str, dict[str, str]], ...])
+_json = msgspec.json.Encoder()
 _shown = msgspec.json.Decoder(dict[str, str])
 
 
@@ -149,7 +142,13 @@ def save(
     publications = sorted(publications, key=lambda publication: publication.user_id)
     held = {rule for publication in publications for rule in publication.held}
     of_rules = (numbers or RuleNumbers()).of(connection, held)
-    _save_sets(connection, [_row(each, of_rules) for each in publications], now)
+    first = [_row(each, of_rules, now) for each in publications if each.first]
+    again = [_row(each, of_rules, now) for each in publications if not each.first]
+    if first:
+        _insert(connection, first)
+    if again:
+        arrays = [bulk.array(column) for column in zip(*again, strict=True)]
+        driver(connection).execute(_UPDATE, arrays)
     _save_matches(connection, publications)
 
 
@@ -171,36 +170,32 @@ def save_contained(connection: sa.Connection, stale: Sequence[Stale]) -> None:
         )
 
 
-def _save_sets(
-    connection: sa.Connection, sets: Sequence[Mapping[str, object]], now: datetime
-) -> None:
-    rows = Jsonb(sets, dumps=msgspec.json.encode)
+def _insert(connection: sa.Connection, rows: Sequence[Sequence[object]]) -> None:
     # Rows that exist are locked, so they are still what was decided on; a row that did not exist
     # may have appeared.
-    arguments = {"rows": rows, "now": now}
-    [[written]] = driver(connection).execute(_SAVE_SETS, arguments).fetchall()
-    lacking = sum(bool(each["first"]) for each in sets) - written
-    if lacking:
-        raise ConcurrentWrite(f"{lacking} users were published by another worker meanwhile")
+    try:
+        with driver(connection).cursor() as cursor, cursor.copy(_INSERT) as copy:
+            copy.write(bulk.csv(rows))
+    except psycopg.errors.UniqueViolation as error:
+        raise ConcurrentWrite("a user was published by another worker meanwhile") from error
 
 
-def _row(publication: Publication, numbers: Mapping[str, int]) -> dict[str, object]:
+def _row(publication: Publication, numbers: Mapping[str, int], now: datetime) -> tuple[object, ...]:
+    """The columns of a row, those of JSON and of arrays as text."""
     state = publication.published
-    contains = state.contains
-    return {
-        "user_id": publication.user_id,
-        "version": state.version,
-        "profile_version": state.profile_version,
-        "as_of": state.as_of,
-        "evaluated_at": state.evaluated_at,
-        "rule_set": publication.rule_set,
-        "banners": state.banners,
-        "event_partition": contains and contains.partition,
-        "event_offset": contains and contains.offset,
-        "due_on": state.due_on,
-        "held": words(publication.held, numbers),
-        "first": publication.first,
-    }
+    return (
+        publication.user_id,
+        state.version,
+        state.profile_version,
+        state.as_of,
+        state.evaluated_at,
+        publication.rule_set,
+        _json.encode(state.banners).decode() if state.banners else "[]",
+        *(state.contains or (None, None)),
+        state.due_on,
+        bulk.array(words(publication.held, numbers)) if publication.held else "{}",
+        now,
+    )
 
 
 def _open_matches(

@@ -172,17 +172,22 @@ def test_poison_on_the_inner_topics_is_put_aside_too(flow, delivered, value):
 
 
 VERDICTS = (
-    '{"user_id":"%s","profile_version":1,"as_of":"2026-11-23","rule_set":"r","matches":[],'
+    '{"user_id":"%s","profile_version":1,"as_of":"2026-11-23","rule_set":"%s","matches":[],'
     '"evaluated_at":"2026-11-23T12:00:00%s"}'
 )
 
 
 @pytest.mark.parametrize(
-    ("user", "offset"),
-    [("", "Z"), ("c1,c2", "Z"), ("c 1", "Z"), ("{c1}", "Z"), ("c" * 65, "Z"), ("c1", "")],
+    "values",
+    [
+        *((user, "r", "Z") for user in ("", "c1,c2", "c 1", "{c1}", "c" * 65)),
+        ("c1", "a\\nb", "Z"),
+        ("c1", "a\\u0000", "Z"),
+        ("c1", "r", ""),
+    ],
 )
-def test_verdicts_of_no_user_or_no_certain_time_are_put_aside(flow, delivered, user, offset):
-    sent = [Outgoing(topics.VERDICTS, b"x", (VERDICTS % (user, offset)).encode())]
+def test_verdicts_of_no_user_no_rules_or_no_certain_time_are_put_aside(flow, delivered, values):
+    sent = [Outgoing(topics.VERDICTS, b"x", (VERDICTS % values).encode())]
     [letter] = flow.publish.process(delivered(sent))
     assert codec.read_dead_letter(*delivered([letter])).reason == "bad-message"
 
