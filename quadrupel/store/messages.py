@@ -7,19 +7,41 @@ still hold that very claim. A claim that lapsed was lost in a crash: the message
 `unknown`, and is never sent again by itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from quadrupel.core.channels import Settlement
 from quadrupel.core.messages import Message, MessageKey, MessageState
+from quadrupel.store.database import driver
 from quadrupel.store.tables import Timestamp, messages
 
 KEY = tuple(messages.primary_key.columns)
+
+_KEY_NAMES = [column.name for column in KEY]
+
+# What every batch of publish does is plain SQL: SQLAlchemy would build it anew each time.
+_RECORD = """
+    INSERT INTO messages (
+        user_id, origin, episode, channel, template, values, state, attempts, created_at, updated_at
+    )
+    SELECT row.*, 'pending', 0, %(now)s, %(now)s FROM json_to_recordset(%(rows)s) AS row (
+        user_id text, origin text, episode text, channel text, template text, values jsonb
+    )
+    ON CONFLICT DO NOTHING
+"""
+_PENDING = """
+    SELECT user_id, origin, episode, channel
+    FROM messages JOIN json_to_recordset(%s) AS row (
+        user_id text, origin text, episode text, channel text
+    ) USING (user_id, origin, episode, channel)
+    WHERE state = 'pending' ORDER BY user_id, origin, episode, channel
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +71,23 @@ def record(connection: sa.Connection, given: Sequence[Message], now: datetime) -
     if not given:
         return []
     ordered = sorted(given, key=lambda message: parts(message.key))
-    rows = _rows(
-        [message.key for message in ordered],
-        template=(sa.Text, [message.template for message in ordered]),
-        shown=(JSONB, [dict(message.values) for message in ordered]),
-    )
-    fresh = sa.select(
-        *rows.c,
-        sa.literal(MessageState.PENDING.value),
-        sa.literal(0),
-        sa.literal(now),
-        sa.literal(now),
-    )
-    names = [*(column.name for column in KEY), "template", "values"]
-    names += ["state", "attempts", "created_at", "updated_at"]
-    connection.execute(insert(messages).from_select(names, fresh).on_conflict_do_nothing())
-    pending = (
-        sa.select(*KEY).where(_is_one_of(rows), _in_state(MessageState.PENDING)).order_by(*KEY)
-    )
-    return list(dict.fromkeys(MessageKey(*row) for row in connection.execute(pending)))
+    keys = list(dict.fromkeys(message.key for message in ordered))
+    rows = [
+        {**_columns(each.key), "template": each.template, "values": each.values} for each in ordered
+    ]
+    raw = driver(connection)
+    if raw.execute(_RECORD, {"rows": _document(rows), "now": now}).rowcount == len(keys):
+        return keys  # every one is new, so every one is pending
+    pending = raw.execute(_PENDING, [_document([_columns(key) for key in keys])])
+    return [MessageKey(*row) for row in pending]
+
+
+def _columns(key: MessageKey) -> dict[str, Any]:
+    return dict(zip(_KEY_NAMES, parts(key), strict=True))
+
+
+def _document(rows: Sequence[Mapping[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
 
 
 def claim(
