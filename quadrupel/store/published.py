@@ -96,7 +96,7 @@ def states(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, User
 def _states(
     connection: sa.Connection, user_ids: Sequence[str], query: LiteralString
 ) -> dict[str, UserState]:
-    rows = driver(connection).execute(query, [",".join(user_ids)])
+    rows = driver(connection).execute(query, [",".join(user_ids)]).fetchall()
     now_published = {user_id: _published(*row) for user_id, *row in rows}
     # Who was never published has no match: both are written in one transaction.
     open_matches = _open_matches(connection, now_published)
@@ -204,7 +204,7 @@ def _open_matches(
     found: dict[str, list[Match]] = {}
     if not user_ids:
         return found
-    rows = driver(connection).execute(_OPEN, [",".join(user_ids)])
+    rows = driver(connection).execute(_OPEN, [",".join(user_ids)]).fetchall()
     for user_id, rule, episode, opened_on, shown in rows:
         match = Match(rule, episode, opened_on, _shown.decode(shown) if shown else {})
         found.setdefault(user_id, []).append(match)
