@@ -1,6 +1,6 @@
 """What is published: one narrow row per user with its banner set, and the matches behind it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import LiteralString, NamedTuple
 
@@ -98,8 +98,7 @@ def _states(
 ) -> dict[str, UserState]:
     rows = driver(connection).execute(query, [",".join(user_ids)]).fetchall()
     now_published = {user_id: _published(*row) for user_id, *row in rows}
-    # Who was never published has no match: both are written in one transaction.
-    open_matches = _open_matches(connection, now_published)
+    open_matches = _open_matches(connection, user_ids)
     return {
         user_id: UserState(now_published.get(user_id), tuple(open_matches.get(user_id, ())))
         for user_id in user_ids
@@ -140,10 +139,12 @@ def save(
     if not publications:
         return
     publications = sorted(publications, key=lambda publication: publication.user_id)
-    held = {rule for publication in publications for rule in publication.held}
-    of_rules = (numbers or RuleNumbers()).of(connection, held)
-    first = [_row(each, of_rules, now) for each in publications if each.first]
-    again = [_row(each, of_rules, now) for each in publications if not each.first]
+    rules = {rule for publication in publications for rule in publication.held}
+    of_rules = (numbers or RuleNumbers()).of(connection, rules)
+    # Many users hold the same rules.
+    held = {each: bulk.array(words(each, of_rules)) for each in {p.held for p in publications}}
+    first = [_row(each, held[each.held], now) for each in publications if each.first]
+    again = [_row(each, held[each.held], now) for each in publications if not each.first]
     if first:
         _insert(connection, first)
     if again:
@@ -180,7 +181,7 @@ def _insert(connection: sa.Connection, rows: Sequence[Sequence[object]]) -> None
         raise ConcurrentWrite("a user was published by another worker meanwhile") from error
 
 
-def _row(publication: Publication, numbers: Mapping[str, int], now: datetime) -> tuple[object, ...]:
+def _row(publication: Publication, held: str, now: datetime) -> tuple[object, ...]:
     """The columns of a row, those of JSON and of arrays as text."""
     state = publication.published
     return (
@@ -193,17 +194,15 @@ def _row(publication: Publication, numbers: Mapping[str, int], now: datetime) ->
         _json.encode(state.banners).decode() if state.banners else "[]",
         *(state.contains or (None, None)),
         state.due_on,
-        bulk.array(words(publication.held, numbers)) if publication.held else "{}",
+        held,
         now,
     )
 
 
 def _open_matches(
-    connection: sa.Connection, user_ids: Collection[str]
+    connection: sa.Connection, user_ids: Sequence[str]
 ) -> Mapping[str, Sequence[Match]]:
     found: dict[str, list[Match]] = {}
-    if not user_ids:
-        return found
     rows = driver(connection).execute(_OPEN, [",".join(user_ids)]).fetchall()
     for user_id, rule, episode, opened_on, shown in rows:
         match = Match(rule, episode, opened_on, _shown.decode(shown) if shown else {})
