@@ -80,6 +80,26 @@ def test_a_closed_match_stays_in_the_history_and_can_reopen_on_the_same_day(engi
         assert connection.execute(sa.select(sa.func.count()).select_from(matches)).scalar() == 1
 
 
+@pytest.mark.parametrize("episode", ['",\\"]', "a\tb\nc", "\\n", "\x01", "null", "\u2028"])
+def test_a_match_comes_back_whatever_is_in_its_episode(engine, episode):
+    found = (RuleMatch("a", episode, {episode: episode}),)
+    for version in (1, 2):
+        publish(engine, Evaluation("c1", version, DAY, NOW, "set", found))
+        assert state(engine, "c1").open_matches == (Match("a", episode, DAY, {episode: episode}),)
+        assert state(engine, "c1").published.banners == (("a", {episode: episode}),)
+
+
+def test_a_user_whose_row_somebody_took_away_is_published_again(engine):
+    publish(engine, evaluation("c1", "a"), evaluation("c2", "a"))
+    publish(engine, evaluation("c1", version=2))
+    with transaction(engine) as connection:
+        connection.execute(sa.text("DELETE FROM published"))
+    publish(engine, evaluation("c1", "a", "b"), evaluation("c2", "a"), evaluation("c3", "a"))
+    assert len(state(engine, "c1").open_matches) == 2
+    assert len(state(engine, "c2").open_matches) == 1
+    assert len(state(engine, "c3").open_matches) == 1
+
+
 def test_a_user_first_published_by_another_worker_meanwhile_is_a_concurrent_write(engine):
     with transaction(engine) as connection:
         before = published.lock(connection, ["c1"])["c1"]
