@@ -162,7 +162,10 @@ def _changes(
     """The matches that are new; those and the ones that show something else; and those that end."""
     if not open_matches:
         return matches, tuple(matches), ()
-    before, now = ({_key(match): match for match in each} for each in (open_matches, matches))
+    before = {_key(match): match for match in open_matches}
+    now = {_key(match): match for match in matches}
+    if before == now:
+        return (), (), ()
     return (
         [now[key] for key in now if key not in before],
         tuple([now[key] for key in now if before.get(key) != now[key]]),
@@ -205,7 +208,8 @@ def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> t
         for match in matches
         if (offer := catalogue.offers.get(match.rule)) is not None and offer.reaches(user_id)
     ]
-    offers.sort(key=lambda pair: (-pair[0].priority, pair[0].rule))
+    if len(offers) > 1:
+        offers.sort(key=lambda pair: (-pair[0].priority, pair[0].rule))
     taken: set[str] = set()
     placed: dict[str, list[Banner]] = {}
     for offer, match in offers:
@@ -214,11 +218,10 @@ def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> t
         if offer.exclusive is not None:
             taken.add(offer.exclusive)
         placed.setdefault(offer.placement, []).append((match.rule, match.shown))
-    return tuple(
-        banner
-        for placement in sorted(placed)
-        for banner in placed[placement][: catalogue.limits.get(placement, 0)]
-    )
+    banners: list[Banner] = []
+    for placement in sorted(placed):
+        banners += placed[placement][: catalogue.limits.get(placement, 0)]
+    return tuple(banners)
 
 
 def stable_share(rule: str, user_id: str) -> float:
