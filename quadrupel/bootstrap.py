@@ -26,7 +26,7 @@ from quadrupel.channels.templates import Templates
 from quadrupel.config import Settings, migrations_folder, rules_folder
 from quadrupel.core.channels import Channel
 from quadrupel.core.contacts import EMAIL
-from quadrupel.core.ports import Bus, Producer
+from quadrupel.core.ports import Bus, Producer, Progress
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.core.zones import day_in, find_zone
@@ -236,7 +236,7 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
             contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer,
             contextlib.closing(parts.bus.producer()) as producer,
         ):
-            turn = Pace(_lag(parts.bus, topics.PUBLISH), stop).await_turn
+            turn = Pace(_progress(parts.bus, topics.PUBLISH), stop).await_turn
             work = EvaluateRanges(
                 *(parts.engine, pages_of(parts), producer, consumer, _worker(), now, turn, stop),
                 own=parts.settings.zone,
@@ -359,8 +359,14 @@ def _loop(parts: Parts, lane: topics.Lane, stage: loop.Stage, stop: threading.Ev
 
 def _lag(bus: Bus, lane: topics.Lane) -> Callable[[], int]:
     """What tells how many messages a lane has not read."""
+    progress = _progress(bus, lane)
+    return lambda: progress().lag
+
+
+def _progress(bus: Bus, lane: topics.Lane) -> Callable[[], Progress]:
+    """What tells how far a lane is."""
     admin = bus.admin()
-    return lambda: admin.progress(lane.topic, lane.group).lag
+    return lambda: admin.progress(lane.topic, lane.group)
 
 
 def _worker() -> str:

@@ -2,8 +2,8 @@
 
 The deadline of one rule depends on the few inputs of that rule, and most users share theirs with
 others: nothing where they have no licence, a day of birth where they have one. So each rule is read
-once for each of the different inputs of a frame, by the deadline reading of rows, and what was read
-is remembered: a deadline holds for every day before it, so the next night finds nearly all of them.
+once for each of the different inputs, by the deadline reading of rows, and what was read is
+remembered: a deadline holds for every day before it, so the next night finds nearly all of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +16,7 @@ import polars as pl
 from quadrupel.core.values import Statistic, Value
 from quadrupel.core.windows import unpack
 from quadrupel.rules.columnar import Column, columns
+from quadrupel.rules.columnar_functions import EPOCH
 from quadrupel.rules.deadline import predicate_deadline
 from quadrupel.rules.predicate import Predicate
 from quadrupel.rules.tree import Call, KeyedField, Kind, Node, children, walk
@@ -23,8 +24,8 @@ from quadrupel.rules.tree import Call, KeyedField, Kind, Node, children, walk
 MAX_REMEMBERED = 50_000
 """How many different inputs of one rule are remembered; they are forgotten when there are more."""
 
-_DUE = "due"
 _NO_TIME = datetime.min
+_FOREVER = date.max.toordinal()
 
 
 class ColumnarDeadlines:
@@ -36,52 +37,57 @@ class ColumnarDeadlines:
     def __init__(self, trees: Mapping[str, Node]) -> None:
         self.columns = columns(trees.values())
         self._rules = [_RuleDeadlines(tree) for tree in trees.values()]
+        self._today = date.min
 
     def earliest(self, frame: pl.DataFrame, today: date) -> pl.Series:
         """The first deadline of all verdicts of each user; null where all hold for ever."""
-        due = [rule.of(frame, today) for rule in self._rules]
+        if today < self._today:  # a deadline says nothing of the days before it was read
+            for rule in self._rules:
+                rule.forget()
+        self._today = today
+        due = [rule.of(frame, today).alias(str(n)) for n, rule in enumerate(self._rules)]
         if not due:
             return pl.repeat(None, frame.height, dtype=pl.Date, eager=True)
-        named = [each.alias(str(place)) for place, each in enumerate(due)]
-        return pl.DataFrame(named).select(pl.min_horizontal(pl.all())).to_series()
+        first = pl.min_horizontal(pl.all())
+        days = (first - EPOCH).cast(pl.Int32).cast(pl.Date)
+        return pl.DataFrame(due).select(pl.when(first < _FOREVER).then(days)).to_series()
 
 
 class _RuleDeadlines:
-    """The deadlines of one predicate, and those that were read before."""
+    """The deadlines of one predicate, and those that were read before, by its inputs."""
 
     def __init__(self, tree: Node) -> None:
         self._columns = columns([tree])
-        self._names = [column.name for column in self._columns]
         days_alone = _days_alone(tree)
         self._keys = [_key(column, column.leaf in days_alone) for column in self._columns]
         self._read = predicate_deadline(Predicate(tree, ""))
-        self._known: dict[tuple[Any, ...], tuple[date, date | None]] = {}
+        self._known: dict[tuple[Any, ...], int] = {}
+
+    def forget(self) -> None:
+        """Forget all deadlines."""
+        self._known.clear()
 
     def of(self, frame: pl.DataFrame, today: date) -> pl.Series:
-        """The deadline for each user."""
+        """The deadline for each user, as an ordinal; `_FOREVER` for ever."""
         if not self._columns:
-            due = self._deadline((), today)
-            return pl.repeat(due, frame.height, dtype=pl.Date, eager=True)
-        inputs = frame.select(self._keys)
-        different = inputs.unique()
-        deadlines = [self._deadline(row, today) for row in different.rows()]
-        joined = inputs.join(
-            different.with_columns(pl.Series(_DUE, deadlines, pl.Date)),
-            on=self._names,
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        )
-        return joined[_DUE]
+            day = self._deadline((), today)
+            return pl.repeat(day, frame.height, dtype=pl.Int32, eager=True)
+        lists = [column.to_list() for column in frame.select(self._keys)]
+        due = list(map(self._known.get, zip(*lists, strict=True)))
+        known = pl.Series(due, dtype=pl.Int32)
+        lacking = (known.is_null() | (known <= today.toordinal())).arg_true().to_list()
+        for row in lacking:
+            due[row] = self._deadline(tuple([each[row] for each in lists]), today)
+        return pl.Series(due, dtype=pl.Int32) if lacking else known
 
-    def _deadline(self, inputs: tuple[Any, ...], today: date) -> date | None:
+    def _deadline(self, inputs: tuple[Any, ...], today: date) -> int:
         known = self._known.get(inputs)
-        if known is not None and known[0] <= today and (known[1] is None or today < known[1]):
-            return known[1]
+        if known is not None and known > today.toordinal():
+            return known
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
-        due = self._read(_values(self._columns, inputs), today).day
-        self._known[inputs] = (today, due)
+        day = self._read(_values(self._columns, inputs), today).day
+        due = self._known[inputs] = _FOREVER if day is None else day.toordinal()
         return due
 
 

@@ -88,8 +88,10 @@ class PageReading:
         """Read a page for one day; the time is when it was asked."""
         codes = self._query.evaluate(page, as_of)
         differs = self._differs(page, codes, as_of)
-        changed, their_codes = page.filter(differs), codes.filter(differs)
-        evaluations = tuple(self._evaluations(changed, their_codes, as_of, evaluated_at))
+        evaluations: tuple[Evaluation, ...] = ()
+        if differs.any():
+            changed, their_codes = page.filter(differs), codes.filter(differs)
+            evaluations = tuple(self._evaluations(changed, their_codes, as_of, evaluated_at))
         return PageRead(evaluations, self._counts(page, codes, as_of, len(evaluations)))
 
     def _counts(
