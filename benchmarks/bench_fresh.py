@@ -17,6 +17,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ from stand import ROOT, Stand, stand, wait_until
 from quadrupel import bootstrap
 from quadrupel.bus.topics import EVALUATE, EVALUATE_RANGES, INGEST, PUBLISH
 from quadrupel.portal import AUDIENCE, ISSUER, Identity, create_identity, free_port
+from quadrupel.stages import schedule
 
 GOALS = {"p50": 50, "p99": 250, "p99_in_a_run": 1_000}
 STAGES = (
@@ -153,21 +155,37 @@ def is_ready(port: int) -> bool:
 
 @contextlib.contextmanager
 def run_in_flight(parts: Stand) -> Iterator[None]:
-    """A run over all users, which must not end before the block does."""
-    command = [sys.executable, "-m", "quadrupel", "run", "start"]
-    subprocess.run(command, env=parts.environment(), check=True, stdout=sys.stderr)
-    wait_until(lambda: ranges_done(parts)[0] > 0, 120, "the run did not come under way")
-    yield
-    done, all_of_them = ranges_done(parts)
-    if done == all_of_them:
-        raise RuntimeError("the run ended before the load did: more --profiles, or fewer --seconds")
+    """Runs over all users, one after the other, for as long as the block."""
+    stop, ended = threading.Event(), []
+
+    def keep_running() -> None:
+        with bootstrap.open_parts(parts.settings) as ours:
+            day = bootstrap.today(parts.settings)
+            while not stop.is_set():
+                name, now = f"bench-{len(ended)}", bootstrap.now()
+                size = parts.settings.range_size
+                schedule.start_run(ours.engine, name, day, ours.rules, size, now, full=True)
+                schedule.fan_out(ours.engine, ours.producer, now)
+                while not stop.wait(0.1) and is_running(parts, name):
+                    pass
+                ended.append(name)
+
+    thread = threading.Thread(target=keep_running)
+    thread.start()
+    try:
+        wait_until(lambda: is_running(parts, "bench-0"), 120, "the run did not come under way")
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    print(f"runs over all users meanwhile: {len(ended)}", file=sys.stderr)
 
 
-def ranges_done(parts: Stand) -> tuple[int, int]:
-    query = "SELECT count(*) FILTER (WHERE state = 'done'), count(*) FROM run_ranges"
+def is_running(parts: Stand, run: str) -> bool:
+    query = "SELECT count(*) FROM runs WHERE run = %s AND state = 'running'"
     with psycopg.connect(parts.settings.database) as connection:
-        [[done, total]] = connection.execute(query).fetchall()
-    return int(done), int(total)
+        [[running]] = connection.execute(query, [run]).fetchall()
+    return bool(running)
 
 
 def report(quiet: Times, busy: Times, arguments: argparse.Namespace) -> None:

@@ -42,8 +42,8 @@ def processes(settings, *commands):
 
 
 def start(parts, name, rate=None):
-    rules, now = parts.rules.hash, bootstrap.now()
-    schedule.start_run(parts.engine, name, DAY, rules, 100, now, rate=rate)
+    now = bootstrap.now()
+    schedule.start_run(parts.engine, name, DAY, parts.rules, 100, now, full=True, rate=rate)
     schedule.fan_out(parts.engine, parts.producer, now)
 
 
