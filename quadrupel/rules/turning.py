@@ -264,7 +264,7 @@ class Turnings:
             nonlocal apart
             if reaches(LAST, *inputs) is None or reaches(FIRST, *inputs) is None:
                 return None
-            start = inputs[0] if type(inputs[0]) is int else 0
+            start = inputs[0] if inputs and type(inputs[0]) is int else 0
             near = min(max(start + apart, FIRST + 1), LAST)
             if reaches(near, *inputs) and not reaches(near - 1, *inputs):
                 reached = near
