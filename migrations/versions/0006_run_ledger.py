@@ -16,9 +16,7 @@ STATE_BEFORE = "state IN ('running', 'finished', 'cancelled')"
 def upgrade() -> None:
     kind = sa.Column("kind", sa.Text(), nullable=False, server_default="full")
     op.add_column("runs", kind)
-    op.add_column(
-        "runs", sa.Column("rules", JSONB(), nullable=True, comment=ASKED_FIRST)
-    )
+    op.add_column("runs", sa.Column("rules", JSONB(), nullable=True, comment=ASKED_FIRST))
     op.add_column(
         "runs",
         sa.Column(
