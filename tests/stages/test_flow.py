@@ -357,7 +357,7 @@ def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(
 
 
 def test_a_night_should_be_done_by_the_morning(flow, nightly):
-    nightly(lambda: NOW).start_night()
+    nightly(lambda: NOW).start_nights()
     with transaction(flow.engine) as connection:
         [run] = runs.latest(connection, 5)
     assert run.deadline == datetime(2026, 11, 24, 4, tzinfo=UTC)  # 07:00 in Moscow
