@@ -257,23 +257,13 @@ class Turnings:
         reaches = self._value(Compare(">=", node.left, node.right), names)
         passes = self._value(Compare(">", node.left, node.right), names)
 
-        apart = FIRST  # how long after the first input it was the last time
-
         @lru_cache(maxsize=MAX_REMEMBERED)
         def crossing(*inputs: Any) -> tuple[int, int] | None:
-            nonlocal apart
             if reaches(LAST, *inputs) is None or reaches(FIRST, *inputs) is None:
                 return None
-            start = inputs[0] if inputs and type(inputs[0]) is int else 0
-            near = min(max(start + apart, FIRST + 1), LAST)
-            if reaches(near, *inputs) and not reaches(near - 1, *inputs):
-                reached = near
-            else:
-                days = range(FIRST, FOREVER)
-                reached = FIRST + bisect.bisect_left(
-                    days, x=True, key=lambda day: reaches(day, *inputs)
-                )
-                apart = reached - start
+            reached = FIRST + bisect.bisect_left(
+                range(FIRST, FOREVER), x=True, key=lambda day: reaches(day, *inputs)
+            )
             return reached, _first(lambda day: bool(passes(day, *inputs)), reached, FOREVER)
 
         return crossing
