@@ -252,13 +252,12 @@ def pages_of(parts: Parts) -> Callable[[str, tuple[str, ...]], Pages]:
 
     It is the set of that hash, if this process still has it, else the one in force.
     """
-    numbers = RuleNumbers()
 
     def of(rules: RuleSet) -> Callable[[tuple[str, ...]], Pages]:
         @lru_cache(maxsize=1)
         def made(changed: tuple[str, ...]) -> Pages:
             with database.transaction(parts.engine) as connection:
-                return Pages(rules, numbers.of(connection, rules.rules), changed)
+                return Pages(rules, RuleNumbers().of(connection, rules.rules), changed)
 
         return made
 

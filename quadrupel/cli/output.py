@@ -1,11 +1,14 @@
 """How commands print: tables and sentences for people, JSON for programs."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 console = Console(highlight=False)
 """Standard output; coloured on terminals only."""
@@ -14,6 +17,21 @@ errors = Console(stderr=True, highlight=False)
 """Standard error: progress, and what went wrong."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how far long work is; the function is told how much more is done."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as bar:
+        yield partial(bar.advance, bar.add_task(what, total=total))
 
 
 def print_json(value: object) -> None:

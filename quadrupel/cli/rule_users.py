@@ -9,10 +9,9 @@ from itertools import groupby
 
 import polars as pl
 import sqlalchemy as sa
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from quadrupel import bootstrap
-from quadrupel.cli.output import errors
+from quadrupel.cli.output import progress
 from quadrupel.config import Settings
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import SettingRefused
@@ -60,19 +59,10 @@ def open_users(
 
 def tried(users: Users, columns: Sequence[Column], what: str) -> Iterator[pl.DataFrame]:
     """The frames of all users, with progress on a terminal."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    ) as bar:
-        task = bar.add_task(what, total=users.count)
+    with progress(what, users.count) as advance:
         for frame in users.frames(columns):
             yield frame
-            bar.advance(task, frame.height)
+            advance(frame.height)
 
 
 def _stored(connection: sa.Connection, attributes: Schema) -> Users:

@@ -1,20 +1,16 @@
 """`quadrupel run verify` and `run start --dry-run`: what a run would say, without writing it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
-from functools import partial
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bootstrap import Parts
 from quadrupel.cli.arguments import day_option
-from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.cli.output import Json, console, print_json, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import Conflict
 from quadrupel.core.run_plans import RunKind, RunPlan
@@ -22,9 +18,10 @@ from quadrupel.rules.row import RowReading
 from quadrupel.stages import publish, schedule
 from quadrupel.stages.proof import Proof, prove
 from quadrupel.stages.rehearsal import Changes, rehearse
-from quadrupel.store import range_pages, runs
+from quadrupel.store import run_users
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.range_pages import Part
 
 SHOWN = 20
 """How many differences are shown."""
@@ -51,7 +48,7 @@ def verify(
     day = as_of or bootstrap.today(settings)
     with bootstrap.open_parts(settings) as parts:
         _check_covered(parts)
-        with _progress("verifying", sample) as advance:
+        with progress("verifying", sample) as advance:
             proof = prove(
                 parts.engine,
                 RowReading(parts.rules),
@@ -72,17 +69,17 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
     with bootstrap.open_parts(read_settings()) as parts:
         with transaction(parts.engine) as connection:
             plan = schedule.plan_of(connection, parts.rules, full=full)
-            due = range_pages.due_days(connection, day) if plan.kind is RunKind.DUE else None
-            users = runs.users_of(connection, plan, day)
+            due = run_users.due_days(connection, day) if plan.kind is RunKind.DUE else None
+            users = run_users.users_of(connection, plan, day)
         pages = bootstrap.pages_of(parts)(parts.rules.hash, plan.changed)
-        with _progress("rehearsing", users) as advance:
+        with progress("rehearsing", users) as advance:
             changes = rehearse(
                 parts.engine,
                 pages,
                 publish.offers(parts.rules),
                 day,
                 bootstrap.now(),
-                due,
+                Part(due=None if due is None else tuple(due)),
                 advance,
             )
     _show_changes(changes, plan, day, as_json=as_json)
@@ -96,21 +93,6 @@ def _check_covered(parts: Parts) -> None:
             "not everybody was asked the rules in force yet, so what is published may differ;"
             " let a run end first: quadrupel run start --wait"
         )
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    ) as bar:
-        task = bar.add_task(what, total=total)
-        yield partial(bar.advance, task)
 
 
 def _show_proof(proof: Proof, day: date, *, as_json: bool) -> None:
@@ -131,13 +113,18 @@ def _show_proof(proof: Proof, day: date, *, as_json: bool) -> None:
 
 def _show_changes(changes: Changes, plan: RunPlan, day: date, *, as_json: bool) -> None:
     if as_json:
-        print_json({"as_of": day, "kind": plan.kind, **asdict(changes)})
+        head = {"as_of": day, "kind": plan.kind}
+        rules = {"changed_rules": plan.changed, "removed_rules": plan.removed}
+        print_json(head | rules | asdict(changes))
         return
     table = Table("rule", "opens", "closes", "errors")
     for rule in sorted(changes.opened | changes.closed | changes.errors):
         counts = (changes.opened[rule], changes.closed[rule], changes.errors[rule])
         table.add_row(rule, *(f"{count:,}" for count in counts))
     console.print(table)
+    for what, names in (("new or changed", plan.changed), ("removed", plan.removed)):
+        if names:
+            console.print(f"rules {what}: {', '.join(names)}", soft_wrap=True)
     sent = ", ".join(
         f"{count:,} by {channel}" for channel, count in sorted(changes.messages.items())
     )

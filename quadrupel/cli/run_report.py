@@ -9,9 +9,17 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from quadrupel.core.run_plans import RunKind
 from quadrupel.core.runs import LEASE, RuleCounts
 from quadrupel.store.run_ranges import RangeLine
 from quadrupel.store.runs import Movement, RunProgress
+
+OVER: Mapping[RunKind, str] = {
+    RunKind.DUE: "the users due",
+    RunKind.RULES: "everybody, since rules changed",
+    RunKind.FULL: "everybody",
+}
+"""Whom a run evaluates, in words."""
 
 MOST_RULES = 8
 """How many rules are shown where all would be too many."""
@@ -65,6 +73,7 @@ def words(run: RunProgress, now: datetime) -> dict[str, str]:
     return {
         "run": run.run,
         "day": str(run.as_of),
+        "over": OVER[RunKind(run.kind)],
         "state": run.state,
         "ranges": f"{run.ranges_done} of {run.ranges}",
         "evaluated": f"{run.evaluated:,} of {run.users:,} users",

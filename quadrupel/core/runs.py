@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from quadrupel.core.bits import from_signed
+
 BEAT = timedelta(seconds=10)
 """How often a worker renews the lease of the range it works on."""
 
@@ -15,8 +17,6 @@ SLOW = timedelta(seconds=30)
 """No range that runs for less is slow."""
 
 MAX_RATE = 1_000_000
-
-_DIGESTS = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,9 @@ class RangeCounts:
             self.errors + other.errors,
             self.changed + other.changed,
             self.skipped + other.skipped,
-            (self.digest + other.digest) % _DIGESTS,
+            from_signed(self.digest + other.digest),
             rules,
         )
-
-
-def to_signed(number: int) -> int:
-    """A digest as the 64-bit signed integer that a database keeps."""
-    return number - _DIGESTS if number >= _DIGESTS // 2 else number
-
-
-def from_signed(number: int) -> int:
-    """A digest, or a sum of digests, from what a database keeps."""
-    return number % _DIGESTS
 
 
 def slow_after(median: timedelta | None) -> timedelta:

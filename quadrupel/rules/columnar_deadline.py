@@ -36,16 +36,22 @@ class ColumnarDeadlines:
 
     def __init__(self, trees: Mapping[str, Node]) -> None:
         self.columns = columns(trees.values())
-        self._rules = [_RuleDeadlines(tree) for tree in trees.values()]
+        self._rules = {name: _RuleDeadlines(tree) for name, tree in trees.items()}
         self._today = date.min
 
-    def earliest(self, frame: pl.DataFrame, today: date) -> pl.Series:
-        """The first deadline of all verdicts of each user; null where all hold for ever."""
+    def earliest(
+        self, frame: pl.DataFrame, today: date, names: Iterable[str] | None = None
+    ) -> pl.Series:
+        """The first deadline of all verdicts of each user; null where all hold for ever.
+
+        Where `names` are given, of the verdicts of these predicates alone.
+        """
         if today < self._today:  # a deadline says nothing of the days before it was read
-            for rule in self._rules:
+            for rule in self._rules.values():
                 rule.forget()
         self._today = today
-        due = [rule.of(frame, today).alias(str(n)) for n, rule in enumerate(self._rules)]
+        asked = self._rules if names is None else names
+        due = [self._rules[name].of(frame, today).alias(name) for name in asked]
         if not due:
             return pl.repeat(None, frame.height, dtype=pl.Date, eager=True)
         first = pl.min_horizontal(pl.all())

@@ -16,8 +16,19 @@ from operator import or_
 import polars as pl
 
 from quadrupel.core.attributes import ADDITIVE, Schema, Type
-from quadrupel.core.values import to_text
+from quadrupel.core.bits import WORD, from_signed, to_signed, word_count
+from quadrupel.core.page_columns import (
+    DUE_ON,
+    HELD_MORE,
+    PUBLISHED_VERSION,
+    USER_HASH,
+    USER_ID,
+    VERSION,
+    text_name,
+    word_name,
+)
 from quadrupel.core.runs import RangeCounts, RuleCounts
+from quadrupel.core.values import to_text
 from quadrupel.core.verdicts import NEVER_DUE, Evaluation, RuleMatch, Verdict
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar import CODES, Column, Query, columns
@@ -26,27 +37,7 @@ from quadrupel.rules.rule import Rule
 from quadrupel.rules.timing import RuleTimes
 from quadrupel.rules.tree import Input, Kind
 
-USER_ID = "user_id"
-VERSION = "version"
-USER_HASH = "user hash"
-"""A 64-bit hash of the user id."""
-PUBLISHED_VERSION = "published version"
-"""The version of the profile that what is published followed from; null: nothing was published."""
-DUE_ON = "due on"
-
 _MATCH, _ERROR = CODES[Verdict.MATCH], CODES[Verdict.ERROR]
-_WORD = 64
-_SIGN = 2**63
-
-
-def word_name(word: int) -> str:
-    """The column of a word of bits of the rules that hold as published."""
-    return f"held {word}"
-
-
-def text_name(attribute: str) -> str:
-    """The column that has the exact text of a decimal, which frames otherwise have as a float."""
-    return f"text of {attribute}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +51,11 @@ class PageRead:
 class PageReading:
     """Reads the rules of one set for a page of users at a time.
 
-    `numbers` are those of at least its rules, see `quadrupel.store.rule_numbers`. `changed` are the
-    rules that not everybody was asked yet: who matches one of them differs, and so does who is due
-    by it earlier than is known. A page must have `columns`, the `texts` of attributes under
-    `text_name`, `words` words of bits, and what is named above.
+    `numbers` are those of its rules, and of removed ones: whoever holds one of these differs, see
+    `quadrupel.store.rule_numbers`. `changed` are the rules that not everybody was asked yet: who
+    matches one of them differs, and so does who is due by it earlier than is known. A page must
+    have `columns`, the `texts` of attributes under `text_name`, `words` words of bits, and what
+    `quadrupel.core.page_columns` names.
     """
 
     def __init__(
@@ -76,13 +68,12 @@ class PageReading:
         self._query = Query(trees)
         self._times = RuleTimes(self._query)
         self._deadlines = ColumnarDeadlines(trees)
-        self._first_deadlines = ColumnarDeadlines({rule: trees[rule] for rule in self._changed})
         shown = [rule_set.schema[name] for name in _shown(rule_set.rules.values())]
         self.texts = tuple(each.name for each in shown if each.type is Type.DECIMAL)
         inputs = [Input(each.name, Kind(each.type.value)) for each in shown]
         plain = [each for each in inputs if each.name not in self.texts]
         self.columns: tuple[Column, ...] = columns([*trees.values(), *plain])
-        self.words = max(numbers.values(), default=-1) // _WORD + 1
+        self.words = word_count(numbers.values())
 
     def read(self, page: pl.DataFrame, as_of: date, evaluated_at: datetime) -> PageRead:
         """Read a page for one day; the time is when it was asked."""
@@ -90,8 +81,9 @@ class PageReading:
         differs = self._differs(page, codes, as_of)
         evaluations: tuple[Evaluation, ...] = ()
         if differs.any():
-            changed, their_codes = page.filter(differs), codes.filter(differs)
-            evaluations = tuple(self._evaluations(changed, their_codes, as_of, evaluated_at))
+            theirs = codes.filter(differs) if codes.width else codes
+            changed = page.filter(differs)
+            evaluations = tuple(self._evaluations(changed, theirs, as_of, evaluated_at))
         return PageRead(evaluations, self._counts(page, codes, as_of, len(evaluations)))
 
     def _counts(
@@ -116,23 +108,30 @@ class PageReading:
         published = page.select(
             pl.col(PUBLISHED_VERSION).ne_missing(pl.col(VERSION))
             | (pl.col(DUE_ON).fill_null(date.min) <= as_of)
+            | pl.col(HELD_MORE).fill_null(value=False)
         ).to_series()
         held = codes.select(self._word(word).alias(word_name(word)) for word in range(self.words))
         others = [held[name] != page[name].fill_null(0) for name in held.columns]
         differs = reduce(or_, [published, *others, _any(codes, self._rules.rules, _ERROR)])
-        if self._changed:
-            due = self._first_deadlines.earliest(page, as_of).fill_null(NEVER_DUE)
-            differs |= _any(codes, self._changed, _MATCH) | (due < page[DUE_ON])
-        return differs
+        if not self._changed:
+            return differs
+        differs |= _any(codes, self._changed, _MATCH)
+        return differs.scatter(self._due_earlier(page, (~differs).arg_true(), as_of), values=True)
+
+    def _due_earlier(self, page: pl.DataFrame, rows: pl.Series, as_of: date) -> pl.Series:
+        """Those of the rows whose users are due by a changed rule earlier than is known."""
+        asked = page[rows]
+        due = self._deadlines.earliest(asked, as_of, self._changed).fill_null(NEVER_DUE)
+        return rows.filter(due < asked[DUE_ON])
 
     def _word(self, word: int) -> pl.Expr:
         """The bits of the rules that hold, as one word of them is published."""
         bits = [
-            (pl.col(rule) == _MATCH).cast(pl.Int64) * _signed(1 << number % _WORD)
+            (pl.col(rule) == _MATCH).cast(pl.Int64) * to_signed(1 << number % WORD)
             for rule, number in self._numbers.items()
-            if rule in self._rules.rules and number // _WORD == word
+            if rule in self._rules.rules and number // WORD == word
         ]
-        return pl.sum_horizontal(bits) if bits else pl.repeat(0, pl.len(), dtype=pl.Int64)
+        return pl.sum_horizontal(bits) if bits else pl.lit(0, dtype=pl.Int64)
 
     def _evaluations(
         self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, evaluated_at: datetime
@@ -164,7 +163,7 @@ class PageReading:
         verdicts = pl.repeat(_constant(""), page.height, dtype=pl.Int64, eager=True)
         for rule in codes.columns:
             verdicts += codes[rule].cast(pl.Int64) * _constant(rule)
-        return int((verdicts * (page[USER_HASH] | 1)).sum()) % 2**64
+        return from_signed(int((verdicts * (page[USER_HASH] | 1)).sum()))
 
 
 class _Texts:
@@ -215,9 +214,4 @@ def _counted(codes: pl.DataFrame, code: int) -> dict[str, int]:
 def _constant(rule: str) -> int:
     """An odd number for a rule, as a signed 64-bit integer."""
     digest = hashlib.blake2b(rule.encode(), digest_size=8).digest()
-    return _signed(int.from_bytes(digest) | 1)
-
-
-def _signed(word: int) -> int:
-    """An unsigned 64-bit integer as the signed one of the same bits."""
-    return word - 2 * _SIGN if word >= _SIGN else word
+    return to_signed(int.from_bytes(digest) | 1)

@@ -15,7 +15,7 @@ worker, or whose worker died, does not wait for the bus.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -34,8 +34,9 @@ from quadrupel.stages.lease import Lease, LeaseLost
 from quadrupel.stages.pages import Pages
 from quadrupel.store import contacts, run_ranges
 from quadrupel.store.database import transaction
-from quadrupel.store.range_pages import Part, ZoneUsers, due_days, zone_users
+from quadrupel.store.range_pages import Part
 from quadrupel.store.run_ranges import NotTaken, TakenRange
+from quadrupel.store.run_users import ZoneUsers, due_days, zone_users
 from quadrupel.telemetry import RUN_USERS_EVALUATED
 
 PAGE_SIZE = 20_000
@@ -56,16 +57,13 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Work:
-    """A range in hand: what is before `first` is evaluated, and if `after`, so is `first`."""
+    """A range in hand. `part` is what is left of it to evaluate."""
 
     taken: TakenRange
     pages: Pages
     lease: Lease
-    of: ZoneUsers | None
-    end: str | None
+    part: Part
     rate: int | None
-    first: str
-    after: bool = False
     counts: RangeCounts = field(default_factory=RangeCounts)
 
 
@@ -168,8 +166,8 @@ class EvaluateRanges:
             log.warning("run started with other rules", run=taken.run, rules=pages.rule_set.hash)
         lease = Lease(self._engine, self._consumer, taken, self._clock)
         self._counted_at = -1.0
-        of = self._users(taken.zone)
-        work = Work(taken, pages, lease, of, taken.end_user, taken.rate, taken.first_user)
+        part = Part(taken.first_user, taken.end_user, of=self._users(taken.zone))
+        work = Work(taken, pages, lease, part, taken.rate)
         while not (page := self._read(work)).is_empty():
             try:
                 if not self._go_on(work, page):
@@ -200,23 +198,23 @@ class EvaluateRanges:
         claim = work.lease.claim(page["user_id"][-1], work.counts)
         if not claim.running or self._stop.is_set():
             return False
-        same = claim.end_user == work.end
-        work.end, work.rate = claim.end_user, claim.rate
+        same = claim.end_user == work.part.end
+        work.part, work.rate = replace(work.part, end=claim.end_user), claim.rate
         if not same or page.height > self._size(work):
             return True
         if not self._wait_for_rate(work, page.height):
             return False
         work.counts += self._hand_over(work, page)
-        work.first, work.after = page["user_id"][-1], True
+        work.part = work.part.after(page["user_id"][-1])
         return True
 
     def _read(self, work: Work) -> pl.DataFrame:
         """The next page of the range, in a transaction of its own; empty at its end."""
-        part = Part(work.first, work.end, inclusive=not work.after)
-        size, taken = self._size(work), work.taken
+        size, taken, part = self._size(work), work.taken, work.part
         with transaction(self._engine) as connection:
-            due = due_days(connection, taken.as_of) if taken.kind is RunKind.DUE else None
-            return work.pages.page(connection, part, size, due, work.of)
+            if taken.kind is RunKind.DUE:
+                part = replace(part, due=tuple(due_days(connection, taken.as_of)))
+            return work.pages.page(connection, part, size)
 
     def _size(self, work: Work) -> int:
         """How many users the next page may have."""

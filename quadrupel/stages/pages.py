@@ -1,18 +1,19 @@
 """Pages of users of a run: read from the database by columns, and by the rules."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
 import polars as pl
 import sqlalchemy as sa
 
 from quadrupel.core.attributes import Type
+from quadrupel.core.page_columns import text_name
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar import Column
-from quadrupel.rules.page_reading import PageRead, PageReading, text_name
+from quadrupel.rules.page_reading import PageRead, PageReading
 from quadrupel.rules.tree import KeyedField
 from quadrupel.store.profile_columns import ColumnRead
-from quadrupel.store.range_pages import Part, RangePages, ZoneUsers
+from quadrupel.store.range_pages import Part, RangePages
 
 
 class Pages:
@@ -27,16 +28,9 @@ class Pages:
         columns = [*map(column_read, self._reading.columns), *texts]
         self._pages = RangePages(columns, self._reading.words)
 
-    def page(
-        self,
-        connection: sa.Connection,
-        part: Part,
-        size: int,
-        due: Sequence[date] | None = None,
-        of: ZoneUsers | None = None,
-    ) -> pl.DataFrame:
+    def page(self, connection: sa.Connection, part: Part, size: int) -> pl.DataFrame:
         """See `RangePages.read`."""
-        return self._pages.read(connection, part, size, due, of)
+        return self._pages.read(connection, part, size)
 
     def read(self, page: pl.DataFrame, as_of: date, evaluated_at: datetime) -> PageRead:
         """See `PageReading.read`."""

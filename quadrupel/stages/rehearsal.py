@@ -16,6 +16,7 @@ from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
 
 PAGE_SIZE = 20_000
+EVERYBODY = Part()
 CHUNK = 2_000
 """How many users' published states are read at once."""
 
@@ -52,16 +53,16 @@ def rehearse(
     catalogue: Catalogue,
     as_of: date,
     now: datetime,
-    due: Sequence[date] | None = None,
+    part: Part = EVERYBODY,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Changes:
-    """Evaluate everybody, or who is due on one of the days, and count what would be published.
+    """Evaluate everybody, or the users of a part, and count what would be published.
 
     Memory does not grow with the users. `progress` is told how many more were read. Messages that
     were sent in an earlier episode are not counted twice by a run, but they are here.
     """
     changes = Changes()
-    for read in _pages(engine, pages, as_of, now, due):
+    for read in _pages(engine, pages, as_of, now, part):
         changes.users += read.counts.evaluated
         changes.errors.update({rule: each.errors for rule, each in read.counts.rules.items()})
         for start in range(0, len(read.evaluations), CHUNK):
@@ -71,16 +72,15 @@ def rehearse(
 
 
 def _pages(
-    engine: sa.Engine, pages: Pages, as_of: date, now: datetime, due: Sequence[date] | None
+    engine: sa.Engine, pages: Pages, as_of: date, now: datetime, part: Part
 ) -> Iterator[PageRead]:
-    part = Part("", None)
     while True:
         with transaction(engine) as connection:
-            page = pages.page(connection, part, PAGE_SIZE, due)
+            page = pages.page(connection, part, PAGE_SIZE)
         if page.is_empty():
             return
         yield pages.read(page, as_of, now)
-        part = Part(page["user_id"][-1], None, inclusive=False)
+        part = part.after(page["user_id"][-1])
 
 
 def _count(

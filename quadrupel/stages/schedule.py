@@ -25,7 +25,7 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages.loop import pause
 from quadrupel.store import contacts, rule_sets, run_ranges, runs
 from quadrupel.store.database import transaction, without_statement_limit
-from quadrupel.store.range_pages import ZoneUsers, zone_users
+from quadrupel.store.run_users import ZoneUsers, zone_users
 from quadrupel.store.runs import RunProgress
 from quadrupel.telemetry import RUN_LATE, RUN_USERS, RUN_USERS_DONE, RUN_USERS_PER_SECOND
 

@@ -9,12 +9,13 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.types.json import Jsonb
 
+from quadrupel.core.bits import words
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.positions import Position
 from quadrupel.core.publishing import Match, Publication, Published, Stale
 from quadrupel.store import bulk
 from quadrupel.store.database import driver
-from quadrupel.store.rule_numbers import RuleNumbers, words
+from quadrupel.store.rule_numbers import RuleNumbers
 from quadrupel.store.tables import matches, published
 
 _COLUMNS: LiteralString = """
@@ -142,7 +143,10 @@ def save(
     rules = {rule for publication in publications for rule in publication.held}
     of_rules = (numbers or RuleNumbers()).of(connection, rules)
     # Many users hold the same rules.
-    held = {each: bulk.array(words(each, of_rules)) for each in {p.held for p in publications}}
+    held = {
+        each: bulk.array(words(of_rules[rule] for rule in each))
+        for each in {publication.held for publication in publications}
+    }
     first = [_row(each, held[each.held], now) for each in publications if each.first]
     again = [_row(each, held[each.held], now) for each in publications if not each.first]
     if first:

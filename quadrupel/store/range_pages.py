@@ -1,29 +1,38 @@
 """Pages of a range of a run: some columns of the next profiles, and what is published of them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
-from quadrupel.core.zones import other_zones
-from quadrupel.store.database import driver
+from quadrupel.core.page_columns import (
+    DUE_ON,
+    HELD_MORE,
+    PUBLISHED_VERSION,
+    USER_HASH,
+    USER_ID,
+    VERSION,
+    word_name,
+)
 from quadrupel.store.profile_columns import ColumnRead, copied, frame_of_text, selected
+from quadrupel.store.run_users import ZoneUsers, joined_contacts, of_zone
 
 _FIRST = {
-    "user_id": pl.String(),
-    "user hash": pl.Int64(),
-    "version": pl.Int64(),
-    "published version": pl.Int64(),
-    "due on": pl.Int32(),
+    USER_ID: pl.String(),
+    USER_HASH: pl.Int64(),
+    VERSION: pl.Int64(),
+    PUBLISHED_VERSION: pl.Int64(),
+    DUE_ON: pl.Int32(),
+    HELD_MORE: pl.Int8(),
 }
 
 _PAGE = sql.SQL(
     "SELECT profiles.user_id, hashtextextended(profiles.user_id, 0), profiles.version,"
-    " published.profile_version, published.due_on - date '1970-01-01'{words}{columns}"
+    " published.profile_version, published.due_on - date '1970-01-01',"
+    " (cardinality(published.held) > {word_count})::int{words}{columns}"
     " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id"
     " AND {published_part}{contacts}"
     " WHERE {part} AND NOT profiles.erased{due}{zone}"
@@ -32,81 +41,59 @@ _PAGE = sql.SQL(
 # A part is told of each table: the database passes bounds to no table of a left join by itself, and
 # would read it from its first user for every page.
 
-_CONTACTS = sql.SQL(" LEFT JOIN contacts ON contacts.user_id = {}.user_id AND {}")
-_OF_ZONE = sql.SQL(" AND contacts.time_zone = {}")
-_OF_NO_OTHER = sql.SQL(" AND (contacts.time_zone = ANY({})) IS NOT TRUE")
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Users from `first` (left out unless `inclusive`) to `end` (left out; None: to the last)."""
+    """Users from `first` (left out unless `inclusive`) to `end` (left out; None: to the last).
 
-    first: str
-    end: str | None
+    Where `due` is given, those due on one of the days; where `of` is given, those of a time zone.
+    """
+
+    first: str = ""
+    end: str | None = None
     inclusive: bool = True
+    due: tuple[date, ...] | None = None
+    of: ZoneUsers | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class ZoneUsers:
-    """The users of one time zone; or, where `others` are given, all who have none of those."""
-
-    zone: str
-    others: tuple[str, ...] | None = None
-
-
-def zone_users(zone: str, zones: Iterable[str], own: ZoneInfo) -> ZoneUsers:
-    """The users of a zone; `zones` are those that users have, `own` is that of the rest."""
-    others = tuple(other_zones(zones, own)) if zone == own.key else None
-    return ZoneUsers(zone, others)
+    def after(self, user_id: str) -> "Part":
+        """What is left of it after a user."""
+        return replace(self, first=user_id, inclusive=False)
 
 
 class RangePages:
     """Reads pages of the columns `columns` and of `words` words of bits of what holds.
 
-    A page has a row per user, by user id: `user_id`, `user hash`, `version`, `published version`,
-    `due on`, `held 0` and on, and the columns. Null is missing.
+    A page has a row per user, by user id: what `quadrupel.core.page_columns` names, and the
+    columns. Null is missing.
     """
 
     def __init__(self, columns: Sequence[ColumnRead], words: int) -> None:
         self._columns = columns
         self._words = words
 
-    def read(
-        self,
-        connection: sa.Connection,
-        part: Part,
-        size: int,
-        due: Sequence[date] | None = None,
-        of: ZoneUsers | None = None,
-    ) -> pl.DataFrame:
-        """The first `size` users of a part; where `due` is given, of those due on one of the days.
-
-        Where `of` is given, only those users; else contacts are not looked at. Polars frames of no
-        rows have the same columns.
-        """
-        first = _FIRST | {f"held {word}": pl.Int64() for word in range(self._words)}
-        query = self._query(part, size, due, of)
-        frames = list(copied(connection, query, first, self._columns, size))
+    def read(self, connection: sa.Connection, part: Part, size: int) -> pl.DataFrame:
+        """The first `size` users of a part; a frame of no rows has the same columns."""
+        first = _FIRST | {word_name(word): pl.Int64() for word in range(self._words)}
+        frames = list(copied(connection, self._query(part, size), first, self._columns, size))
         frame = frames[0] if frames else frame_of_text(b"", first, self._columns)
-        return frame.with_columns(pl.col("due on").cast(pl.Date))
+        return frame.with_columns(pl.col(DUE_ON).cast(pl.Date), pl.col(HELD_MORE).cast(pl.Boolean))
 
-    def _query(
-        self, part: Part, size: int, due: Sequence[date] | None, of: ZoneUsers | None
-    ) -> sql.Composed:
-        table = sql.Identifier("profiles" if due is None else "published")
+    def _query(self, part: Part, size: int) -> sql.Composed:
+        table = "profiles" if part.due is None else "published"
         words = (sql.SQL(f", published.held[{word + 1}]") for word in range(self._words))
-        contacts = _CONTACTS.format(table, _within(part, "contacts"))
-        on = sql.SQL(" AND published.due_on = ANY({})").format(sql.Literal(list(due or ())))
+        on = sql.SQL(" AND published.due_on = ANY({})").format(sql.Literal(list(part.due or ())))
+        contacts = joined_contacts(table, _within(part, "contacts"))
         return _PAGE.format(
+            word_count=sql.Literal(self._words),
             words=sql.SQL("").join(words),
             columns=selected(self._columns),
-            join=sql.SQL("LEFT" if due is None else ""),
-            table=table,
+            join=sql.SQL("LEFT" if part.due is None else ""),
+            table=sql.Identifier(table),
             published_part=_within(part, "published"),
-            contacts=sql.SQL("") if of is None else contacts,
+            contacts=sql.SQL("") if part.of is None else contacts,
             part=_within(part, "profiles"),
-            due=sql.SQL("") if due is None else on,
-            zone=sql.SQL("") if of is None else _condition(of),
+            due=sql.SQL("") if part.due is None else on,
+            zone=of_zone(part.of),
             size=sql.Literal(size),
         )
 
@@ -119,23 +106,3 @@ def _within(part: Part, table: str) -> sql.Composed:
     if part.end is not None:
         bounds.append(sql.SQL("{} < {}").format(user_id, sql.Literal(part.end)))
     return sql.SQL(" AND ").join(bounds)
-
-
-def _condition(of: ZoneUsers) -> sql.Composed:
-    if of.others is None:
-        return _OF_ZONE.format(sql.Literal(of.zone))
-    return _OF_NO_OTHER.format(sql.Literal(list(of.others)))
-
-
-def due_days(connection: sa.Connection, as_of: date) -> list[date]:
-    """The days up to `as_of` on which users are due, ascending; costs as much as there are days."""
-    rows = driver(connection).execute(
-        "WITH RECURSIVE days AS ("
-        " SELECT min(due_on) AS day FROM published WHERE due_on <= %(as_of)s"
-        " UNION ALL SELECT (SELECT min(due_on) FROM published"
-        "  WHERE due_on > days.day AND due_on <= %(as_of)s)"
-        " FROM days WHERE days.day IS NOT NULL)"
-        " SELECT day FROM days WHERE day IS NOT NULL",
-        {"as_of": as_of},
-    )
-    return [day for (day,) in rows]

@@ -10,52 +10,24 @@ import sqlalchemy as sa
 
 from quadrupel.store.tables import rule_numbers
 
-WORD = 64
-"""How many rules a word of `held` has bits for."""
-
 
 class RuleNumbers:
     """Finds numbers, and remembers them. Holds no connection. Safe for several threads."""
 
     def __init__(self) -> None:
-        self._known: Mapping[str, int] = {}
+        self._known: Mapping[str, int] | None = None
 
     def of(self, connection: sa.Connection, rules: Collection[str]) -> Mapping[str, int]:
-        """The numbers of these rules, and maybe of others; rules that have none are given one."""
-        if self._lacks(rules):
-            self._known = _read(connection)
-        lacking = sorted(set(rules) - self._known.keys())
-        if not lacking:
-            return self._known
-        # Not remembered, since the transaction can still be undone.
-        return _add(connection, lacking)
+        """The numbers of these rules and of others; rules that have none are given one.
 
-    def _lacks(self, rules: Iterable[str]) -> bool:
-        return any(rule not in self._known for rule in rules)
-
-
-def words(held: Iterable[str], numbers: Mapping[str, int]) -> list[int]:
-    """The words in which the rules' bits are set, as signed 64-bit integers, without empty last."""
-    bits = 0
-    for rule in held:
-        bits |= 1 << numbers[rule]
-    return list(_signed(bits))
-
-
-def word_count(numbers: Mapping[str, int]) -> int:
-    """How many words the bits of all numbers take."""
-    return max(numbers.values(), default=-1) // WORD + 1
-
-
-def signed(word: int) -> int:
-    """An unsigned 64-bit word as Postgres and Polars have it."""
-    return word - 2**WORD if word >= 2 ** (WORD - 1) else word
-
-
-def _signed(bits: int) -> Iterable[int]:
-    while bits:
-        yield signed(bits % 2**WORD)
-        bits >>= WORD
+        The others are all that had one when this was asked first, removed rules among them.
+        """
+        known = self._known
+        if known is None or any(rule not in known for rule in rules):
+            known = self._known = _read(connection)
+        lacking = sorted(set(rules) - known.keys())
+        # What is added is not remembered, since the transaction can still be undone.
+        return _add(connection, lacking) if lacking else known
 
 
 def _read(connection: sa.Connection) -> dict[str, int]:

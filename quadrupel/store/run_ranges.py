@@ -12,8 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from quadrupel.core.bits import to_signed
 from quadrupel.core.run_plans import RunKind
-from quadrupel.core.runs import LEASE, RangeCounts, slow_after, to_signed
+from quadrupel.core.runs import LEASE, RangeCounts, slow_after
 from quadrupel.store import runs as ledger
 from quadrupel.store.tables import profiles, run_ranges, runs
 

@@ -11,12 +11,15 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.dialects.postgresql import insert
 
+from quadrupel.core.bits import from_signed
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.run_plans import RunKind, RunPlan
-from quadrupel.core.runs import RuleCounts, expected_end, from_signed
-from quadrupel.store.range_pages import ZoneUsers
+from quadrupel.core.runs import RuleCounts, expected_end
+from quadrupel.store.database import driver
+from quadrupel.store.run_users import ZoneUsers, from_users, users_of
 from quadrupel.store.tables import run_ranges, runs
 
 RECENT = timedelta(seconds=60)
@@ -27,23 +30,17 @@ LEAST_RANGES = 8
 SMALLEST_RANGE = 5_000
 """unless they would be smaller than this."""
 
-_COUNT = "SELECT count(*) {users}"
-_RANGES = """
+_RANGES = sql.SQL("""
     INSERT INTO run_ranges (run, number, first_user, end_user, users, state, attempts)
-    SELECT :run, part, CASE part WHEN 0 THEN '' ELSE min(user_id) END,
+    SELECT {run}, part, CASE part WHEN 0 THEN '' ELSE min(user_id) END,
         lead(min(user_id)) OVER (ORDER BY part), count(*), 'pending', 0
     FROM (
-        SELECT users.user_id, (row_number() OVER (ORDER BY users.user_id) - 1) / :size AS part
+        SELECT users.user_id, (row_number() OVER (ORDER BY users.user_id) - 1) / {size} AS part
         {users}
     ) AS numbered
     GROUP BY part
-"""
+""")
 _FULL = RunPlan(RunKind.FULL)
-_DUE = "FROM published AS users {contacts} WHERE users.due_on <= :as_of"
-_ALL = "FROM profiles AS users {contacts} WHERE NOT users.erased"
-_CONTACTS = "LEFT JOIN contacts ON contacts.user_id = users.user_id"
-_OF_ZONE = " AND contacts.time_zone = :zone"
-_OF_NO_OTHER = " AND (contacts.time_zone = ANY(:others)) IS NOT TRUE"
 
 OPEN = ("running", "paused")
 """The states of a run that has not ended."""
@@ -55,7 +52,7 @@ class RunProgress:
 
     `users` were counted at the start. `rate` is the limit in users/s, `users_per_second` what it
     really does: in the last minute, of a run that has ended over all. `digest` is of the verdicts
-    of all users, in hexadecimal, see `quadrupel.core.runs.digest`. `other_rules` ranges were
+    of all users, in hexadecimal, see `quadrupel.core.runs.RangeCounts`. `other_rules` ranges were
     evaluated by rules that the run was not started with.
     """
 
@@ -139,30 +136,11 @@ def start(
         return False
     total = users_of(connection, plan, as_of, of)
     size = min(range_size, max(total // LEAST_RANGES, SMALLEST_RANGE))
-    users, given = _users(plan, as_of, of)
-    ranges = sa.text(_RANGES.format(users=users))
-    connection.execute(ranges, given | {"run": run, "size": size})
+    users = from_users(plan, as_of, of)
+    ranges = _RANGES.format(run=sql.Literal(run), size=sql.Literal(size), users=users)
+    driver(connection).execute(ranges)
     finish_if_done(connection, run, now)
     return True
-
-
-def users_of(
-    connection: sa.Connection, plan: RunPlan, as_of: date, of: ZoneUsers | None = None
-) -> int:
-    """How many users a run would evaluate by now."""
-    users, given = _users(plan, as_of, of)
-    [[total]] = connection.execute(sa.text(_COUNT.format(users=users)), given).all()
-    return int(total)
-
-
-def _users(plan: RunPlan, as_of: date, of: ZoneUsers | None) -> tuple[str, dict[str, Any]]:
-    """From where and on which condition a run takes its users, and the values in it."""
-    query, given = (_DUE, {"as_of": as_of}) if plan.kind is RunKind.DUE else (_ALL, {})
-    if of is None:
-        return query.format(contacts=""), given
-    condition = _OF_ZONE if of.others is None else _OF_NO_OTHER
-    zones = {"zone": of.zone} if of.others is None else {"others": list(of.others)}
-    return query.format(contacts=_CONTACTS) + condition, {**given, **zones}
 
 
 def covered(connection: sa.Connection, zone: str | None = None) -> str | None:

@@ -12,21 +12,13 @@ from quadrupel.core.runs import (
     RuleCounts,
     deadline,
     expected_end,
-    from_signed,
     slow_after,
-    to_signed,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = date(2026, 11, 23)
 MOSCOW = ZoneInfo("Europe/Moscow")
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@given(st.lists(st.integers(0, 2**64 - 1)))
-def test_digests_add_up_in_a_database_of_signed_integers(digests):
-    assert all(-(2**63) <= to_signed(each) < 2**63 for each in digests)
-    assert from_signed(sum(map(to_signed, digests))) == sum(digests) % 2**64
 
 
 def test_the_counts_of_pages_are_added_up_rule_by_rule():

@@ -29,7 +29,7 @@ from quadrupel.stages.evaluate import EvaluateProfiles
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.pages import Pages
 from quadrupel.stages.publish import Publish, offers
-from quadrupel.store import published, range_pages, schema
+from quadrupel.store import published, run_users, schema
 from quadrupel.store.database import open_engine, transaction
 from quadrupel.store.range_pages import Part
 from quadrupel.store.rule_numbers import RuleNumbers
@@ -92,8 +92,8 @@ class Portal:
     def night(self):
         """Evaluate who is due, and nobody else."""
         with transaction(self.engine) as connection:
-            due = range_pages.due_days(connection, self.today)
-            page = self.pages.page(connection, Part("", None), 10 * USERS, due)
+            due = run_users.due_days(connection, self.today)
+            page = self.pages.page(connection, Part(due=due), 10 * USERS)
         read = self.pages.read(page, self.today, self.now())
         self.evaluated += read.counts.evaluated
         self.publish_all([codec.verdicts(each) for each in read.evaluations])

@@ -77,9 +77,9 @@ class RowPages:
         self._store, self._evaluator, self._seconds = store, evaluator, seconds
         self._profiles = {}
 
-    def page(self, connection, part, size, due=None, of=None):
-        assert due is None
-        assert of is None
+    def page(self, connection, part, size):
+        assert part.due is None
+        assert part.of is None
         found = self._store.page(connection, part.first, part.end, size, part.inclusive)
         self._profiles |= {each.user_id: each for each in found}
         return pl.DataFrame({"user_id": [each.user_id for each in found]}, {"user_id": pl.String})

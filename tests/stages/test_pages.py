@@ -8,16 +8,18 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.core.publishing import decide
 from quadrupel.core.runs import RangeCounts
+from quadrupel.core.verdicts import NEVER_DUE
 from quadrupel.population import events
 from quadrupel.rules import catalogue
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.pages import Pages
 from quadrupel.stages.publish import offers
-from quadrupel.store import published, range_pages, schema
+from quadrupel.store import published, run_users, schema
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.range_pages import Part
@@ -68,7 +70,7 @@ def pages(saved, rules):
 
 def read(engine, pages, day=TODAY, part=EVERYBODY, size=1000, due=None):
     with transaction(engine) as connection:
-        page = pages.page(connection, part, size, due)
+        page = pages.page(connection, replace(part, due=due), size)
     return pages.read(page, day, NOW)
 
 
@@ -129,7 +131,7 @@ def test_who_is_due_differs_and_nobody_else_changes(saved, pages, rules, citizen
     for later in (1, 2, 30, 200):
         day = TODAY + timedelta(days=later)
         with transaction(saved) as connection:
-            due = range_pages.due_days(connection, day)
+            due = run_users.due_days(connection, day)
         found = read(saved, pages(), day, due=due)
         everybody = read(saved, pages(), day)
         assert found.evaluations == everybody.evaluations
@@ -163,6 +165,51 @@ def test_who_matches_a_changed_rule_differs(saved, pages, rules):
     found = read(saved, pages(changed={rule, "no_such_rule"}))
     who = [each for each in found.evaluations if rule in {match.rule for match in each.matches}]
     assert len(who) == counts.matched > 0
+
+
+def test_who_is_due_by_a_changed_rule_earlier_than_is_known_differs(saved, pages, rules):
+    first = read(saved, pages())
+    publish(saved, [replace(each, due_on=NEVER_DUE) for each in first.evaluations], rules)
+    assert read(saved, pages()).evaluations == ()
+    found = read(saved, pages(changed=set(rules.rules))).evaluations
+    silent = {each.user_id for each in first.evaluations if not each.matches and each.due_on}
+    due = {each.user_id for each in first.evaluations if each.due_on != NEVER_DUE}
+    assert {each.user_id for each in found} & silent == due & silent != set()
+    assert {each.user_id: each.due_on for each in found}.items() <= {
+        each.user_id: each.due_on for each in first.evaluations
+    }.items()
+
+
+@pytest.mark.parametrize("left", [0, 1, 5], ids=lambda left: f"{left} rules left")
+def test_who_holds_a_removed_rule_differs(saved, pages, rules, left):
+    first = read(saved, pages())
+    publish(saved, first.evaluations, rules)
+    kept = dict(list(rules.rules.items())[:left])
+    fewer = replace(rules, rules=kept, hash="fewer")
+    found = read(saved, pages(of=fewer)).evaluations
+    held = {
+        each.user_id for each in first.evaluations if {m.rule for m in each.matches} - set(kept)
+    }
+    assert {each.user_id for each in found} == held != set()
+    publish(saved, found, fewer)
+    with transaction(saved) as connection:
+        states = published.lock(connection, sorted(held))
+    assert {m.rule for state in states.values() for m in state.open_matches} <= set(kept)
+    assert read(saved, pages(of=fewer)).evaluations == ()
+
+
+def test_who_holds_a_rule_that_has_no_bit_in_a_page_differs(saved, pages, rules, citizens):
+    made = pages()
+    publish(saved, read(saved, made).evaluations, rules)
+    user_id = next(iter(citizens))
+    with transaction(saved) as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE published SET held = array_cat(held, ARRAY[0, 0, 1]) WHERE user_id = :id"
+            ),
+            {"id": user_id},
+        )
+    assert [each.user_id for each in read(saved, made).evaluations] == [user_id]
 
 
 def test_pages_end_to_end_are_the_whole(saved, pages, citizens):

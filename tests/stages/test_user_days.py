@@ -18,7 +18,8 @@ from quadrupel.stages.schedule import Schedule, fan_out
 from quadrupel.store import contacts, published, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
-from quadrupel.store.range_pages import Part, RangePages, due_days, zone_users
+from quadrupel.store.range_pages import Part, RangePages
+from quadrupel.store.run_users import due_days, zone_users
 from quadrupel.testing import MemoryBus
 
 from .conftest import CATALOGUE, SCHEMA, evaluator
@@ -233,7 +234,7 @@ class Traveller:
         of = night.zone and zone_users(night.zone, others, MOSCOW)
         with transaction(self.engine) as connection:
             due = due_days(connection, night.day)
-            page = RangePages([], 1).read(connection, Part("", None), 100, due, of)
+            page = RangePages([], 1).read(connection, Part(due=due, of=of), 100)
         if "n" in page["user_id"]:
             self.days.append(night.day.day)
             self.publish(night.day, now)

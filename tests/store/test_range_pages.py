@@ -1,5 +1,6 @@
 """Pages of the users of a time zone."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -8,7 +9,8 @@ import pytest
 from quadrupel.core.contacts import Contact
 from quadrupel.store import contacts
 from quadrupel.store.database import transaction
-from quadrupel.store.range_pages import Part, RangePages, ZoneUsers
+from quadrupel.store.range_pages import Part, RangePages
+from quadrupel.store.run_users import ZoneUsers
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DUE, LATER = date(2026, 11, 23), date(2027, 3, 1)
@@ -55,7 +57,7 @@ def users(engine, migrated_url):
 
 def read(engine, of, part=EVERYBODY, size=100, due=None):
     with transaction(engine) as connection:
-        return "".join(PAGES.read(connection, part, size, due, of)["user_id"])
+        return "".join(PAGES.read(connection, replace(part, due=due, of=of), size)["user_id"])
 
 
 @pytest.mark.parametrize(
