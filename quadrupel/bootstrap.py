@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import sqlalchemy as sa
 
@@ -40,6 +40,7 @@ from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pace import Pace
 from quadrupel.stages.pages import Pages
 from quadrupel.stages.pulse import Pulse
+from quadrupel.stages.trial import try_rules
 from quadrupel.store import contacts, database, halts, schema
 from quadrupel.store.database import PATIENT, STAGE, Limits
 from quadrupel.store.profiles import ProfileStore
@@ -222,7 +223,7 @@ def run_evaluate_ranges(settings: Settings, stop: threading.Event) -> None:
 
 
 def _evaluate_profiles(parts: Parts, stop: threading.Event) -> None:
-    rules = following(parts.live.look, asked)
+    rules = following(parts.live.look, lambda found: asked(_tried(parts, found)))
     work = evaluate.EvaluateProfiles(
         parts.engine, lambda: rules(()), lambda zone: today(parts.settings, zone), now
     )
@@ -238,7 +239,16 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
         ):
             turn = Pace(_progress(parts.bus, topics.PUBLISH), stop).await_turn
             work = EvaluateRanges(
-                *(parts.engine, pages_of(parts), producer, consumer, _worker(), now, turn, stop),
+                *(
+                    parts.engine,
+                    pages_of(parts, partial(_tried, parts)),
+                    producer,
+                    consumer,
+                    _worker(),
+                    now,
+                    turn,
+                    stop,
+                ),
                 own=parts.settings.zone,
             )
             stage = loop.Stage(lane.stage, consumer, producer, work.process, 1, work.idle)
@@ -247,10 +257,19 @@ def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
         stop.set()
 
 
-def pages_of(parts: Parts) -> Callable[[str, tuple[str, ...]], Pages]:
+def _tried(parts: Parts, rules: RuleSet) -> RuleSet:
+    """The rule set, after its rules were tried if one of them is new."""
+    try_rules(parts.engine, rules, today(parts.settings), now())
+    return rules
+
+
+def pages_of(
+    parts: Parts, tried: Callable[[RuleSet], RuleSet] = lambda rules: rules
+) -> Callable[[str, tuple[str, ...]], Pages]:
     """What reads pages by a rule set, told its hash and which of its rules are new.
 
-    It is the set of that hash, if this process still has it, else the one in force.
+    It is the set of that hash, if this process still has it, else the one in force. A set that is
+    new to this process is first handed to `tried`.
     """
 
     def of(rules: RuleSet) -> Callable[[tuple[str, ...]], Pages]:
@@ -261,7 +280,7 @@ def pages_of(parts: Parts) -> Callable[[str, tuple[str, ...]], Pages]:
 
         return made
 
-    reading = following(parts.live.pinned, of)
+    reading = following(parts.live.pinned, lambda found: of(tried(found)))
     return lambda asked, changed: reading({asked})(changed)
 
 

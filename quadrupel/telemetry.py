@@ -65,6 +65,8 @@ USERS_ERASED = Counter("quadrupel_users_erased", "Erasures of users that took ef
 # Evaluate.
 RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")
 
+# Schedule.
+RULES_HELD = Gauge("quadrupel_rules_held", "Rules whose changes wait for an operator")
 # Schedule, of the runs that have not ended.
 RUN_USERS = Gauge("quadrupel_run_users", "Users of the run, counted at its start", ["run"])
 RUN_USERS_DONE = Gauge(

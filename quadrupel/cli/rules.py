@@ -11,6 +11,7 @@ from quadrupel.cli import (
     explain,
     rules_diff,
     rules_docs,
+    rules_held,
     rules_new,
     rules_preview,
     rules_stubs,
@@ -24,7 +25,9 @@ from quadrupel.rules.problems import Problem
 from quadrupel.rules.rule import Rule
 from quadrupel.rules.value_forms import as_json, told
 
-app = typer.Typer(help="Check rule scripts, prove their examples, look at them.")
+app = typer.Typer(
+    help="Check rule scripts, prove their examples, look at them; decide on held ones."
+)
 
 app.command()(rules_new.new)
 app.command()(explain.explain)
@@ -33,6 +36,9 @@ app.command("stubs")(rules_stubs.write_stubs)
 app.command()(rules_preview.preview)
 app.command()(rules_diff.diff)
 app.command()(rules_docs.docs)
+app.command()(rules_held.held)
+app.command()(rules_held.release)
+app.command()(rules_held.discard)
 
 
 @app.command()

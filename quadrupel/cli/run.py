@@ -78,20 +78,17 @@ def start(
         raise Conflict(f"{day} is after tomorrow: its verdicts would show at once; use --future")
     with bootstrap.open_parts(settings) as parts:
         now = bootstrap.now()
-        name = f"manual-{day}-{now:%Y%m%dT%H%M%S%f}"
-        until = deadline(now, by, settings.zone) if by else None
-        schedule.start_run(
+        name = schedule.start_manual_run(
             parts.engine,
-            name,
+            parts.producer,
             day,
             parts.rules,
             settings.range_size,
             now,
             full=full,
             rate=rate,
-            deadline=until,
+            deadline=deadline(now, by, settings.zone) if by else None,
         )
-        schedule.fan_out(parts.engine, parts.producer, now)
     if wait:
         wait_for(settings, name)
     _show(_progress(settings, name), as_json=as_json)

@@ -82,6 +82,7 @@ def _page(report: Report) -> Group:
         *(f"{escape(stage)}: {escape(_halted(halt))}" for stage, halt in halts.items()),
         f"dead letters: {_undecided(report)}",
         f"latest run: {_run(report)}",
+        f"held rules: {_held(report)}",
     ]
     unknown = [flow for flow in report.flows.values() if isinstance(flow, Unknown)]
     if isinstance(report.halts, Unknown):
@@ -146,18 +147,31 @@ def _run(report: Report) -> str:
     return f"{escape(run.run)} is {run.state}, {run.evaluated:,} of {run.users:,} users evaluated"
 
 
+def _held(report: Report) -> str:
+    if isinstance(report.held, Unknown):
+        return "not known"
+    if not report.held:
+        return "none"
+    rules = escape(", ".join(each.rule for each in report.held))
+    return f"[red]{rules}[/]; `quadrupel rules held` says why"
+
+
 def _fields(report: Report) -> dict[str, Any]:
     """The report for programs; what is not known is null, and `unknown` says why."""
     parts = {
         "halts": report.halts,
         "undecided_dead_letters": report.undecided,
         "latest_run": report.run,
+        "held_rules": report.held,
     }
     run = report.run
     return {
         "stages": [_lane_fields(report, lane, flow) for lane, flow in report.flows.items()],
         "undecided_dead_letters": report.undecided if isinstance(report.undecided, int) else None,
         "latest_run": None if run is None or isinstance(run, Unknown) else asdict(run),
+        "held_rules": None
+        if isinstance(report.held, Unknown)
+        else [each.rule for each in report.held],
         "unknown": {name: part.reason for name, part in parts.items() if isinstance(part, Unknown)},
     }
 

@@ -1,7 +1,7 @@
 """What `quadrupel status` tells, gathered from bus and database: each part as far as it answers."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,9 +11,10 @@ from quadrupel.bus.dead_letter_desk import count_undecided
 from quadrupel.bus.topics import DEAD_LETTERS, LANES, Lane
 from quadrupel.core.errors import QuadrupelError, Unavailable
 from quadrupel.core.ports import Admin, Progress
-from quadrupel.store import halts, runs
+from quadrupel.store import halts, rule_holds, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.halts import Halt
+from quadrupel.store.rule_holds import Hold
 from quadrupel.store.runs import RunProgress
 
 MOST_LETTERS = 10_000
@@ -51,6 +52,7 @@ class Report:
     halts: Mapping[str, Halt] | Unknown
     undecided: int | Unknown | None
     run: RunProgress | Unknown | None
+    held: Sequence[Hold] | Unknown
 
 
 def flow(before: Progress, after: Progress, seconds: float) -> Flow:
@@ -105,6 +107,7 @@ class Reporter:
             halted if isinstance(halted, Unknown) else {halt.stage: halt for halt in halted},
             self._count_undecided(),
             self._from_database(runs.newest),
+            self._from_database(rule_holds.held),
         )
 
     def _count_undecided(self) -> int | Unknown | None:

@@ -16,7 +16,7 @@ from operator import or_
 import polars as pl
 
 from quadrupel.core.attributes import ADDITIVE, Schema, Type
-from quadrupel.core.bits import WORD, from_signed, to_signed, word_count
+from quadrupel.core.bits import WORD, from_signed, to_signed, word_count, words
 from quadrupel.core.page_columns import (
     DUE_ON,
     HELD_MORE,
@@ -75,10 +75,19 @@ class PageReading:
         self.columns: tuple[Column, ...] = columns([*trees.values(), *plain])
         self.words = word_count(numbers.values())
 
-    def read(self, page: pl.DataFrame, as_of: date, evaluated_at: datetime) -> PageRead:
-        """Read a page for one day; the time is when it was asked."""
+    def read(
+        self,
+        page: pl.DataFrame,
+        as_of: date,
+        evaluated_at: datetime,
+        withheld: Collection[str] = (),
+    ) -> PageRead:
+        """Read a page for one day; the time is when it was asked.
+
+        By what `withheld` rules say nobody differs, since publish would change nothing.
+        """
         codes = self._query.evaluate(page, as_of)
-        differs = self._differs(page, codes, as_of)
+        differs = self._differs(page, codes, as_of, withheld)
         evaluations: tuple[Evaluation, ...] = ()
         if differs.any():
             theirs = codes.filter(differs) if codes.width else codes
@@ -103,7 +112,9 @@ class PageReading:
             },
         )
 
-    def _differs(self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date) -> pl.Series:
+    def _differs(
+        self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, withheld: Collection[str]
+    ) -> pl.Series:
         """Whether each user is to be told to publish."""
         published = page.select(
             pl.col(PUBLISHED_VERSION).ne_missing(pl.col(VERSION))
@@ -111,12 +122,21 @@ class PageReading:
             | pl.col(HELD_MORE).fill_null(value=False)
         ).to_series()
         held = codes.select(self._word(word).alias(word_name(word)) for word in range(self.words))
-        others = [held[name] != page[name].fill_null(0) for name in held.columns]
-        differs = reduce(or_, [published, *others, _any(codes, self._rules.rules, _ERROR)])
+        others = [
+            (held[name] ^ page[name].fill_null(0)) & ~mask != 0
+            for name, mask in zip(held.columns, self._words_of(withheld), strict=True)
+        ]
+        erring = _any(codes, self._rules.rules.keys() - withheld, _ERROR)
+        differs = reduce(or_, [published, *others, erring])
         if not self._changed:
             return differs
-        differs |= _any(codes, self._changed, _MATCH)
+        differs |= _any(codes, [rule for rule in self._changed if rule not in withheld], _MATCH)
         return differs.scatter(self._due_earlier(page, (~differs).arg_true(), as_of), values=True)
+
+    def _words_of(self, rules: Collection[str]) -> list[int]:
+        """The words of a page in which the bits of these rules are set."""
+        found = words(self._numbers[rule] for rule in rules)
+        return found + [0] * (self.words - len(found))
 
     def _due_earlier(self, page: pl.DataFrame, rows: pl.Series, as_of: date) -> pl.Series:
         """Those of the rows whose users are due by a changed rule earlier than is known."""

@@ -48,6 +48,11 @@ class RowReading:
         self._rule_set = rule_set
         self._read = _compile({rule.id: rule.predicate.tree for rule in rule_set.rules.values()})
 
+    @property
+    def hash(self) -> str:
+        """The hash of its rule set."""
+        return self._rule_set.hash
+
     def evaluate(self, values: Values, today: date) -> Verdicts:
         """The verdicts on one profile on the user's day."""
         matches, unknown, errors = self._read(values, today)

@@ -32,7 +32,7 @@ from quadrupel.stages.aside import put_aside
 from quadrupel.stages.evaluate import NAME
 from quadrupel.stages.lease import Lease, LeaseLost
 from quadrupel.stages.pages import Pages
-from quadrupel.store import contacts, run_ranges
+from quadrupel.store import contacts, rule_holds, run_ranges
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
 from quadrupel.store.run_ranges import NotTaken, TakenRange
@@ -63,6 +63,7 @@ class Work:
     pages: Pages
     lease: Lease
     part: Part
+    withheld: frozenset[str]
     rate: int | None
     counts: RangeCounts = field(default_factory=RangeCounts)
 
@@ -167,7 +168,7 @@ class EvaluateRanges:
         lease = Lease(self._engine, self._consumer, taken, self._clock)
         self._counted_at = -1.0
         part = Part(taken.first_user, taken.end_user, of=self._users(taken.zone))
-        work = Work(taken, pages, lease, part, taken.rate)
+        work = Work(taken, pages, lease, part, self._withheld(pages), taken.rate)
         while not (page := self._read(work)).is_empty():
             try:
                 if not self._go_on(work, page):
@@ -178,6 +179,12 @@ class EvaluateRanges:
                 raise
         self._finish(work)
         return []
+
+    def _withheld(self, pages: Pages) -> frozenset[str]:
+        """The rules of which publish would change nothing, when the range is begun."""
+        hashed = pages.rule_set.hash
+        with transaction(self._engine) as connection:
+            return rule_holds.withheld(connection, [hashed]).get(hashed, frozenset())
 
     def _users(self, zone: str | None) -> ZoneUsers | None:
         """Whose pages a run of a zone reads, by the zones that users have now; None: everybody's.
@@ -223,7 +230,7 @@ class EvaluateRanges:
 
     def _hand_over(self, work: Work, page: pl.DataFrame) -> RangeCounts:
         """Evaluate a page, and put on the bus what is said of those who differ; its counts."""
-        read = work.pages.read(page, work.taken.as_of, self._clock())
+        read = work.pages.read(page, work.taken.as_of, self._clock(), work.withheld)
         for start in range(0, len(read.evaluations), CHUNK):
             chunk = read.evaluations[start : start + CHUNK]
             self._await_turn(len(chunk), work.lease.keep_alive)

@@ -32,9 +32,15 @@ class Pages:
         """See `RangePages.read`."""
         return self._pages.read(connection, part, size)
 
-    def read(self, page: pl.DataFrame, as_of: date, evaluated_at: datetime) -> PageRead:
+    def read(
+        self,
+        page: pl.DataFrame,
+        as_of: date,
+        evaluated_at: datetime,
+        withheld: Collection[str] = (),
+    ) -> PageRead:
         """See `PageReading.read`."""
-        return self._reading.read(page, as_of, evaluated_at)
+        return self._reading.read(page, as_of, evaluated_at, withheld)
 
 
 def column_read(column: Column) -> ColumnRead:

@@ -10,17 +10,16 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from quadrupel.core.guards import withheld
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.row import RowReading
-from quadrupel.store import published
+from quadrupel.store import published, rule_holds, samples
 from quadrupel.store.database import driver, transaction, without_statement_limit
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.published import UserState
 
 CHUNK = 1_000
-SMALL = 200_000
-"""Up to so many users all are looked at to draw the sample from; of more, some blocks of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,8 @@ def prove(
 ) -> Proof:
     """Evaluate `sample` users who are not due on the day, and compare with what is published.
 
-    Users whose profile changed since, and is about to be published, are left out.
+    Users whose profile changed since, and is about to be published, are left out, and so is what
+    held rules say.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
@@ -66,11 +66,12 @@ def prove(
             connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             profiles = store.read_values(connection, part)
             states = published.states(connection, part)
+            held = rule_holds.withheld(connection, [reading.hash]).get(reading.hash, ())
         for profile, state in _settled(profiles, states, as_of):
             evaluation = reading.evaluation(
                 profile.user_id, profile.version, profile.values, as_of, now
             )
-            differences += _differences(evaluation, state)
+            differences += _differences(withheld(evaluation, held), state)
             users += 1
         progress(len(part))
     return Proof(users, tuple(differences))
@@ -106,13 +107,8 @@ def _in_words(shown: Mapping[str, str] | None) -> str:
 
 
 def _sample(connection: sa.Connection, as_of: date, size: int, seed: int) -> Sequence[str]:
-    raw = driver(connection)
-    [[users]] = raw.execute(
-        "SELECT CASE WHEN reltuples < 0 THEN 0 ELSE reltuples END::bigint"
-        " FROM pg_class WHERE oid = 'published'::regclass"
-    ).fetchall()
-    percent = 100.0 if users < SMALL else min(100.0, 300.0 * size / users)
-    rows = raw.execute(
+    percent = samples.percent(connection, "published", 3 * size)
+    rows = driver(connection).execute(
         "SELECT user_id FROM published TABLESAMPLE SYSTEM (%(percent)s) REPEATABLE (%(seed)s)"
         " WHERE due_on > %(as_of)s"
         " ORDER BY hashtextextended(user_id, %(seed)s) LIMIT %(size)s",

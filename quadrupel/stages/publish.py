@@ -10,6 +10,7 @@ import structlog
 
 from quadrupel.bus import codec, message_codec
 from quadrupel.core.errors import InputRefused
+from quadrupel.core.guards import withheld
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
 from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Published, Stale, decide
@@ -18,7 +19,7 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
 from quadrupel.stages.aside import put_aside
 from quadrupel.store import messages as message_store
-from quadrupel.store import published
+from quadrupel.store import published, rule_holds
 from quadrupel.store.database import transaction
 from quadrupel.store.rule_numbers import RuleNumbers
 from quadrupel.telemetry import (
@@ -55,12 +56,14 @@ class Publish:
         """Save what the evaluations decide; return messages to send and users to ask again."""
         evaluations, dead = _newest(messages)
         now = self._clock()
-        catalogue = self._catalogue({each.rule_set for each in evaluations.values()})
+        rule_sets = {each.rule_set for each in evaluations.values()}
+        catalogue = self._catalogue(rule_sets)
         with transaction(self._engine) as connection:
             states = published.lock(connection, list(evaluations))
+            held = rule_holds.withheld(connection, rule_sets)
             decisions = [
                 decide(
-                    evaluation,
+                    withheld(evaluation, held.get(evaluation.rule_set, ())),
                     states[user_id].published,
                     states[user_id].open_matches,
                     catalogue,

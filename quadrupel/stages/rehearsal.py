@@ -7,11 +7,12 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from quadrupel.core.guards import withheld
 from quadrupel.core.publishing import Catalogue, Publication, decide
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.page_reading import PageRead
 from quadrupel.stages.pages import Pages
-from quadrupel.store import published
+from quadrupel.store import published, rule_holds
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
 
@@ -88,8 +89,10 @@ def _count(
 ) -> None:
     with transaction(engine) as connection:
         states = published.states(connection, [each.user_id for each in evaluations])
+        waiting = rule_holds.withheld(connection, {each.rule_set for each in evaluations})
     for evaluation in evaluations:
         state = states[evaluation.user_id]
-        decision = decide(evaluation, state.published, state.open_matches, catalogue)
+        held = withheld(evaluation, waiting.get(evaluation.rule_set, ()))
+        decision = decide(held, state.published, state.open_matches, catalogue)
         if isinstance(decision, Publication):
             changes.add(decision, state)

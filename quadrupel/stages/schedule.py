@@ -23,11 +23,18 @@ from quadrupel.core.runs import deadline
 from quadrupel.core.zones import Night, find_zone, nights_by
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages.loop import pause
-from quadrupel.store import contacts, rule_sets, run_ranges, runs
+from quadrupel.stages.trial import judge_run, try_rules
+from quadrupel.store import contacts, rule_holds, rule_sets, run_ranges, runs
 from quadrupel.store.database import transaction, without_statement_limit
 from quadrupel.store.run_users import ZoneUsers, zone_users
 from quadrupel.store.runs import RunProgress
-from quadrupel.telemetry import RUN_LATE, RUN_USERS, RUN_USERS_DONE, RUN_USERS_PER_SECOND
+from quadrupel.telemetry import (
+    RULES_HELD,
+    RUN_LATE,
+    RUN_USERS,
+    RUN_USERS_DONE,
+    RUN_USERS_PER_SECOND,
+)
 
 NAME = "schedule"
 CHECK_SECONDS = 1.0
@@ -104,8 +111,18 @@ class Schedule:
         fan_out(self._engine, self._producer, now)
         if now - self._shown_at >= SHOWN:
             self._shown_at = now
-            with transaction(self._engine) as connection:
-                show_runs(runs.unfinished(connection, now), now)
+            self._see_to_rules(now)
+
+    def _see_to_rules(self, now: datetime) -> None:
+        """Judge rules by what runs counted, and show how runs go on and how many rules are held."""
+        with transaction(self._engine) as connection:
+            going = runs.unfinished(connection, now)
+        for run in going:
+            judge_run(self._engine, run, self._rule_set(), now)
+        with transaction(self._engine) as connection:
+            held = rule_holds.held(connection)
+        show_runs(going, now)
+        RULES_HELD.set(len(held))
 
     def start_nights(self) -> None:
         """Start every zone's night of its today unless it is too early or was started before."""
@@ -142,12 +159,13 @@ def start_run(
     """Write a run into the ledger; False if there is one of that name already.
 
     It evaluates the users due, or everybody: where rules changed, or with `full`; only users `of`
-    a time zone, where that is given. Blocks for as long as it takes to count the users.
+    a time zone, where that is given. Blocks for as long as it takes to try the rules and to count
+    the users.
     """
+    try_rules(engine, rule_set, as_of, now, for_day=True)
     with transaction(engine) as connection:
         without_statement_limit(connection)
         plan = plan_of(connection, rule_set, full=full, zone=of.zone if of else None)
-        rule_sets.save(connection, rule_set.hash, rule_set.identities)
         return runs.start(
             connection,
             run,
@@ -162,12 +180,42 @@ def start_run(
         )
 
 
+def start_manual_run(
+    engine: sa.Engine,
+    producer: Producer,
+    as_of: date,
+    rule_set: RuleSet,
+    range_size: int,
+    now: datetime,
+    *,
+    full: bool = False,
+    rate: int | None = None,
+    deadline: datetime | None = None,
+) -> str:
+    """Start a run that an operator asked for, and put its ranges on the bus; its name."""
+    name = f"manual-{as_of}-{now:%Y%m%dT%H%M%S%f}"
+    start_run(
+        engine, name, as_of, rule_set, range_size, now, full=full, rate=rate, deadline=deadline
+    )
+    fan_out(engine, producer, now)
+    return name
+
+
 def plan_of(
     connection: sa.Connection, rule_set: RuleSet, *, full: bool = False, zone: str | None = None
 ) -> RunPlan:
-    """Whom a run that starts now evaluates, of the users of a zone or of all."""
+    """Whom a run that starts now evaluates, of the users of a zone or of all.
+
+    A rule that was released since everybody was asked is asked of everybody again.
+    """
     covered = runs.covered(connection, zone)
-    identities = None if covered is None else rule_sets.identities(connection, covered)
+    if covered is None:
+        return plan_run(None, rule_set.identities, full=full)
+    hashed, since = covered
+    identities = rule_sets.identities(connection, hashed)
+    if identities is not None:
+        released = rule_holds.released_since(connection, since)
+        identities = {rule: each for rule, each in identities.items() if rule not in released}
     return plan_run(identities, rule_set.identities, full=full)
 
 

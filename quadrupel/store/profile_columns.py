@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from quadrupel.core.attributes import Type
+from quadrupel.store import samples
 from quadrupel.store.database import driver
 
 USER_ID = "user_id"
@@ -70,6 +71,20 @@ def frames(
     """
     query = sql.SQL("SELECT user_id{} FROM profiles WHERE NOT erased").format(selected(columns))
     yield from copied(connection, query, {USER_ID: pl.String()}, columns, rows)
+
+
+def sample(connection: sa.Connection, columns: Sequence[ColumnRead], rows: int) -> pl.DataFrame:
+    """A frame as those of `frames`, of about so many profiles of all, and no more."""
+    query = sql.SQL(
+        "SELECT user_id{} FROM profiles TABLESAMPLE SYSTEM ({}) WHERE NOT erased LIMIT {}"
+    ).format(
+        selected(columns),
+        sql.Literal(samples.percent(connection, "profiles", rows)),
+        sql.Literal(rows),
+    )
+    first = {USER_ID: pl.String()}
+    found = next(copied(connection, query, first, columns, rows), None)
+    return frame_of_text(b"", first, columns) if found is None else found
 
 
 def selected(columns: Iterable[ColumnRead]) -> sql.Composed:

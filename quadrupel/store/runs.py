@@ -143,8 +143,10 @@ def start(
     return True
 
 
-def covered(connection: sa.Connection, zone: str | None = None) -> str | None:
-    """The hash of the rule set that everybody was asked last, None if nobody ever was.
+def covered(connection: sa.Connection, zone: str | None = None) -> tuple[str, datetime] | None:
+    """The hash of the rule set that everybody was asked last, and since when they were.
+
+    None if nobody ever was.
 
     Where a zone is given, everybody of that zone; a run over all users counts for every zone.
     """
@@ -153,13 +155,14 @@ def covered(connection: sa.Connection, zone: str | None = None) -> str | None:
         run_ranges.c.run == runs.c.run, run_ranges.c.rule_set != runs.c.rule_set
     )
     query = (
-        sa.select(runs.c.rule_set)
+        sa.select(runs.c.rule_set, runs.c.created_at)
         .where(runs.c.state == "finished", runs.c.kind != RunKind.DUE, ~asked_others)
         .where(of_all if zone is None else sa.or_(of_all, runs.c.zone == zone))
         .order_by(runs.c.created_at.desc())
         .limit(1)
     )
-    return connection.execute(query).scalar_one_or_none()
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def pending_fan_outs(connection: sa.Connection) -> list[str]:

@@ -118,6 +118,37 @@ rule_sets = sa.Table(
     sa.Column("identities", JSONB, nullable=False, comment="{rule: identity}"),
 )
 
+rule_trials = sa.Table(
+    "rule_trials",
+    metadata,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("as_of", sa.Date, primary_key=True),
+    sa.Column("identity", sa.Text, primary_key=True),
+    sa.Column("users", sa.BigInteger, nullable=False, comment="of the sample"),
+    sa.Column("matched", sa.BigInteger, nullable=False),
+    sa.Column("errors", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False, comment="for all users of the sample"),
+    sa.Column("held", sa.Boolean, nullable=False, comment="so it says nothing of the usual"),
+)
+
+rule_holds = sa.Table(
+    "rule_holds",
+    metadata,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("identity", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False, comment="the reason with its numbers"),
+    sa.Column("as_of", sa.Date, nullable=False, comment="the day it was tried for"),
+    sa.Column("users", sa.BigInteger, nullable=False, comment="of the sample"),
+    sa.Column("matched", sa.BigInteger, nullable=False),
+    sa.Column("errors", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False, comment="for all users of the sample"),
+    sa.Column("held_at", Timestamp, nullable=False),
+    sa.Column("decided_at", Timestamp),
+    sa.CheckConstraint("state IN ('held', 'released', 'discarded')", name="rule_holds_state"),
+)
+
 matches = sa.Table(
     "matches",
     metadata,

@@ -83,7 +83,7 @@ def test_what_is_away_is_shown_as_such(quadrupel):
     told = json.loads(quadrupel("status", "--json").out)
     assert {each["lag"] for each in told["stages"]} == {None}
     assert all("the Postgres bus failed" in each["unknown"] for each in told["stages"])
-    assert set(told["unknown"]) == {"halts", "latest_run", "undecided_dead_letters"}
+    assert set(told["unknown"]) == {"halts", "held_rules", "latest_run", "undecided_dead_letters"}
 
 
 def test_a_machine_that_is_not_set_up_yet_says_what_to_do(quadrupel, database_url):

@@ -84,7 +84,7 @@ class RowPages:
         self._profiles |= {each.user_id: each for each in found}
         return pl.DataFrame({"user_id": [each.user_id for each in found]}, {"user_id": pl.String})
 
-    def read(self, page, as_of, evaluated_at):
+    def read(self, page, as_of, evaluated_at, withheld=()):
         profiles = [self._profiles[user_id] for user_id in page["user_id"]]
         evaluations = [self._evaluator(each, as_of, evaluated_at) for each in profiles]
         return PageRead(tuple(evaluations), counted(evaluations, self._seconds))
