@@ -287,7 +287,8 @@ def pages_of(
 def run_publish(settings: Settings, stop: threading.Event) -> None:
     """Run publish until `stop` is set."""
     with open_parts(settings, STAGE) as parts:
-        work = publish.Publish(parts.engine, following(parts.live.look, publish.offers), now)
+        catalogue = following(parts.live.look, publish.offers)
+        work = publish.Publish(parts.engine, catalogue, now, settings.reopen_days)
         _run_plain(parts, topics.PUBLISH, work.process, stop)
 
 

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     morning: LocalTime = Field(
         time(7), description="time in that zone by which the nightly run is to be done"
     )
+    reopen_days: int = Field(
+        7,
+        ge=0,
+        le=365,
+        description="a match that returns within so many days is the same episode; 0: never",
+    )
     range_size: int = Field(50_000, ge=100, le=1_000_000, description="users in one range of a run")
     batch_size: int = Field(2_000, ge=1, le=100_000, description="messages a stage takes at once")
 

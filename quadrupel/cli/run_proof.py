@@ -66,7 +66,8 @@ def verify(
 
 def dry_run(day: date, *, full: bool, as_json: bool) -> None:
     """Show what a run for a day would change, by rule."""
-    with bootstrap.open_parts(read_settings()) as parts:
+    settings = read_settings()
+    with bootstrap.open_parts(settings) as parts:
         with transaction(parts.engine) as connection:
             plan = schedule.plan_of(connection, parts.rules, full=full)
             due = run_users.due_days(connection, day) if plan.kind is RunKind.DUE else None
@@ -81,6 +82,7 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
                 bootstrap.now(),
                 Part(due=None if due is None else tuple(due)),
                 advance,
+                settings.reopen_days,
             )
     _show_changes(changes, plan, day, as_json=as_json)
 

@@ -16,12 +16,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from operator import itemgetter
 from typing import NamedTuple
 
+from quadrupel.core.matches import NOTHING_ENDED, Ended, Match, begun, changes, holding, returning
 from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.positions import Cause, Position, contains
-from quadrupel.core.verdicts import Evaluation, RuleMatch
+from quadrupel.core.verdicts import Evaluation
 
 Banner = tuple[str, Mapping[str, str]]
 """A banner as stored: the rule, and the text forms of the attributes its texts show."""
@@ -75,15 +75,6 @@ class Published(NamedTuple):
     due_on: date = date.min
 
 
-class Match(NamedTuple):
-    """A rule that holds for a user since `opened_on`; `shown` as in Banner."""
-
-    rule: str
-    episode: str
-    opened_on: date
-    shown: Mapping[str, str]
-
-
 class Publication(NamedTuple):
     """What to write for one user, in one transaction.
 
@@ -126,13 +117,20 @@ def decide(
     published: Published | None,
     open_matches: Sequence[Match],
     catalogue: Catalogue,
+    ended: Mapping[str, Ended] = NOTHING_ENDED,
+    reopen_days: int = 0,
 ) -> Publication | Stale | Again:
-    """Decide what becomes of an evaluation. Pure, and the same again for the same evaluation."""
+    """Decide what becomes of an evaluation. Pure, and the same again for the same evaluation.
+
+    `ended` has, by rule, the last match that ended, at least of the rules of `may_return`. One that
+    returns within `reopen_days` goes on with its episode and sends nothing; 0: none does.
+    """
     if published is not None and (refusal := _refusal(evaluation, published)):
         return refusal
     if not evaluation.matches and not open_matches:
         return _publication(evaluation, published)  # most users: nothing holds and nothing did
-    return _weighed(evaluation, published, open_matches, catalogue)
+    returned = returning(evaluation, open_matches, ended, reopen_days)
+    return _weighed(evaluation, published, open_matches, catalogue, returned)
 
 
 def _weighed(
@@ -140,36 +138,22 @@ def _weighed(
     published: Published | None,
     open_matches: Sequence[Match],
     catalogue: Catalogue,
+    returned: Mapping[str, str],
 ) -> Publication:
     """What to write of an evaluation that is not refused, with all matches compared."""
-    matches = _matches(evaluation, open_matches)
-    new, opened, closed = _changes(open_matches, matches)
+    matches = holding(evaluation, open_matches, returned)
+    new, opened, closed = changes(open_matches, matches)
     repeated = published is not None and _place(evaluation) == _place(published)
+    # What a repeated evaluation began is open by now, so it is known by its day and its episode.
+    begin = begun(evaluation, matches) if repeated else [m for m in new if m.rule not in returned]
     return _publication(
         evaluation,
         published,
         banners=arbitrate(evaluation.user_id, matches, catalogue),
         opened=opened,
         closed=closed,
-        messages=tuple(_messages(evaluation, matches if repeated else new, catalogue)),
+        messages=tuple(_messages(evaluation, begin, catalogue)),
         held=tuple({match.rule: None for match in matches}),
-    )
-
-
-def _changes(
-    open_matches: Sequence[Match], matches: Sequence[Match]
-) -> tuple[Sequence[Match], tuple[Match, ...], tuple[Match, ...]]:
-    """The matches that are new; those and the ones that show something else; and those that end."""
-    if not open_matches:
-        return matches, tuple(matches), ()
-    before = {_key(match): match for match in open_matches}
-    now = {_key(match): match for match in matches}
-    if before == now:
-        return (), (), ()
-    return (
-        [now[key] for key in now if key not in before],
-        tuple([now[key] for key in now if before.get(key) != now[key]]),
-        tuple([before[key] for key in before if key not in now]),
     )
 
 
@@ -253,32 +237,6 @@ def _contained(evaluation: Evaluation, published: Published | None) -> Position 
 
 def _place(of: Evaluation | Published) -> tuple[int, date, datetime]:
     return of.profile_version, of.as_of, of.evaluated_at
-
-
-_key = itemgetter(0, 1)
-"""The rule and the episode of a match, which make it the same match."""
-
-
-def _matches(evaluation: Evaluation, open_matches: Sequence[Match]) -> list[Match]:
-    """The matches that hold now, by rule: those found, and the open ones of erring rules."""
-    open_by_rule: dict[str, list[Match]] = {}
-    for match in open_matches:
-        open_by_rule.setdefault(match.rule, []).append(match)
-    held = [
-        _match(found, open_by_rule.get(found.rule, ()), evaluation.as_of)
-        for found in evaluation.matches
-    ]
-    for rule in evaluation.errors:
-        held += open_by_rule.get(rule, ())
-    return sorted(held, key=_key)
-
-
-def _match(found: RuleMatch, before: Sequence[Match], as_of: date) -> Match:
-    """The match of a rule that holds: the open one of the same episode, or a new one."""
-    for match in before:
-        if found.once_per is None or found.once_per == match.episode:
-            return Match(match.rule, match.episode, match.opened_on, found.values)
-    return Match(found.rule, found.once_per or as_of.isoformat(), as_of, found.values)
 
 
 def _messages(

@@ -10,16 +10,16 @@ import structlog
 
 from quadrupel.bus import codec, message_codec
 from quadrupel.core.errors import InputRefused
-from quadrupel.core.guards import withheld
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
-from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Published, Stale, decide
+from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Published, Stale
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
 from quadrupel.stages.aside import put_aside
+from quadrupel.stages.decisions import decide_all
 from quadrupel.store import messages as message_store
-from quadrupel.store import published, rule_holds
+from quadrupel.store import published
 from quadrupel.store.database import transaction
 from quadrupel.store.rule_numbers import RuleNumbers
 from quadrupel.telemetry import (
@@ -38,7 +38,8 @@ log = structlog.get_logger()
 class Publish:
     """Publishes evaluations with the offers of the rule set in force.
 
-    `catalogue` gives them when told the hashes of the rule sets that evaluated.
+    `catalogue` gives them when told the hashes of the rule sets that evaluated. A match that
+    returns within `reopen_days` is the same episode; 0: it is a new one.
     """
 
     def __init__(
@@ -46,30 +47,24 @@ class Publish:
         engine: sa.Engine,
         catalogue: Callable[[Collection[str]], Catalogue],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        reopen_days: int = 0,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
         self._clock = clock
+        self._reopen_days = reopen_days
         self._numbers = RuleNumbers()
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Save what the evaluations decide; return messages to send and users to ask again."""
         evaluations, dead = _newest(messages)
         now = self._clock()
-        rule_sets = {each.rule_set for each in evaluations.values()}
-        catalogue = self._catalogue(rule_sets)
+        catalogue = self._catalogue({each.rule_set for each in evaluations.values()})
         with transaction(self._engine) as connection:
             states = published.lock(connection, list(evaluations))
-            held = rule_holds.withheld(connection, rule_sets)
-            decisions = [
-                decide(
-                    withheld(evaluation, held.get(evaluation.rule_set, ())),
-                    states[user_id].published,
-                    states[user_id].open_matches,
-                    catalogue,
-                )
-                for user_id, evaluation in evaluations.items()
-            ]
+            decisions = decide_all(
+                connection, list(evaluations.values()), states, catalogue, self._reopen_days
+            )
             publications = [each for each in decisions if isinstance(each, Publication)]
             published.save(connection, publications, now, self._numbers)
             published.save_contained(

@@ -7,12 +7,12 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from quadrupel.core.guards import withheld
-from quadrupel.core.publishing import Catalogue, Publication, decide
+from quadrupel.core.publishing import Catalogue, Publication
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.page_reading import PageRead
+from quadrupel.stages.decisions import decide_all
 from quadrupel.stages.pages import Pages
-from quadrupel.store import published, rule_holds
+from quadrupel.store import published
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
 
@@ -56,18 +56,21 @@ def rehearse(
     now: datetime,
     part: Part = EVERYBODY,
     progress: Callable[[int], None] = lambda _: None,
+    reopen_days: int = 0,
 ) -> Changes:
     """Evaluate everybody, or the users of a part, and count what would be published.
 
-    Memory does not grow with the users. `progress` is told how many more were read. Messages that
-    were sent in an earlier episode are not counted twice by a run, but they are here.
+    Memory does not grow with the users. `progress` is told how many more were read. `reopen_days`
+    as for publish. A message whose episode `once_per` names is counted here although a run would
+    see that it was sent before.
     """
     changes = Changes()
     for read in _pages(engine, pages, as_of, now, part):
         changes.users += read.counts.evaluated
         changes.errors.update({rule: each.errors for rule, each in read.counts.rules.items()})
         for start in range(0, len(read.evaluations), CHUNK):
-            _count(engine, changes, read.evaluations[start : start + CHUNK], catalogue)
+            chunk = read.evaluations[start : start + CHUNK]
+            _count(engine, changes, chunk, catalogue, reopen_days)
         progress(read.counts.evaluated)
     return changes
 
@@ -85,14 +88,15 @@ def _pages(
 
 
 def _count(
-    engine: sa.Engine, changes: Changes, evaluations: Sequence[Evaluation], catalogue: Catalogue
+    engine: sa.Engine,
+    changes: Changes,
+    evaluations: Sequence[Evaluation],
+    catalogue: Catalogue,
+    reopen_days: int,
 ) -> None:
     with transaction(engine) as connection:
         states = published.states(connection, [each.user_id for each in evaluations])
-        waiting = rule_holds.withheld(connection, {each.rule_set for each in evaluations})
-    for evaluation in evaluations:
-        state = states[evaluation.user_id]
-        held = withheld(evaluation, waiting.get(evaluation.rule_set, ()))
-        decision = decide(held, state.published, state.open_matches, catalogue)
+        decisions = decide_all(connection, evaluations, states, catalogue, reopen_days)
+    for decision in decisions:
         if isinstance(decision, Publication):
-            changes.add(decision, state)
+            changes.add(decision, states[decision.user_id])

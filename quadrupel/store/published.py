@@ -11,8 +11,9 @@ from psycopg.types.json import Jsonb
 
 from quadrupel.core.bits import words
 from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.matches import Ended, Match
 from quadrupel.core.positions import Position
-from quadrupel.core.publishing import Match, Publication, Published, Stale
+from quadrupel.core.publishing import Publication, Published, Stale
 from quadrupel.store import bulk
 from quadrupel.store.database import driver
 from quadrupel.store.rule_numbers import RuleNumbers
@@ -50,6 +51,13 @@ _OPEN: LiteralString = """
     SELECT user_id, rule, episode, opened_on, nullif(shown, '{}')::text
     FROM matches WHERE user_id = ANY ((SELECT string_to_array(%s, ','))::text[])
         AND closed_on IS NULL
+"""
+# Where spans of a rule ended on one day, the one that began last is the last one.
+_ENDED: LiteralString = """
+    SELECT DISTINCT ON (user_id, rule) user_id, rule, episode, closed_on
+    FROM matches WHERE user_id = ANY ((SELECT string_to_array(%s, ','))::text[])
+        AND closed_on >= %s
+    ORDER BY user_id, rule, closed_on DESC, opened_on DESC, episode
 """
 _OPEN_MATCHES = """
     INSERT INTO matches (user_id, rule, episode, opened_on, shown)
@@ -92,6 +100,22 @@ def lock(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserSt
 def states(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, UserState]:
     """The state of every user asked for, as it is just now. No user id has a comma."""
     return _states(connection, user_ids, _STATES)
+
+
+def ended(
+    connection: sa.Connection, user_ids: Sequence[str], since: date
+) -> dict[str, dict[str, Ended]]:
+    """By user and rule, the last match that ended, if it did so on `since` or later.
+
+    No user id has a comma. Of users that are locked it is so until the transaction ends.
+    """
+    if not user_ids:
+        return {}
+    found: dict[str, dict[str, Ended]] = {}
+    rows = driver(connection).execute(_ENDED, [",".join(user_ids), since]).fetchall()
+    for user_id, rule, episode, closed_on in rows:
+        found.setdefault(user_id, {})[rule] = Ended(episode, closed_on)
+    return found
 
 
 def _states(

@@ -19,9 +19,10 @@ import pytest
 from quadrupel import bootstrap
 from quadrupel.bus import codec, topics
 from quadrupel.bus.event_codec import encode_event
+from quadrupel.core.matches import Match
 from quadrupel.core.ports import Message
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
-from quadrupel.core.publishing import Match, arbitrate
+from quadrupel.core.publishing import arbitrate
 from quadrupel.population import events
 from quadrupel.rules import catalogue
 from quadrupel.rules.row import RowReading

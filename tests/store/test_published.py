@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.matches import Match
 from quadrupel.core.positions import Cause, Position
-from quadrupel.core.publishing import Catalogue, Match, Offer, Stale, decide
+from quadrupel.core.publishing import Catalogue, Offer, Stale, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.store import published
 from quadrupel.store.database import transaction
