@@ -38,6 +38,7 @@ from quadrupel.store.rule_numbers import RuleNumbers
 USERS = int(os.environ.get("YEAR_USERS", "30"))
 START = date(2026, 11, 23)
 DAYS = 366
+REOPEN_DAYS = 7
 END = START + timedelta(days=DAYS)
 
 
@@ -52,12 +53,14 @@ class Portal:
         asked = bootstrap.asked(rules)
         self.evaluate = EvaluateProfiles(engine, lambda: asked, lambda _: self.today, self.now)
         self.catalogue = offers(rules)
-        self.publish = Publish(engine, lambda _: self.catalogue, self.now)
+        self.publish = Publish(engine, lambda _: self.catalogue, self.now, REOPEN_DAYS)
         with transaction(engine) as connection:
             self.pages = Pages(rules, RuleNumbers().of(connection, rules.rules))
         self.feeds, self.reading = Feeds(rules.schema), RowReading(rules)
         self.profiles = {}
         self.open = defaultdict(dict)
+        self.ended = {}
+        self.returns = 0
         self.evaluated = 0
 
     def now(self):
@@ -107,15 +110,24 @@ class Portal:
             for found in verdicts.matches:
                 known = before.get(found.rule)
                 if known and found.once_per in (None, known.episode):
-                    now[found.rule] = Match(
-                        found.rule, known.episode, known.opened_on, found.values
-                    )
+                    episode, since = known.episode, known.opened_on
                 else:
-                    episode = found.once_per or self.today.isoformat()
-                    now[found.rule] = Match(found.rule, episode, self.today, found.values)
+                    episode = found.once_per or self.began(user_id, found.rule)
+                    since = self.today
+                now[found.rule] = Match(found.rule, episode, since, found.values)
+            for rule in before.keys() - now.keys():
+                self.ended[user_id, rule] = before[rule].episode, self.today
             self.open[user_id] = now
             matches = list(now.values())
             yield user_id, matches, arbitrate(user_id, matches, self.catalogue)
+
+    def began(self, user_id, rule):
+        """The episode of a match that opens today: the last one, if that ended a short while ago."""
+        episode, ended_on = self.ended.get((user_id, rule), (None, date.min))
+        if self.today - ended_on <= timedelta(days=REOPEN_DAYS):
+            self.returns += 1
+            return episode
+        return self.today.isoformat()
 
     def check(self):
         with transaction(self.engine) as connection:
@@ -146,7 +158,9 @@ def test_a_year_of_due_nights_is_a_year_of_full_evaluations(portal):
     for number in range(DAYS):
         portal.today = START + timedelta(days=number)
         portal.night()
+        portal.check()  # a match may hold between the night and an event of the day
         portal.happen(by_day[portal.today])
         portal.check()
+    print(portal.returns)
     # Nights that evaluate everybody would prove nothing.
     assert 0 < portal.evaluated < 0.5 * DAYS * USERS

@@ -4,12 +4,12 @@ import pytest
 import sqlalchemy as sa
 
 from quadrupel.core.errors import ConcurrentWrite
-from quadrupel.core.matches import Match
+from quadrupel.core.matches import Ended, Match
 from quadrupel.core.positions import Cause, Position
 from quadrupel.core.publishing import Catalogue, Offer, Stale, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.store import published
-from quadrupel.store.database import transaction
+from quadrupel.store.database import driver, transaction
 from quadrupel.store.tables import matches
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -118,3 +118,65 @@ def test_counts_are_of_open_matches_by_rule(engine):
         assert published.match_counts(connection) == [("a", 1), ("b", 1)]
         assert published.version(connection, "c2") == 2
         assert published.version(connection, "nobody") == 0
+
+
+def ended(engine, *users, since=0):
+    with transaction(engine) as connection:
+        return published.ended(connection, list(users), DAY + timedelta(days=since))
+
+
+def test_of_each_user_and_rule_the_last_match_that_ended_is_found_from_a_day_on(engine):
+    publish(engine, evaluation("c1", "a", "b"), evaluation("c2", "a"), evaluation("c3", "a"))
+    publish(engine, evaluation("c1", "b", day=2), evaluation("c2", day=3))
+    publish(engine, evaluation("c1", "a", "b", day=5))
+    assert ended(engine, "c1", "c2", "c3", "nobody") == {
+        "c1": {"a": Ended("2026-11-23", DAY + timedelta(days=2))},
+        "c2": {"a": Ended("2026-11-23", DAY + timedelta(days=3))},
+    }
+    publish(engine, evaluation("c1", day=9))
+    assert ended(engine, "c1", since=9) == {
+        "c1": {
+            "a": Ended("2026-11-28", DAY + timedelta(days=9)),
+            "b": Ended("2026-11-23", DAY + timedelta(days=9)),
+        }
+    }
+    assert ended(engine, "c1", since=10) == ended(engine) == {}
+
+
+def test_of_matches_that_ended_on_one_day_the_last_is_the_one_that_began_last(engine):
+    publish(engine, evaluation("c1", "a"))
+    publish(engine, evaluation("c1", version=2, day=1))
+    publish(engine, evaluation("c1", "a", version=3, day=1))
+    publish(engine, evaluation("c1", version=4, day=1))
+    day = DAY + timedelta(days=1)
+    assert ended(engine, "c1") == {"c1": {"a": Ended(day.isoformat(), day)}}
+
+
+def test_a_match_that_returns_is_a_span_of_its_own_with_the_old_episode(engine):
+    publish(engine, evaluation("c1", "a"))
+    publish(engine, evaluation("c1", day=2))
+    with transaction(engine) as connection:
+        before = published.lock(connection, ["c1"])["c1"]
+        last = published.ended(connection, ["c1"], DAY)["c1"]
+        asked = evaluation("c1", "a", day=4)
+        decision = decide(asked, before.published, before.open_matches, CATALOGUE, last, 7)
+        published.save(connection, [decision], NOW)
+    [found] = state(engine, "c1").open_matches
+    assert (found.episode, found.opened_on) == ("2026-11-23", DAY + timedelta(days=4))
+    with transaction(engine) as connection:
+        query = sa.select(matches.c.opened_on, matches.c.closed_on).order_by(matches.c.opened_on)
+        spans = [tuple(row) for row in connection.execute(query)]
+    assert spans == [(DAY, DAY + timedelta(days=2)), (DAY + timedelta(days=4), None)]
+
+
+def test_ended_matches_are_found_by_the_primary_key(engine):
+    with transaction(engine) as connection:
+        raw = driver(connection)
+        raw.execute(
+            "INSERT INTO matches SELECT 'c' || number / 4, 'rule' || number % 4, '2026-11-23',"
+            " '2026-11-23', '2026-11-24', '{}' FROM generate_series(1, 20000) AS number"
+        )
+        users = ",".join(f"c{number}" for number in range(2_000))
+        plan = str(raw.execute("EXPLAIN " + published._ENDED, [users, DAY]).fetchall())
+    assert "matches_pkey" in plan
+    assert "Seq Scan" not in plan
