@@ -22,6 +22,8 @@ WRONG = [
     ("PARTITIONS", "many"),
     ("BATCH_SIZE", "-5"),
     ("RANGE_SIZE", "1"),
+    ("REOPEN_DAYS", "-1"),
+    ("REOPEN_DAYS", "366"),
     ("TIME_ZONE", "Mars/Olympus"),
     ("TIME_ZONE", "Europe"),
     ("TIME_ZONE", "../../etc/passwd"),
