@@ -135,7 +135,7 @@ class Portal:
             yield user_id, matches, arbitrate(user_id, matches, self.catalogue)
 
     def began(self, user_id, rule):
-        """The episode of a match that opens today: the last one, if that ended a short while ago."""
+        """The episode of a match that opens today: the last one, if that ended shortly before."""
         episode, ended_on = self.ended.get((user_id, rule), (None, date.min))
         if self.today - ended_on <= timedelta(days=REOPEN_DAYS):
             self.returns += 1
