@@ -45,7 +45,7 @@ def may_return(evaluation: Evaluation, open_matches: Iterable[Match]) -> list[st
     return [
         found.rule
         for found in evaluation.matches
-        if found.once_per is None and found.rule not in open_rules
+        if not found.once_per and found.rule not in open_rules
     ]
 
 
@@ -86,7 +86,7 @@ def _match(
 ) -> Match:
     """The match of a rule that holds: the open one of the same episode, or a new one."""
     for match in before:
-        if found.once_per is None or found.once_per == match.episode:
+        if not found.once_per or found.once_per == match.episode:
             return Match(match.rule, match.episode, match.opened_on, found.values)
     episode = found.once_per or returned.get(found.rule) or as_of.isoformat()
     return Match(found.rule, episode, as_of, found.values)

@@ -21,8 +21,8 @@ class Verdict(StrEnum):
 class RuleMatch:
     """A rule that holds for the user.
 
-    `once_per` is the text form of the attribute that names the episode, None where the match
-    itself is the episode. `values` are the attribute values the rule's texts show, in the text
+    `once_per` is the text form of the attribute that names the episode; None, or empty, where the
+    days do. `values` are the attribute values the rule's texts show, in the text
     forms of `quadrupel.core.values`.
     """
 

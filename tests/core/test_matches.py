@@ -160,6 +160,16 @@ def test_a_rule_that_no_longer_names_its_episodes_goes_on_with_the_last_one():
     assert user.episodes() == ["first"]
 
 
+@pytest.mark.parametrize("once_per", [None, ""])
+def test_a_value_that_is_empty_names_no_episode_so_the_days_do(once_per):
+    user = User()
+    for day in (0, 1, 2):
+        user.evaluate(day, "fine", once_per=once_per)
+    user.evaluate(3)
+    user.evaluate(4, "fine", once_per=once_per)
+    assert user.episodes() == user.sent() == [name(0)]
+
+
 def test_two_rules_return_each_by_itself():
     user = User(3)
     user.evaluate(0, "fine", "moved")
