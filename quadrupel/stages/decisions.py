@@ -13,6 +13,12 @@ from quadrupel.store import published, rule_holds
 from quadrupel.store.published import UserState
 
 
+def heard(connection: sa.Connection, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """The evaluations without what held rules say."""
+    held = rule_holds.withheld(connection, {each.rule_set for each in evaluations})
+    return [withheld(each, held.get(each.rule_set, ())) for each in evaluations]
+
+
 def decide_all(
     connection: sa.Connection,
     evaluations: Sequence[Evaluation],
@@ -22,10 +28,8 @@ def decide_all(
 ) -> list[Publication | Stale | Again]:
     """What becomes of each evaluation, in their order; one per user, whose state is given.
 
-    What held rules say is left out. Reads the matches that ended, where one may return.
-    `reopen_days` as in `decide`.
+    Reads the matches that ended, where one may return. `reopen_days` as in `decide`.
     """
-    evaluations = _heard(connection, evaluations)
     ended = _ended(connection, evaluations, states, reopen_days)
     return [
         decide(
@@ -38,12 +42,6 @@ def decide_all(
         )
         for evaluation in evaluations
     ]
-
-
-def _heard(connection: sa.Connection, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """The evaluations without what held rules say."""
-    held = rule_holds.withheld(connection, {each.rule_set for each in evaluations})
-    return [withheld(each, held.get(each.rule_set, ())) for each in evaluations]
 
 
 def _ended(

@@ -17,7 +17,7 @@ from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
 from quadrupel.stages.aside import put_aside
-from quadrupel.stages.decisions import decide_all
+from quadrupel.stages.decisions import decide_all, heard
 from quadrupel.store import messages as message_store
 from quadrupel.store import published
 from quadrupel.store.database import transaction
@@ -57,14 +57,13 @@ class Publish:
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Save what the evaluations decide; return messages to send and users to ask again."""
-        evaluations, dead = _newest(messages)
+        evaluations, older, dead = _newest(messages)
         now = self._clock()
         catalogue = self._catalogue({each.rule_set for each in evaluations.values()})
         with transaction(self._engine) as connection:
             states = published.lock(connection, list(evaluations))
-            decisions = decide_all(
-                connection, list(evaluations.values()), states, catalogue, self._reopen_days
-            )
+            asked = heard(connection, list(evaluations.values()))
+            decisions = decide_all(connection, asked, states, catalogue, self._reopen_days)
             publications = [each for each in decisions if isinstance(each, Publication)]
             published.save(connection, publications, now, self._numbers)
             published.save_contained(
@@ -73,6 +72,7 @@ class Publish:
             due = message_store.record(
                 connection, [message for each in publications for message in each.messages], now
             )
+            due += message_store.pending_of(connection, _repeated(older, states))
         again = [each for each in decisions if isinstance(each, Again)]
         self._observe(evaluations.values(), decisions, states)
         self._count(decisions, publications, states)
@@ -149,12 +149,15 @@ def _offer(rule: Rule) -> Offer:
     )
 
 
-def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Outgoing]]:
-    """The last evaluation of each user in a batch, by user id, and dead letters.
+def _newest(
+    messages: Sequence[Message],
+) -> tuple[dict[str, Evaluation], list[Evaluation], list[Outgoing]]:
+    """The last evaluation of each user in a batch, by user id; the older ones; and dead letters.
 
     It follows from all events that the others followed from, so it takes over the latest cause.
     """
     newest: dict[str, Evaluation] = {}
+    older: list[Evaluation] = []
     dead: list[Outgoing] = []
     for message in messages:
         try:
@@ -164,7 +167,25 @@ def _newest(messages: Sequence[Message]) -> tuple[dict[str, Evaluation], list[Ou
             continue
         known = newest.get(evaluation.user_id)
         newest[evaluation.user_id] = _newer(known, evaluation) if known else evaluation
-    return dict(sorted(newest.items())), dead
+        if known:
+            older.append(min(known, evaluation, key=_order))
+    return dict(sorted(newest.items())), older, dead
+
+
+def _repeated(
+    older: Iterable[Evaluation], states: Mapping[str, published.UserState]
+) -> Collection[str]:
+    """The users of whom an older evaluation was published before, by a worker that then died.
+
+    Its messages were recorded and may never have come to the bus; the newer evaluation, in whose
+    batch it is delivered again, knows nothing of them.
+    """
+    return {
+        each.user_id
+        for each in older
+        if (known := states[each.user_id].published) is not None
+        and _order(each) <= (known.profile_version, known.as_of, known.evaluated_at)
+    }
 
 
 def _newer(one: Evaluation, other: Evaluation) -> Evaluation:

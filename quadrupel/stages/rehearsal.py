@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from quadrupel.core.publishing import Catalogue, Publication
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.page_reading import PageRead
-from quadrupel.stages.decisions import decide_all
+from quadrupel.stages.decisions import decide_all, heard
 from quadrupel.stages.pages import Pages
 from quadrupel.store import published
 from quadrupel.store.database import transaction
@@ -96,7 +96,8 @@ def _count(
 ) -> None:
     with transaction(engine) as connection:
         states = published.states(connection, [each.user_id for each in evaluations])
-        decisions = decide_all(connection, evaluations, states, catalogue, reopen_days)
+        asked = heard(connection, evaluations)
+        decisions = decide_all(connection, asked, states, catalogue, reopen_days)
     for decision in decisions:
         if isinstance(decision, Publication):
             changes.add(decision, states[decision.user_id])

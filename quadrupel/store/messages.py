@@ -7,7 +7,7 @@ still hold that very claim. A claim that lapsed was lost in a crash: the message
 `unknown`, and is never sent again by itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,18 @@ def record(connection: sa.Connection, given: Sequence[Message], now: datetime) -
         return keys  # every one is new, so every one is pending
     pending = raw.execute(_PENDING, [_document([_columns(key) for key in keys])])
     return [MessageKey(*row) for row in pending]
+
+
+def pending_of(connection: sa.Connection, user_ids: Collection[str]) -> list[MessageKey]:
+    """The keys of the users' messages that are still pending, in their order."""
+    if not user_ids:
+        return []
+    query = (
+        sa.select(*KEY)
+        .where(messages.c.user_id.in_(sorted(user_ids)), _in_state(MessageState.PENDING))
+        .order_by(*KEY)
+    )
+    return [MessageKey(*row) for row in connection.execute(query)]
 
 
 def _columns(key: MessageKey) -> dict[str, Any]:

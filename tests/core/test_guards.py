@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quadrupel.core.guards import Reason, Trial, Usual, judge, withheld
-from quadrupel.core.publishing import Catalogue, Match, Offer, Publication, Published, decide
+from quadrupel.core.matches import Match
+from quadrupel.core.publishing import Catalogue, Offer, Publication, Published, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 
 USERS = 50_000

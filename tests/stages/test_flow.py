@@ -112,6 +112,36 @@ def test_a_batch_redelivered_to_publish_changes_nothing_and_gives_its_message_ag
         assert published.version(connection, "c1") == 1
 
 
+def test_a_message_whose_worker_died_is_handed_on_although_a_newer_evaluation_came_with_it(
+    flow, delivered
+):
+    verdicts = []
+    for number, made in enumerate(
+        (event("c1", "child.registered"), event("c1", "moved", 2, region="77"))
+    ):
+        changed = flow.ingest.process(delivered(arriving(made)))
+        asked = EvaluateProfiles(
+            flow.engine,
+            lambda: Rules("set", ProfileStore(SCHEMA), evaluator),
+            lambda _: TODAY,
+            lambda number=number: NOW + timedelta(seconds=number),
+        )
+        verdicts += delivered(asked.process(delivered(changed)))
+    first = by_topic(flow.publish.process(verdicts[:1]), topics.MESSAGES)
+    again = by_topic(flow.publish.process(verdicts), topics.MESSAGES)
+    assert first == again != []
+    assert flow.rules("c1") == ["parent", "moscow"]
+
+
+def test_evaluations_that_come_together_for_the_first_time_hand_a_message_on_once(flow, delivered):
+    both = flow.ingest.process(
+        delivered(arriving(event("c1", "child.registered"), event("c2", "child.registered")))
+    )
+    verdicts = delivered(flow.evaluate.process(delivered(both)))
+    outgoing = flow.publish.process([*verdicts, *verdicts])
+    assert len(by_topic(outgoing, topics.MESSAGES)) == 2
+
+
 def test_poison_goes_to_the_dead_letters_with_reason_and_bytes_and_delays_nothing(flow, delivered):
     poison = [b"\xff\xfe", b"{}", b"", b"[" * 100_000]
     wrong = event("c2", "moved", region=77)
