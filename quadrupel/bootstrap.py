@@ -198,7 +198,7 @@ def asked(rules: RuleSet) -> evaluate.Rules:
 def run_evaluate(settings: Settings, stop: threading.Event) -> None:
     """Run both lanes of evaluate until `stop` is set, or one of them fails."""
     with open_parts(settings, STAGE) as parts:
-        lane = threading.Thread(target=_evaluate_ranges, args=(parts, stop))
+        lane = threading.Thread(target=evaluate_ranges_on, args=(parts, stop))
         lane.start()
         try:
             _evaluate_profiles(parts, stop)
@@ -219,7 +219,7 @@ def run_evaluate_ranges(settings: Settings, stop: threading.Event) -> None:
     with open_parts(settings, STAGE) as parts:
         telemetry.serve_metrics(settings.metrics_port)
         _collect_seldom()
-        _evaluate_ranges(parts, stop)
+        evaluate_ranges_on(parts, stop)
 
 
 def _evaluate_profiles(parts: Parts, stop: threading.Event) -> None:
@@ -230,7 +230,8 @@ def _evaluate_profiles(parts: Parts, stop: threading.Event) -> None:
     _run_plain(parts, topics.EVALUATE, work.process, stop)
 
 
-def _evaluate_ranges(parts: Parts, stop: threading.Event) -> None:
+def evaluate_ranges_on(parts: Parts, stop: threading.Event) -> None:
+    """Run the lane of runs on these parts until `stop` is set."""
     lane = topics.EVALUATE_RANGES
     try:
         with (
@@ -287,9 +288,14 @@ def pages_of(
 def run_publish(settings: Settings, stop: threading.Event) -> None:
     """Run publish until `stop` is set."""
     with open_parts(settings, STAGE) as parts:
-        catalogue = following(parts.live.look, publish.offers)
-        work = publish.Publish(parts.engine, catalogue, now, settings.reopen_days)
-        _run_plain(parts, topics.PUBLISH, work.process, stop)
+        publish_on(parts, stop)
+
+
+def publish_on(parts: Parts, stop: threading.Event) -> None:
+    """Run publish on these parts until `stop` is set."""
+    catalogue = following(parts.live.look, publish.offers)
+    work = publish.Publish(parts.engine, catalogue, now, parts.settings.reopen_days)
+    _run_plain(parts, topics.PUBLISH, work.process, stop)
 
 
 def load_templates(settings: Settings) -> Templates:
@@ -326,16 +332,22 @@ def run_schedule(settings: Settings, stop: threading.Event) -> None:
     """Run schedule until `stop` is set."""
     with open_parts(settings, STAGE) as parts:
         telemetry.serve_metrics(settings.metrics_port)
-        schedule.Schedule(
-            parts.engine,
-            parts.producer,
-            parts.live.look,
-            settings.range_size,
-            settings.night_at,
-            settings.zone,
-            now,
-            settings.morning,
-        ).run(stop)
+        schedule_on(parts, stop)
+
+
+def schedule_on(parts: Parts, stop: threading.Event) -> None:
+    """Run schedule on these parts until `stop` is set."""
+    settings = parts.settings
+    schedule.Schedule(
+        parts.engine,
+        parts.producer,
+        parts.live.look,
+        settings.range_size,
+        settings.night_at,
+        settings.zone,
+        now,
+        settings.morning,
+    ).run(stop)
 
 
 STAGES: Mapping[str, Run] = {

@@ -1,4 +1,4 @@
-"""Starts workers of ingest that may have a fate, and tells what became of them."""
+"""Starts workers that may have a fate, and tells what became of them."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from .worker import LOG, RECORD, Orders
 
 @dataclass(slots=True)
 class Worker:
-    """A process of ingest that the nest started."""
+    """A process that the nest started."""
 
     pid: int
     orders: Orders

@@ -1,6 +1,6 @@
-"""Workers of ingest that meet their fate at a named point: processes for tests, not tests.
+"""Workers that may meet their fate at a named point: processes for tests, not tests.
 
-Production code has no hooks for this. A worker is `bootstrap.ingest_on` with its parts wrapped: the
+Production code has no hooks for this. A worker is a stage of `bootstrap` with its parts wrapped: the
 bus (what is polled, published, acknowledged), and the driver of the database, whose statements and
 commits show where in its transaction the batch is.
 
@@ -44,13 +44,21 @@ POINTS = (
 )
 """Where a worker can be in the order of commits."""
 
+STAGES = {
+    "ingest": bootstrap.ingest_on,
+    "evaluate": bootstrap.evaluate_ranges_on,
+    "publish": bootstrap.publish_on,
+    "schedule": bootstrap.schedule_on,
+}
+"""What a worker can be; of evaluate the lane of runs."""
+
 RECORD = "record"
 LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What a worker is told: its settings, where it writes, and its fate.
+    """What a worker is told: its settings, where it writes, its stage, and its fate.
 
     It meets `signal` at `point` of its batch number `batch`, from 1; at no point if that is empty.
     Times are in seconds: how long it may be silent on Kafka and in a transaction, if it is said.
@@ -58,6 +66,7 @@ class Orders:
 
     folder: str
     settings: dict[str, Any]
+    stage: str = "ingest"
     point: str = ""
     batch: int = 1
     signal: int = signal.SIGKILL
@@ -227,7 +236,7 @@ def work(orders: Orders) -> None:
     limits = replace(STAGE, idle_in_transaction=orders.idle_in_transaction)
     with bootstrap.open_parts(read_settings(**orders.settings), limits, connect) as parts:
         fate.watch(parts.engine)
-        bootstrap.ingest_on(parts, stop)
+        STAGES[orders.stage](parts, stop)
     fate.note("left")
 
 
