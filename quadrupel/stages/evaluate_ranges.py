@@ -220,7 +220,8 @@ class EvaluateRanges:
         size, taken, part = self._size(work), work.taken, work.part
         with transaction(self._engine) as connection:
             if taken.kind is RunKind.DUE:
-                part = replace(part, due=tuple(due_days(connection, taken.as_of)))
+                due = tuple(due_days(connection, taken.as_of))
+                part = replace(part, due=due, before=taken.before)
             return work.pages.page(connection, part, size)
 
     def _size(self, work: Work) -> int:

@@ -18,7 +18,7 @@ from quadrupel.core.page_columns import (
     word_name,
 )
 from quadrupel.store.profile_columns import ColumnRead, copied, frame_of_text, selected
-from quadrupel.store.run_users import ZoneUsers, joined_contacts, of_zone
+from quadrupel.store.run_users import Evaluated, ZoneUsers, joined_contacts, of_zone
 
 _FIRST = {
     USER_ID: pl.String(),
@@ -46,7 +46,9 @@ _PAGE = sql.SQL(
 class Part:
     """Users from `first` (left out unless `inclusive`) to `end` (left out; None: to the last).
 
-    Where `due` is given, those due on one of the days; where `of` is given, those of a time zone.
+    Where `due` is given, those due on one of the days; `before` adds users who are not due any
+    more, and up to the last of them every user of the part is looked at. Where `of` is given, those
+    of a time zone.
     """
 
     first: str = ""
@@ -54,6 +56,7 @@ class Part:
     inclusive: bool = True
     due: tuple[date, ...] | None = None
     of: ZoneUsers | None = None
+    before: Evaluated | None = None
 
     def after(self, user_id: str) -> "Part":
         """What is left of it after a user."""
@@ -81,7 +84,6 @@ class RangePages:
     def _query(self, part: Part, size: int) -> sql.Composed:
         table = "profiles" if part.due is None else "published"
         words = (sql.SQL(f", published.held[{word + 1}]") for word in range(self._words))
-        on = sql.SQL(" AND published.due_on = ANY({})").format(sql.Literal(list(part.due or ())))
         contacts = joined_contacts(table, _within(part, "contacts"))
         return _PAGE.format(
             word_count=sql.Literal(self._words),
@@ -92,10 +94,24 @@ class RangePages:
             published_part=_within(part, "published"),
             contacts=sql.SQL("") if part.of is None else contacts,
             part=_within(part, "profiles"),
-            due=sql.SQL("") if part.due is None else on,
+            due=_due(part),
             zone=of_zone(part.of),
             size=sql.Literal(size),
         )
+
+
+def _due(part: Part) -> sql.Composable:
+    """That a user is due on one of the days, or was until an earlier attempt."""
+    if part.due is None:
+        return sql.SQL("")
+    due = sql.SQL("published.due_on = ANY({})").format(sql.Literal(list(part.due)))
+    if part.before is None or part.before.last < part.first:
+        return sql.SQL(" AND {}").format(due)
+    values = (part.before.last, part.before.as_of, part.before.since)
+    return sql.SQL(
+        " AND ({} OR published.user_id <= {} AND published.as_of = {}"
+        " AND published.evaluated_at >= {})"
+    ).format(due, *map(sql.Literal, values))
 
 
 def _within(part: Part, table: str) -> sql.Composed:

@@ -16,6 +16,7 @@ from quadrupel.core.bits import to_signed
 from quadrupel.core.run_plans import RunKind
 from quadrupel.core.runs import LEASE, RangeCounts, slow_after
 from quadrupel.store import runs as ledger
+from quadrupel.store.run_users import Evaluated
 from quadrupel.store.tables import profiles, run_ranges, runs
 
 SPLIT_USERS = 100
@@ -27,7 +28,8 @@ class TakenRange:
     """A range a worker has taken: users from `first_user` to `end_user` (None: to the last).
 
     `kind` says which of them; `rules` are those that everybody is asked for the first time. Where
-    `zone` is given, only users of that time zone are meant.
+    `zone` is given, only users of that time zone are meant. `before`: the users due whom an earlier
+    attempt may have evaluated, who are not due any more.
     """
 
     run: str
@@ -42,6 +44,7 @@ class TakenRange:
     kind: RunKind = RunKind.FULL
     rules: tuple[str, ...] = ()
     zone: str | None = None
+    before: Evaluated | None = None
 
 
 class NotTaken(Enum):
@@ -65,7 +68,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class RangeLine:
-    """A range as operators see it. `claimed_to` is the last user its worker has claimed."""
+    """A range as operators see it. `claimed_to` is the last user that any worker has claimed."""
 
     number: int
     state: str
@@ -90,7 +93,7 @@ def take(
 ) -> TakenRange | NotTaken:
     """Take a range that nobody holds: pending, its lease lapsed, or the worker's own from before.
 
-    The work on it begins anew.
+    The work on it begins anew; how far it was claimed before stays known.
     """
     ranges = run_ranges.c
     own = sa.and_(ranges.state == "running", ranges.worker == worker)
@@ -100,13 +103,15 @@ def take(
         .where(ranges.run == run, ranges.number == number, free)
         .where(runs.c.run == ranges.run, runs.c.state == "running")
         .values(state="running", attempts=ranges.attempts + 1, worker=worker)
-        .values(started_at=now, heartbeat_at=now, cursor=None, evaluated=0, skipped=0)
+        .values(started_at=now, heartbeat_at=now, evaluated=0, skipped=0)
         .returning(ranges.attempts, runs.c.as_of, runs.c.rule_set, ranges.first_user)
         .returning(ranges.end_user, runs.c.rate, runs.c.kind, runs.c.rules, runs.c.zone)
+        .returning(ranges.cursor, runs.c.created_at)
     )
     row = connection.execute(taken).one_or_none()
     if row is not None:
-        attempt, as_of, rule_set, first, end, rate, kind, rules, zone = row
+        attempt, as_of, rule_set, first, end, rate, kind, rules, zone, reached, began = row
+        again = kind == RunKind.DUE and reached is not None
         return TakenRange(
             run,
             number,
@@ -120,6 +125,7 @@ def take(
             RunKind(kind),
             tuple(rules or ()),
             zone,
+            Evaluated(reached, as_of, began) if again else None,
         )
     held = (
         sa.select(ranges.number)
@@ -137,10 +143,12 @@ def claim(
     `counts` are of the pages before. Of a split meanwhile the claim tells the new end: what is
     claimed beyond it belongs to somebody else.
     """
+    # An earlier attempt may have claimed more, and what it claimed it may have evaluated.
+    reached = sa.func.greatest(run_ranges.c.cursor, last_user)
     claimed = (
         _mine(taken)
         .where(runs.c.run == run_ranges.c.run)
-        .values(heartbeat_at=now, cursor=last_user)
+        .values(heartbeat_at=now, cursor=reached)
         .values(evaluated=counts.evaluated, skipped=counts.skipped)
         .returning(run_ranges.c.end_user, runs.c.state == "running", runs.c.rate)
     )
@@ -182,17 +190,18 @@ def hand_back(
     them already by a split.
     """
     ledger.lock(connection, taken.run)
-    mine = _mine(taken).returning(run_ranges.c.end_user)
+    mine = _mine(taken).returning(run_ranges.c.end_user, run_ranges.c.cursor)
     if counts.evaluated + counts.skipped == 0:
-        pending = mine.values(state="pending", worker=None, heartbeat_at=None, cursor=None)
+        pending = mine.values(state="pending", worker=None, heartbeat_at=None)
         return None if connection.execute(pending).one_or_none() is None else taken.number
     row = connection.execute(mine.values(**_done(counts, rule_set, now))).one_or_none()
     if row is None:
         return None
-    if row[0] is not None and row[0] <= rest:
+    end, reached = row
+    if end is not None and end <= rest:
         ledger.finish_if_done(connection, taken.run, now)
         return None
-    return _cut(connection, taken.run, taken.number, rest, row[0])
+    return _cut(connection, taken.run, taken.number, rest, end, reached)
 
 
 def workers(connection: sa.Connection, run: str, now: datetime) -> int:
@@ -356,8 +365,18 @@ def _middle(
     return connection.execute(query).scalar_one_or_none()
 
 
-def _cut(connection: sa.Connection, run: str, number: int, at: str, end: str | None) -> int:
-    """End a range before the user `at`, and add one from there to `end`; its number."""
+def _cut(
+    connection: sa.Connection,
+    run: str,
+    number: int,
+    at: str,
+    end: str | None,
+    reached: str | None = None,
+) -> int:
+    """End a range before the user `at`, and add one from there to `end`; its number.
+
+    `reached` is the last user that was claimed, if some of the new range were.
+    """
     beyond = _users(profiles.c.user_id >= at, end)
     moved = int(connection.execute(sa.select(sa.func.count()).where(*beyond)).scalar_one())
     row = sa.and_(run_ranges.c.run == run, run_ranges.c.number == number)
@@ -369,5 +388,6 @@ def _cut(connection: sa.Connection, run: str, number: int, at: str, end: str | N
     highest = sa.select(sa.func.max(run_ranges.c.number)).where(run_ranges.c.run == run)
     added = int(connection.execute(highest).scalar_one()) + 1
     new = {"run": run, "number": added, "first_user": at, "end_user": end, "users": moved}
+    new["cursor"] = reached if reached is not None and reached >= at else None
     connection.execute(sa.insert(run_ranges).values(**new, state="pending", attempts=0))
     return added

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -25,6 +25,19 @@ class ZoneUsers:
 
     zone: str
     others: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Users up to `last` who were evaluated for the day `as_of` since `since` (aware).
+
+    An earlier attempt at a range may have done that. Such users are due no more, and are of the
+    range all the same.
+    """
+
+    last: str
+    as_of: date
+    since: datetime
 
 
 def zone_users(zone: str, zones: Iterable[str], own: ZoneInfo) -> ZoneUsers:

@@ -78,7 +78,7 @@ class RowPages:
         self._profiles = {}
 
     def page(self, connection, part, size):
-        assert part.due is None
+        assert part.due is part.before is None
         assert part.of is None
         found = self._store.page(connection, part.first, part.end, size, part.inclusive)
         self._profiles |= {each.user_id: each for each in found}

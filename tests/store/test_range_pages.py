@@ -1,7 +1,7 @@
-"""Pages of the users of a time zone."""
+"""Pages of the users of a time zone, and of those due, whom an attempt before may have read."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
@@ -10,7 +10,7 @@ from quadrupel.core.contacts import Contact
 from quadrupel.store import contacts
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part, RangePages
-from quadrupel.store.run_users import ZoneUsers
+from quadrupel.store.run_users import Evaluated, ZoneUsers
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DUE, LATER = date(2026, 11, 23), date(2027, 3, 1)
@@ -55,9 +55,10 @@ def users(engine, migrated_url):
     return engine
 
 
-def read(engine, of, part=EVERYBODY, size=100, due=None):
+def read(engine, of, part=EVERYBODY, size=100, due=None, before=None):
     with transaction(engine) as connection:
-        return "".join(PAGES.read(connection, replace(part, due=due, of=of), size)["user_id"])
+        part = replace(part, due=due, of=of, before=before)
+        return "".join(PAGES.read(connection, part, size)["user_id"])
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,32 @@ def test_where_all_users_are_asked_for_contacts_are_not_looked_at(users, migrate
         raw.execute("DROP TABLE contacts")
     assert read(users, None) == "abcdefg"
     assert read(users, None, due=[DUE]) == "abcfg"
+
+
+NIGHT = DUE + timedelta(days=1)
+
+
+@pytest.fixture
+def half_done(users, migrated_url):
+    """An attempt of the night at `NOW` evaluated the users a to c; f was evaluated before it."""
+    with psycopg.connect(migrated_url) as raw:
+        evaluated = "UPDATE published SET as_of = %s, evaluated_at = %s, due_on = %s"
+        raw.execute(f"{evaluated} WHERE user_id IN ('a', 'b', 'c')", [NIGHT, NOW, LATER])
+        before = NOW - timedelta(seconds=1)
+        raw.execute(f"{evaluated} WHERE user_id = 'f'", [NIGHT, before, LATER])
+    return users
+
+
+def test_who_was_evaluated_by_an_attempt_before_is_due_all_the_same(half_done):
+    def again(last, part=EVERYBODY):
+        return read(half_done, None, part, due=[DUE], before=Evaluated(last, NIGHT, NOW))
+
+    assert read(half_done, None, due=[DUE]) == "g"
+    assert again("g") == "abcg"
+    assert again("b") == "abg"
+    assert again("g", Part("b", None, inclusive=False)) == "cg"
+    assert again("b", Part("c", None)) == "g"
+
+
+def test_who_was_evaluated_on_another_day_is_not_due_again(half_done):
+    assert read(half_done, None, due=[DUE], before=Evaluated("g", LATER, NOW)) == "g"

@@ -9,10 +9,13 @@ import sqlalchemy as sa
 
 from quadrupel.core.attributes import Schema
 from quadrupel.core.profiles import Profile
+from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.runs import LEASE, RangeCounts, RuleCounts
+from quadrupel.core.verdicts import NEVER_DUE
 from quadrupel.store import run_ranges, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.range_pages import Evaluated
 from quadrupel.store.run_ranges import Claim, NotTaken
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -60,6 +63,52 @@ def test_a_range_of_a_live_worker_is_held_and_one_of_a_dead_worker_is_taken(nigh
     assert night.take("night", 0, "two", NOW + LEASE - SECOND) is NotTaken.HELD
     second = night.take("night", 0, "two", NOW + LEASE)
     assert second == replace(first, worker="two", attempt=2)
+
+
+@pytest.fixture
+def due_night(engine):
+    """A run over the 10 users due, of 25, in one range."""
+    add(engine, *(f"c{n:03}" for n in range(25)))
+    with transaction(engine) as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO published (user_id, version, profile_version, as_of, evaluated_at,"
+                " rule_set, banners, updated_at, due_on)"
+                " SELECT user_id, 1, 1, :before, :now, 'set', '[]', :now, CASE"
+                " WHEN user_id < 'c010' THEN :day ELSE :never END FROM profiles"
+            ),
+            {"before": DAY - timedelta(1), "now": NOW, "day": DAY, "never": NEVER_DUE},
+        )
+    ledger = Ledger(engine)
+    ledger.start("night", DAY, "set", 10, NOW, RunPlan(RunKind.DUE))
+    return ledger
+
+
+def test_a_successor_knows_whom_the_dead_may_have_evaluated_of_those_due(due_night):
+    assert due_night.take("night", 0, "one", NOW).before is None
+    taken = due_night.take("night", 0, "two", NOW + LEASE)
+    assert taken.before is None
+    due_night.claim(taken, "c004", RangeCounts(), NOW + LEASE)
+    taken = due_night.take("night", 0, "three", NOW + 2 * LEASE)
+    assert taken.before == Evaluated("c004", DAY, NOW)
+    due_night.claim(taken, "c002", RangeCounts(), NOW + 2 * LEASE)
+    assert due_night.take("night", 0, "four", NOW + 3 * LEASE).before == taken.before
+
+
+def test_who_is_left_a_range_knows_whom_its_worker_may_have_evaluated(due_night):
+    taken = due_night.take("night", 0, "one", NOW)
+    due_night.claim(taken, "c002", RangeCounts(), NOW)
+    assert due_night.hand_back(taken, RangeCounts(), "set", "c000", NOW) == 0
+    taken = due_night.take("night", 0, "two", NOW)
+    assert taken.before == Evaluated("c002", DAY, NOW)
+    due_night.claim(taken, "c004", TEN, NOW)
+    assert due_night.hand_back(taken, TEN, "set", "c003", NOW) == 1
+    assert due_night.take("night", 1, "three", NOW).before == Evaluated("c004", DAY, NOW)
+
+
+def test_a_range_of_everybody_has_everybody_whoever_was_evaluated(night):
+    night.claim(night.take("night", 0, "one", NOW), "c004", RangeCounts(), NOW)
+    assert night.take("night", 0, "two", NOW + LEASE).before is None
 
 
 def test_a_beat_renews_the_lease(night):
