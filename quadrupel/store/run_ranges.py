@@ -365,6 +365,15 @@ def _middle(
     return connection.execute(query).scalar_one_or_none()
 
 
+def _share_from(connection: sa.Connection, at: str, first: str, end: str | None) -> float:
+    """The share of the users of a range from `at` on, whether the run means them or not."""
+    user = profiles.c.user_id
+    count = sa.func.count()
+    query = sa.select(count.filter(user >= at), count).where(*_users(user >= first, end))
+    moved, users = connection.execute(query).one()
+    return moved / users if users else 0.0
+
+
 def _cut(
     connection: sa.Connection,
     run: str,
@@ -375,16 +384,15 @@ def _cut(
 ) -> int:
     """End a range before the user `at`, and add one from there to `end`; its number.
 
-    `reached` is the last user that was claimed, if some of the new range were.
+    `reached` is the last user that was claimed, if some of the new range were. Both together have
+    the users that were counted at the start.
     """
-    beyond = _users(profiles.c.user_id >= at, end)
-    moved = int(connection.execute(sa.select(sa.func.count()).where(*beyond)).scalar_one())
     row = sa.and_(run_ranges.c.run == run, run_ranges.c.number == number)
-    connection.execute(
-        sa.update(run_ranges)
-        .where(row)
-        .values(end_user=at, users=sa.func.greatest(run_ranges.c.users - moved, 0))
-    )
+    first, users = connection.execute(
+        sa.select(run_ranges.c.first_user, run_ranges.c.users).where(row)
+    ).one()
+    moved = round(users * _share_from(connection, at, first, end))
+    connection.execute(sa.update(run_ranges).where(row).values(end_user=at, users=users - moved))
     highest = sa.select(sa.func.max(run_ranges.c.number)).where(run_ranges.c.run == run)
     added = int(connection.execute(highest).scalar_one()) + 1
     new = {"run": run, "number": added, "first_user": at, "end_user": end, "users": moved}

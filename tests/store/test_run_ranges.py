@@ -106,6 +106,15 @@ def test_who_is_left_a_range_knows_whom_its_worker_may_have_evaluated(due_night)
     assert due_night.take("night", 1, "three", NOW).before == Evaluated("c004", DAY, NOW)
 
 
+def test_a_run_keeps_the_users_it_counted_however_its_ranges_are_cut(due_night):
+    taken = due_night.take("night", 0, "one", NOW)
+    due_night.claim(taken, "c004", TEN, NOW + 20 * SECOND)
+    assert due_night.split_slow("night", NOW + 31 * SECOND, least=2) == [1]
+    assert due_night.hand_back(taken, TEN, "set", "c005", NOW) == 2
+    assert due_night.progress("night").users == 10
+    assert due_night.seams("night") == []
+
+
 def test_a_range_of_everybody_has_everybody_whoever_was_evaluated(night):
     night.claim(night.take("night", 0, "one", NOW), "c004", RangeCounts(), NOW)
     assert night.take("night", 0, "two", NOW + LEASE).before is None
