@@ -1,8 +1,8 @@
 """Workers that may meet their fate at a named point: processes for tests, not tests.
 
-Production code has no hooks for this. A worker is a stage of `bootstrap` with its parts wrapped: the
-bus (what is polled, published, acknowledged), and the driver of the database, whose statements and
-commits show where in its transaction the batch is.
+Production code has no hooks for this. A worker is a stage of `bootstrap` with its parts wrapped:
+the bus (what is polled, published, acknowledged), and the driver of the database, whose statements
+and commits show where in its transaction the batch is.
 
 Run as a script it forks a worker for every line of standard input: the parts of Python that take
 seconds to import are there already, so a killed worker has a successor at once.
