@@ -60,6 +60,27 @@ def until(parts, name, done):
     raise AssertionError(f"{name} is {progress}")
 
 
+def holds_a_range(parts, name, process):
+    with transaction(parts.engine) as connection:
+        working = run_ranges.lines(connection, name, "running")
+    return any(each.worker.endswith(f":{process.pid}") for each in working)
+
+
+def kill_a_holder(parts, name, processes):
+    """Kill a worker that surely holds a range: it is stopped before the ledger is asked."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.1)  # what it had asked of the database is answered
+            if holds_a_range(parts, name, process):
+                process.send_signal(signal.SIGKILL)
+                return
+            process.send_signal(signal.SIGCONT)
+        time.sleep(0.05)
+    raise AssertionError(f"nobody holds a range of {name}")
+
+
 def check_kill(settings):
     bootstrap.set_up(settings)
     lane = ("evaluate", "--lane", "ranges")
@@ -70,10 +91,8 @@ def check_kill(settings):
             ProfileStore(parts.rules.schema).write(connection, profiles, bootstrap.now())
         with processes(settings, lane, lane, ("publish",), ("schedule",)) as (first, second, *_):
             start(parts, "disturbed", rate=400)
-            _, working = until(parts, "disturbed", lambda run, working: run.ranges_done and working)
-            held = working[0].worker.rpartition(":")[2]
-            [killed] = [each for each in (first, second) if str(each.pid) == held]
-            killed.send_signal(signal.SIGKILL)
+            until(parts, "disturbed", lambda run, working: run.ranges_done and working)
+            kill_a_holder(parts, "disturbed", (first, second))
             disturbed, _ = until(parts, "disturbed", lambda run, _: run.state == "finished")
             start(parts, "undisturbed")
             undisturbed, _ = until(parts, "undisturbed", lambda run, _: run.state == "finished")
@@ -84,7 +103,7 @@ def check_kill(settings):
     assert disturbed.digest == undisturbed.digest
     assert disturbed.matched == undisturbed.matched > 0
     # What was in flight is begun anew; so is what was just taken when partitions moved.
-    assert sum(tries) - len(tries) <= 2
+    assert 1 <= sum(tries) - len(tries) <= 2
 
 
 @pytest.mark.slow
