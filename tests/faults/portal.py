@@ -83,6 +83,12 @@ class Portal:
         lines = self.ranges(run, "running")
         return [each.number for each in lines if (each.worker or "").endswith(f":{pid}")]
 
+    def is_connected(self, pid: int) -> bool:
+        """Whether the database still has to do with a process, dead or not."""
+        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s"
+        with psycopg.connect(self.settings.database) as connection:
+            return bool(connection.execute(query, [f"worker {pid}"]).fetchall())
+
     def rest(self) -> None:
         """Wait until nothing is on its way any more."""
         admin = self.parts.bus.admin()

