@@ -1,6 +1,6 @@
 """Workers that may meet their fate at a named point: processes for tests, not tests.
 
-Production code has no hooks for this. A worker is a stage of `bootstrap` with its parts wrapped:
+Production code has no hooks for this. A worker is a stage of `bootstrap` with wrapped parts: the
 the bus (what is polled, published, acknowledged), and the driver of the database, whose statements
 and commits show where in its transaction the batch is.
 
