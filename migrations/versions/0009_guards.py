@@ -1,4 +1,7 @@
-"""Rules are tried before anything they say is shown, and held where they misbehave."""
+"""Rules are tried before anything they say is shown, and held where they misbehave.
+
+A range says nothing any more of users that were skipped: what was counted and not evaluated was.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,8 +44,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("rule", "identity"),
         sa.CheckConstraint("state IN ('held', 'released', 'discarded')", name="rule_holds_state"),
     )
+    op.drop_column("run_ranges", "skipped")
 
 
 def downgrade() -> None:
+    skipped = sa.Column("skipped", sa.BigInteger(), comment="users that needed no evaluation")
+    op.add_column("run_ranges", skipped)
     op.drop_table("rule_holds")
     op.drop_table("rule_trials")

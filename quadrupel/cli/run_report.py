@@ -46,7 +46,7 @@ class Sight:
 
 def fields(run: RunProgress, now: datetime) -> dict[str, object]:
     """A run as JSON."""
-    shown = {name: getattr(run, name) for name in RunProgress.__slots__}
+    shown = {name: getattr(run, name) for name in (*RunProgress.__slots__, "skipped")}
     return shown | {"expected_end": run.expected_end(now), "in_time": run.in_time(now)}
 
 

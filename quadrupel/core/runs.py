@@ -38,7 +38,7 @@ class RuleCounts:
 class RangeCounts:
     """What the evaluation of a range, or of a page of it, counted; pages are added up.
 
-    Users were either `evaluated` or `skipped`; the verdicts of `changed` users were handed to
+    Users were `evaluated`; the verdicts of `changed` ones were handed to
     publish. `matched` and `errors` are pairs of a user and a rule. `digest` is the sum over the
     users, modulo 2**64, of a hash of user and verdicts: the same for the same verdicts, however
     users were ordered and split.
@@ -48,7 +48,6 @@ class RangeCounts:
     matched: int = 0
     errors: int = 0
     changed: int = 0
-    skipped: int = 0
     digest: int = 0
     rules: Mapping[str, RuleCounts] = field(default_factory=dict)
 
@@ -62,7 +61,6 @@ class RangeCounts:
             self.matched + other.matched,
             self.errors + other.errors,
             self.changed + other.changed,
-            self.skipped + other.skipped,
             from_signed(self.digest + other.digest),
             rules,
         )

@@ -150,7 +150,7 @@ class EvaluateRanges:
             with transaction(self._engine) as connection:
                 taken = run_ranges.take(connection, task.run, task.number, self._worker, now)
             if taken is NotTaken.OVER:
-                log.info("range skipped, nothing to do", run=task.run, number=task.number)
+                log.info("range is over, nothing to do", run=task.run, number=task.number)
                 return []
             if isinstance(taken, TakenRange):
                 try:

@@ -82,7 +82,6 @@ class RangeLine:
     finished_at: datetime | None
     claimed_to: str | None
     evaluated: int | None
-    skipped: int | None
     matched: int | None
     errors: int | None
     rule_set: str | None
@@ -103,7 +102,7 @@ def take(
         .where(ranges.run == run, ranges.number == number, free)
         .where(runs.c.run == ranges.run, runs.c.state == "running")
         .values(state="running", attempts=ranges.attempts + 1, worker=worker)
-        .values(started_at=now, heartbeat_at=now, evaluated=0, skipped=0)
+        .values(started_at=now, heartbeat_at=now, evaluated=0)
         .returning(ranges.attempts, runs.c.as_of, runs.c.rule_set, ranges.first_user)
         .returning(ranges.end_user, runs.c.rate, runs.c.kind, runs.c.rules, runs.c.zone)
         .returning(ranges.cursor, runs.c.created_at)
@@ -149,7 +148,7 @@ def claim(
         _mine(taken)
         .where(runs.c.run == run_ranges.c.run)
         .values(heartbeat_at=now, cursor=reached)
-        .values(evaluated=counts.evaluated, skipped=counts.skipped)
+        .values(evaluated=counts.evaluated)
         .returning(run_ranges.c.end_user, runs.c.state == "running", runs.c.rate)
     )
     row = connection.execute(claimed).one_or_none()
@@ -191,7 +190,7 @@ def hand_back(
     """
     ledger.lock(connection, taken.run)
     mine = _mine(taken).returning(run_ranges.c.end_user, run_ranges.c.cursor)
-    if counts.evaluated + counts.skipped == 0:
+    if counts.evaluated == 0:
         pending = mine.values(state="pending", worker=None, heartbeat_at=None)
         return None if connection.execute(pending).one_or_none() is None else taken.number
     row = connection.execute(mine.values(**_done(counts, rule_set, now))).one_or_none()

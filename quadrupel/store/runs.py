@@ -69,7 +69,6 @@ class RunProgress:
     ranges_done: int
     users: int
     evaluated: int
-    skipped: int
     changed: int
     matched: int
     errors: int
@@ -80,9 +79,15 @@ class RunProgress:
     @property
     def left(self) -> int:
         """The users that are still to be looked at, of those counted at the start."""
-        if self.state == "finished":
-            return 0
-        return max(0, self.users - self.evaluated - self.skipped)
+        return 0 if self.state == "finished" else max(0, self.users - self.evaluated)
+
+    @property
+    def skipped(self) -> int:
+        """The users counted at the start whom a run that finished had no need to evaluate.
+
+        An event made the immediate lane do it meanwhile, or they were erased.
+        """
+        return max(0, self.users - self.evaluated) if self.state == "finished" else 0
 
     def expected_end(self, now: datetime) -> datetime | None:
         """When it ends if it goes on as in the last minute; None where that is never."""
@@ -339,7 +344,7 @@ def _progress_query(now: datetime | None) -> sa.Select[Any]:
 
     ranges, run = run_ranges.c, runs.c
     head = (run.run, run.kind, run.as_of, run.rule_set, run.state, run.rate, run.deadline)
-    counts = (ranges.users, ranges.evaluated, ranges.skipped, ranges.changed)
+    counts = (ranges.users, ranges.evaluated, ranges.changed)
     return (
         sa.select(
             *(*head, run.created_at, run.finished_at),
@@ -370,9 +375,8 @@ def _users_per_second(at: datetime | None) -> sa.ColumnElement[float]:
         return sa.func.greatest(sa.extract("epoch", end - begin), 0.001)
 
     within = seconds(sa.func.greatest(ranges.started_at, since), until)
-    done = ranges.evaluated + sa.func.coalesce(ranges.skipped, 0)
     share = sa.func.least(within / seconds(ranges.started_at, until), 1)
     recent = sa.or_(since.is_(None), until > since)
     begin = sa.func.greatest(sa.func.min(ranges.started_at), since)
-    speed = sa.func.sum(done * share).filter(recent) / seconds(begin, now_or_end)
+    speed = sa.func.sum(ranges.evaluated * share).filter(recent) / seconds(begin, now_or_end)
     return sa.cast(speed, sa.Float).label("users_per_second")

@@ -274,7 +274,6 @@ run_ranges = sa.Table(
     sa.Column("heartbeat_at", Timestamp, comment="the lease lapses 30 s later"),
     sa.Column("cursor", UserId, comment="the last user the worker has claimed"),
     sa.Column("changed", sa.BigInteger, comment="users handed to publish"),
-    sa.Column("skipped", sa.BigInteger, comment="users that needed no evaluation"),
     sa.Column("digest", sa.BigInteger, comment="of the verdicts, summed up modulo 2^64"),
     sa.Column("rules", JSONB, comment='{rule: {"errors": n, "matched": n, "seconds": s}}'),
     sa.Column("rule_set", sa.Text, comment="the rules that were asked"),

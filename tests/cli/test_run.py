@@ -43,7 +43,7 @@ def night(quadrupel, migrated_url, engine):
         runs.start(connection, RUN, DAY, "set", 10, now - timedelta(minutes=1), deadline=by)
         taken = run_ranges.take(connection, RUN, 0, "host:1", now - timedelta(seconds=20))
         rules = {"birthday": RuleCounts(2, 4, 0.5), "first_vote": RuleCounts(0, 0, 1.5)}
-        counts = RangeCounts(10, 4, 2, 10, 0, 2**64 - 1, rules)
+        counts = RangeCounts(10, 4, 2, 10, 2**64 - 1, rules)
         assert run_ranges.finish(connection, taken, counts, "other", now - timedelta(seconds=10))
         run_ranges.take(connection, RUN, 1, "[red]host:2", now - timedelta(seconds=5))
         opened = {"opened_on": DAY, "shown": {}, "episode": ""}

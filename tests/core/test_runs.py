@@ -22,12 +22,12 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def test_the_counts_of_pages_are_added_up_rule_by_rule():
-    one = RangeCounts(10, 3, 1, 4, 0, 2**64 - 1, {"moved": RuleCounts(1, 3, 0.5)})
+    one = RangeCounts(10, 3, 1, 4, 2**64 - 1, {"moved": RuleCounts(1, 3, 0.5)})
     other = RangeCounts(
-        5, 2, 0, 5, 1, 3, {"moved": RuleCounts(0, 1, 0.25), "welcome": RuleCounts(0, 1, 0.0)}
+        5, 2, 0, 5, 3, {"moved": RuleCounts(0, 1, 0.25), "welcome": RuleCounts(0, 1, 0.0)}
     )
     both = {"moved": RuleCounts(1, 4, 0.75), "welcome": RuleCounts(0, 1, 0.0)}
-    assert one + other == RangeCounts(15, 5, 1, 9, 1, 2, both)
+    assert one + other == RangeCounts(15, 5, 1, 9, 2, both)
     assert one + RangeCounts() == one
 
 
