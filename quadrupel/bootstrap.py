@@ -44,6 +44,7 @@ from quadrupel.stages.trial import try_rules
 from quadrupel.store import contacts, database, halts, schema
 from quadrupel.store.database import PATIENT, STAGE, Limits
 from quadrupel.store.profiles import ProfileStore
+from quadrupel.store.replica import PageReads
 from quadrupel.store.rule_numbers import RuleNumbers
 
 Run = Callable[[Settings, threading.Event], None]
@@ -106,6 +107,18 @@ def open_engine(settings: Settings, limits: Limits = PATIENT) -> Iterator[sa.Eng
         yield engine
     finally:
         engine.dispose()
+
+
+@contextlib.contextmanager
+def open_replica(settings: Settings, limits: Limits) -> Iterator[sa.Engine | None]:
+    """The read replica, for as long as the block; None where none is set. Not connected yet."""
+    url = settings.replica_url
+    engine = url and database.open_engine(url, pool_size=1, limits=limits)
+    try:
+        yield engine or None
+    finally:
+        if engine:
+            engine.dispose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +250,7 @@ def evaluate_ranges_on(parts: Parts, stop: threading.Event) -> None:
         with (
             contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer,
             contextlib.closing(parts.bus.producer()) as producer,
+            open_replica(parts.settings, STAGE) as replica,
         ):
             turn = Pace(_progress(parts.bus, topics.PUBLISH), stop).await_turn
             work = EvaluateRanges(
@@ -251,6 +265,7 @@ def evaluate_ranges_on(parts: Parts, stop: threading.Event) -> None:
                     stop,
                 ),
                 own=parts.settings.zone,
+                reads=PageReads(parts.engine, replica, parts.settings.replica_max_lag),
             )
             stage = loop.Stage(lane.stage, consumer, producer, work.process, 1, work.idle)
             _loop(parts, lane, stage, stop)

@@ -60,7 +60,14 @@ class Settings(BaseSettings):
         None, description="PostgreSQL 15 or later; unset, `up` and `demo` start their own server"
     )
     replica_url: DatabaseUrl | None = Field(
-        None, description="a read replica for the API; unset, it reads the database itself"
+        None,
+        description="a read replica for the API and for runs; unset, they read the database itself",
+    )
+    replica_max_lag: float = Field(
+        10,
+        ge=0,
+        le=300,
+        description="seconds a run waits for the replica before it reads the database itself",
     )
     data_dir: Path | None = Field(
         None, description="where `up` keeps its own server; unset, the user's data folder"

@@ -64,6 +64,16 @@ USERS_ERASED = Counter("quadrupel_users_erased", "Erasures of users that took ef
 
 # Evaluate.
 RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")
+RUN_PAGES_READ = Counter(
+    "quadrupel_run_pages_read",
+    "Pages of users read by runs: from `primary` or `replica`",
+    ["source"],
+)
+REPLICA_LAG_SECONDS = Gauge(
+    "quadrupel_replica_lag_seconds",
+    "Seconds after which the replica had what the primary had when the latest range was taken;"
+    " NaN while it is not used",
+)
 
 # Schedule.
 RULES_HELD = Gauge("quadrupel_rules_held", "Rules whose changes wait for an operator")

@@ -35,6 +35,7 @@ from quadrupel.stages.pages import Pages
 from quadrupel.store import contacts, rule_holds, run_ranges
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
+from quadrupel.store.replica import PageReads
 from quadrupel.store.run_ranges import NotTaken, TakenRange
 from quadrupel.store.run_users import ZoneUsers, due_days, zone_users
 from quadrupel.telemetry import RUN_USERS_EVALUATED
@@ -57,7 +58,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Work:
-    """A range in hand. `part` is what is left of it to evaluate."""
+    """A range in hand: `part` is left to evaluate; from `rest` on it would be left to others."""
 
     taken: TakenRange
     pages: Pages
@@ -65,6 +66,7 @@ class Work:
     part: Part
     withheld: frozenset[str]
     rate: int | None
+    rest: str = ""
     counts: RangeCounts = field(default_factory=RangeCounts)
 
 
@@ -75,7 +77,8 @@ class EvaluateRanges:
     pages when told the hash of the rule set the run was started with, by that or the one in force,
     and which of its rules are new. `await_turn` paces the verdicts. `stop` makes it leave its range
     at the next page. `looks` is how often it looks for a range that another holds, each
-    LOOK_SECONDS. `own` is the time zone of users who have none of their own.
+    LOOK_SECONDS. `own` is the time zone of users who have none of their own. `reads` is where pages
+    are read from, by default the database of the ledger.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class EvaluateRanges:
         page_size: int = PAGE_SIZE,
         looks: int = LOOKS,
         own: ZoneInfo = _UTC,
+        reads: PageReads | None = None,
     ) -> None:
         self._engine = engine
         self._pages = pages
@@ -103,6 +107,7 @@ class EvaluateRanges:
         self._page_size = page_size
         self._looks = looks
         self._own = own
+        self._reads = reads or PageReads(engine)
         self._rate = Rate()
         self._workers = 1
         self._counted_at = -1.0
@@ -169,14 +174,15 @@ class EvaluateRanges:
         self._counted_at = -1.0
         part = Part(taken.first_user, taken.end_user, of=self._users(taken.zone))
         work = Work(taken, pages, lease, part, self._withheld(pages), taken.rate)
-        while not (page := self._read(work)).is_empty():
-            try:
+        try:
+            self._reads.begin(lambda seconds: self._wait(lease, seconds))
+            while not (page := self._read(work)).is_empty():
+                work.rest = page["user_id"][0]
                 if not self._go_on(work, page):
-                    return self._hand_back(work, page["user_id"][0])
-            except AssignmentLost:
-                rest = self._hand_back(work, page["user_id"][0])
-                self._producer.publish([*map(codec.range_task, rest)])
-                raise
+                    return self._hand_back(work)
+        except AssignmentLost:
+            self._producer.publish([*map(codec.range_task, self._hand_back(work))])
+            raise
         self._finish(work)
         return []
 
@@ -185,6 +191,11 @@ class EvaluateRanges:
         hashed = pages.rule_set.hash
         with transaction(self._engine) as connection:
             return rule_holds.withheld(connection, [hashed]).get(hashed, frozenset())
+
+    def _wait(self, lease: Lease, seconds: float) -> bool:
+        """Wait so long with the lease alive; False if asked to stop."""
+        lease.keep_alive()
+        return not self._stop.wait(seconds)
 
     def _users(self, zone: str | None) -> ZoneUsers | None:
         """Whose pages a run of a zone reads, by the zones that users have now; None: everybody's.
@@ -216,13 +227,17 @@ class EvaluateRanges:
         return True
 
     def _read(self, work: Work) -> pl.DataFrame:
-        """The next page of the range, in a transaction of its own; empty at its end."""
-        size, taken, part = self._size(work), work.taken, work.part
-        with transaction(self._engine) as connection:
+        """The next page of the range, of a snapshot of its own; empty at its end."""
+        size, taken = self._size(work), work.taken
+
+        def ask(connection: sa.Connection) -> pl.DataFrame:
+            part = work.part
             if taken.kind is RunKind.DUE:
                 due = tuple(due_days(connection, taken.as_of))
                 part = replace(part, due=due, before=taken.before)
             return work.pages.page(connection, part, size)
+
+        return self._reads.read(ask)
 
     def _size(self, work: Work) -> int:
         """How many users the next page may have."""
@@ -245,10 +260,10 @@ class EvaluateRanges:
         """Wait until so many users may be evaluated; False if asked to stop meanwhile."""
         now = time.monotonic()
         until = now + self._rate.wait(users, work.rate, self._workers, now)
-        while (left := until - time.monotonic()) > 0 and not self._stop.wait(
-            min(left, LOOK_SECONDS)
+        while (left := until - time.monotonic()) > 0 and self._wait(
+            work.lease, min(left, LOOK_SECONDS)
         ):
-            work.lease.keep_alive()
+            pass
         return not self._stop.is_set()
 
     def _count_workers(self, work: Work) -> None:
@@ -265,12 +280,12 @@ class EvaluateRanges:
                 raise LeaseLost
         log.info("range evaluated", run=taken.run, number=taken.number, users=work.counts.evaluated)
 
-    def _hand_back(self, work: Work, rest: str) -> list[codec.RangeTask]:
-        """Leave the users from `rest` on to others; returns the task, if any."""
+    def _hand_back(self, work: Work) -> list[codec.RangeTask]:
+        """Leave the rest to others; returns the task, if any."""
         taken, now = work.taken, self._clock()
         with transaction(self._engine) as connection:
             number = run_ranges.hand_back(
-                connection, taken, work.counts, work.pages.rule_set.hash, rest, now
+                connection, taken, work.counts, work.pages.rule_set.hash, work.rest, now
             )
         log.info(
             "range left", run=taken.run, number=taken.number, users=work.counts.evaluated, to=number
