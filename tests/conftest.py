@@ -25,7 +25,7 @@ from quadrupel.config import migrations_folder
 from quadrupel.embedded import server
 from quadrupel.store import database
 
-from . import distribution
+from . import distribution, standby
 
 REQUIRE_ALL = "QUADRUPEL_REQUIRE_ALL"
 LEGS_NOT_RUN = pytest.StashKey[dict[str, str]]()
@@ -179,6 +179,39 @@ def engine(migrated_url: str) -> Iterator[sa.Engine]:
     engine = database.open_engine(migrated_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def server_pair() -> Iterator[standby.Pair]:
+    """A primary with a hot standby, for `pair`."""
+    with standby.pair() as both:
+        yield both
+
+
+@pytest.fixture
+def pair(server_pair: standby.Pair) -> Iterator[standby.Pair]:
+    """A primary and its hot standby: stop either and pause the replay, but do not promote."""
+    server_pair.lets_go()
+    yield server_pair
+    server_pair.lets_go()
+
+
+@pytest.fixture
+def pair_urls(pair: standby.Pair) -> Iterator[tuple[str, str]]:
+    """A new database with all tables, on the primary and on the standby."""
+    with _database(pair.primary.url, pair.template) as url:
+        name = urlsplit(url).path[1:]
+        pair.lets_go()
+        yield url, pair.standby.at(name)
+        pair.lets_go()
+
+
+@pytest.fixture(scope="session")
+def new_standby(
+    server_pair: standby.Pair,
+) -> Callable[[], AbstractContextManager[standby.Postgres]]:
+    """Gives further standbys of the primary of `pair`, for tests that promote them."""
+    return partial(standby.standby, server_pair.primary)
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,8 @@ _STANDING = sa.text("""
     FROM pg_control_system(), pg_control_recovery()
 """)
 
+_ONE_SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
 
 def read_mark(primary: sa.Connection) -> Mark:
     """The place behind everything that is committed.
@@ -248,16 +250,14 @@ def _read_at(replica: sa.Engine, mark: Mark, ask: Callable[[sa.Connection], Answ
     be promoted. In a transaction before that of the page: a snapshot is older than what the
     statement that took it says of the replay.
     """
-    with translated_errors(), replica.connect() as opened:
-        connection = opened.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+    with translated_errors(), replica.connect() as connection:
         with connection.begin():
             standing = read_standing(connection)
         _verify(standing, mark)
         if standing.behind(mark):
             raise _NotUsed("it is behind where it was before")
         with connection.begin():
+            connection.execute(_ONE_SNAPSHOT)
             return ask(connection)
 
 
