@@ -74,7 +74,7 @@ class World:
     engine: sa.Engine
     clock: Clock
     reads: PageReads
-    replica_url: str
+    name: str
 
     def set(self, number):
         with transaction(self.primary) as connection:
@@ -114,7 +114,8 @@ def world(pair, pair_urls):
     with transaction(primary) as connection:
         connection.execute(sa.text("CREATE TABLE numbers AS SELECT 1 AS number"))
     clock = Clock()
-    yield World(pair, primary, engine, clock, PageReads(primary, engine, 10, clock), replica_url)
+    name = primary_url.partition("?")[0].rpartition("/")[2]
+    yield World(pair, primary, engine, clock, PageReads(primary, engine, 10, clock), name)
     engine.dispose()
     primary.dispose()
 
@@ -248,12 +249,12 @@ def test_one_that_stops_between_two_pages_leaves_the_rest_of_the_range_to_the_pr
 
 def test_one_that_is_promoted_is_not_used_any_more(world, new_standby):
     with new_standby() as other:
-        engine = open_engine(world.replica_url.replace(*hosts(world, other)))
+        engine = open_engine(other.at(world.name))
         world.reads = PageReads(world.primary, engine, 10, world.clock)
         world.begin()
         assert world.read() == (1, "replica")
         other.promote()
-        other.ask("UPDATE numbers SET number = 9", database=engine_database(world))
+        other.ask("UPDATE numbers SET number = 9", database=world.name)
         with capture_logs() as logs:
             assert world.read() == (1, "primary")
             world.clock.now += 30
@@ -261,15 +262,6 @@ def test_one_that_is_promoted_is_not_used_any_more(world, new_standby):
             assert world.read() == (1, "primary")
         assert [each["reason"] for each in logs] == ["it is no replica, or was promoted"]
         engine.dispose()
-
-
-def hosts(world, other):
-    return world.pair.standby.url.split("host=")[1], other.url.split("host=")[1]
-
-
-def engine_database(world):
-    with transaction(world.primary) as connection:
-        return connection.scalar(sa.text("SELECT current_database()"))
 
 
 def test_a_primary_given_as_replica_is_not_used(world):
@@ -286,7 +278,7 @@ def test_a_page_that_the_replay_cancels_is_read_from_the_primary(world):
         asked.append(found)
         if len(asked) == 1:
             world.set(2)
-            world.pair.primary.ask("VACUUM numbers", database=engine_database(world))
+            world.pair.primary.ask("VACUUM numbers", database=world.name)
             connection.execute(sa.text("SELECT pg_sleep(60)"))
         return found
 
