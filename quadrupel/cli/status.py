@@ -19,6 +19,7 @@ from quadrupel.cli.status_report import Flow, Report, Reporter, Unknown
 from quadrupel.config import read_settings
 from quadrupel.store.database import Limits
 from quadrupel.store.halts import Halt
+from quadrupel.store.replica import Lag
 
 SAMPLE_SECONDS = 2.0
 ANSWER_SECONDS = 5
@@ -57,9 +58,10 @@ def _open_reporter() -> Iterator[Reporter]:
     settings = read_settings()
     with (
         bootstrap.open_engine(settings, Limits(statement=ANSWER_SECONDS)) as engine,
+        bootstrap.open_replica(settings, Limits(statement=ANSWER_SECONDS)) as replica,
         contextlib.closing(bootstrap.open_bus(settings, timeout=ANSWER_SECONDS)) as bus,
     ):
-        yield Reporter(bus.admin(), engine)
+        yield Reporter(bus.admin(), engine, replica=replica)
 
 
 def _keep_showing(reporter: Reporter) -> None:
@@ -83,6 +85,7 @@ def _page(report: Report) -> Group:
         f"dead letters: {_undecided(report)}",
         f"latest run: {_run(report)}",
         f"held rules: {_held(report)}",
+        *([] if report.replica is None else [f"replica: {_replica(report.replica)}"]),
     ]
     unknown = [flow for flow in report.flows.values() if isinstance(flow, Unknown)]
     if isinstance(report.halts, Unknown):
@@ -156,6 +159,13 @@ def _held(report: Report) -> str:
     return f"[red]{rules}[/]; `quadrupel rules held` says why"
 
 
+def _replica(known: Lag | Unknown) -> str:
+    if isinstance(known, Unknown):
+        return escape(known.reason)
+    seconds = "some time" if known.seconds is None else f"{known.seconds:,.1f} s"
+    return f"{seconds} and {known.bytes:,} bytes behind"
+
+
 def _fields(report: Report) -> dict[str, Any]:
     """The report for programs; what is not known is null, and `unknown` says why."""
     parts = {
@@ -163,6 +173,7 @@ def _fields(report: Report) -> dict[str, Any]:
         "undecided_dead_letters": report.undecided,
         "latest_run": report.run,
         "held_rules": report.held,
+        "replica": report.replica,
     }
     run = report.run
     return {
@@ -172,8 +183,18 @@ def _fields(report: Report) -> dict[str, Any]:
         "held_rules": None
         if isinstance(report.held, Unknown)
         else [each.rule for each in report.held],
+        **_replica_fields(report.replica),
         "unknown": {name: part.reason for name, part in parts.items() if isinstance(part, Unknown)},
     }
+
+
+def _replica_fields(known: Lag | Unknown | None) -> dict[str, Any]:
+    """The lag of the replica, null where it is not known; nothing where none is configured."""
+    if known is None:
+        return {}
+    if isinstance(known, Unknown):
+        return {"replica": None}
+    return {"replica": {"lag_seconds": known.seconds, "lag_bytes": known.bytes}}
 
 
 def _lane_fields(report: Report, lane: Lane, flow: Flow | Unknown) -> dict[str, Any]:

@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import psycopg
 import sqlalchemy as sa
 
 from quadrupel.bus.dead_letter_desk import count_undecided
 from quadrupel.bus.topics import DEAD_LETTERS, LANES, Lane
 from quadrupel.core.errors import QuadrupelError, Unavailable
 from quadrupel.core.ports import Admin, Progress
-from quadrupel.store import halts, rule_holds, runs
+from quadrupel.store import halts, replica, rule_holds, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.halts import Halt
+from quadrupel.store.replica import Lag
 from quadrupel.store.rule_holds import Hold
 from quadrupel.store.runs import RunProgress
 
@@ -46,13 +48,17 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything of one moment. `undecided` letters are None when there are too many to count."""
+    """Everything of one moment. `undecided` letters are None when there are too many to count.
+
+    `replica` is None where none is configured.
+    """
 
     flows: Mapping[Lane, Flow | Unknown]
     halts: Mapping[str, Halt] | Unknown
     undecided: int | Unknown | None
     run: RunProgress | Unknown | None
     held: Sequence[Hold] | Unknown
+    replica: Lag | Unknown | None = None
 
 
 def flow(before: Progress, after: Progress, seconds: float) -> Flow:
@@ -68,14 +74,22 @@ def flow(before: Progress, after: Progress, seconds: float) -> Flow:
 
 
 class Reporter:
-    """Looks again and again; every report compares with the look before."""
+    """Looks again and again; every report compares with the look before.
+
+    `replica` is the read replica of the database, where there is one.
+    """
 
     def __init__(
-        self, admin: Admin, engine: sa.Engine, clock: Callable[[], float] = time.monotonic
+        self,
+        admin: Admin,
+        engine: sa.Engine,
+        clock: Callable[[], float] = time.monotonic,
+        replica: sa.Engine | None = None,
     ) -> None:
         self._admin = admin
         self._engine = engine
         self._clock = clock
+        self._replica = replica
         self._looked_at = clock()
         self._seen: Mapping[Lane, Progress | Unknown] = {}
         self._letters: int | None = None
@@ -108,6 +122,7 @@ class Reporter:
             self._count_undecided(),
             self._from_database(runs.newest),
             self._from_database(rule_holds.held),
+            None if self._replica is None else self._lag(self._replica),
         )
 
     def _count_undecided(self) -> int | Unknown | None:
@@ -122,6 +137,18 @@ class Reporter:
         except QuadrupelError as error:
             return Unknown(str(error))
         return self._undecided
+
+    def _lag(self, engine: sa.Engine) -> Lag | Unknown:
+        mark = self._from_database(replica.read_mark)
+        if isinstance(mark, Unknown):
+            return Unknown("not known while the database does not answer")
+        try:
+            with transaction(engine) as connection:
+                standing = replica.read_standing(connection)
+        except (QuadrupelError, sa.exc.DBAPIError, psycopg.Error) as error:
+            return Unknown(f"unreachable: {replica.reason(error)}")
+        unfit = standing.unfit(mark)
+        return Unknown(f"not used: {unfit}") if unfit else replica.lag(mark, standing)
 
     def _from_database(self, ask: Callable[[sa.Connection], Answer]) -> Answer | Unknown:
         try:

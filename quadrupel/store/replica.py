@@ -226,7 +226,7 @@ class PageReads:
         self._rests_until = self._clock() + REST_SECONDS
         REPLICA_LAG_SECONDS.set(float("nan"))
         if not self._failed:
-            log.warning("replica is not used, the primary is read instead", reason=_reason(error))
+            log.warning("replica is not used, the primary is read instead", reason=reason(error))
         self._failed = True
 
 
@@ -239,8 +239,8 @@ def _standing(replica: sa.Engine, mark: Mark) -> Standing:
 
 
 def _verify(standing: Standing, mark: Mark) -> None:
-    if reason := standing.unfit(mark):
-        raise _NotUsed(reason)
+    if unfit := standing.unfit(mark):
+        raise _NotUsed(unfit)
 
 
 def _read_at(replica: sa.Engine, mark: Mark, ask: Callable[[sa.Connection], Answer]) -> Answer:
@@ -261,8 +261,8 @@ def _read_at(replica: sa.Engine, mark: Mark, ask: Callable[[sa.Connection], Answ
             return ask(connection)
 
 
-def _reason(error: Exception) -> str:
-    """What failed. A URL that cannot be read is quoted by the driver, so that is left out."""
+def reason(error: Exception) -> str:
+    """What failed on a replica. A URL that cannot be read is quoted by the driver: left out."""
     if isinstance(error, _NotUsed | DatabaseUnavailable | ConcurrentWrite):
         return str(error)
     return type(error).__name__

@@ -86,6 +86,37 @@ def test_what_is_away_is_shown_as_such(quadrupel):
     assert set(told["unknown"]) == {"halts", "held_rules", "latest_run", "undecided_dead_letters"}
 
 
+def test_a_replica_is_shown_with_its_lag_where_one_is_configured(quadrupel, pair, pair_urls):
+    primary, replica = pair_urls
+    assert "replica" not in quadrupel("status", database_url=primary).out
+    assert "replica" not in json.loads(quadrupel("status", "--json").out)
+    shown = quadrupel("status", replica_url=replica).out
+    assert "replica: 0.0 s and 0 bytes behind" in shown
+    told = json.loads(quadrupel("status", "--json").out)
+    assert told["replica"] == {"lag_seconds": 0.0, "lag_bytes": 0}
+    pair.standby.ask("SELECT pg_wal_replay_pause()")
+    pair.primary.ask("CREATE TABLE news ()", database=primary.partition("?")[0].rpartition("/")[2])
+    told = json.loads(quadrupel("status", "--json").out)
+    assert told["replica"]["lag_bytes"] > 0
+    assert told["replica"]["lag_seconds"] >= 0
+
+
+def test_a_replica_that_is_away_or_none_is_shown_as_such(quadrupel, pair, pair_urls):
+    primary, replica = pair_urls
+    pair.standby.stop()
+    assert (
+        "replica: unreachable: the database"
+        in quadrupel("status", database_url=primary, replica_url=replica).out
+    )
+    told = json.loads(quadrupel("status", "--json").out)
+    assert told["replica"] is None
+    assert told["unknown"]["replica"].startswith("unreachable")
+    pair.lets_go()
+    assert "replica: not used: it is no replica" in quadrupel("status", replica_url=primary).out
+    away = quadrupel("status", database_url=CLOSED, replica_url=replica).out
+    assert "replica: not known while the database does not answer" in away
+
+
 def test_a_machine_that_is_not_set_up_yet_says_what_to_do(quadrupel, database_url):
     called = quadrupel("status", database_url=database_url)
     assert called.code == 0
