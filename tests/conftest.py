@@ -133,7 +133,8 @@ def _database(server_url: str, template: str = "template1") -> Iterator[str]:
     with psycopg.connect(server_url, autocommit=True) as connection:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    with psycopg.connect(server_url, autocommit=True) as connection:
         drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
         connection.execute(drop.format(sql.Identifier(name)))
 

@@ -186,8 +186,10 @@ class Api:
 
 
 @contextlib.contextmanager
-def running(api_database: str, signer: Signer, folder: Path) -> Iterator[Api]:
-    """A server on a free port, for as long as the block."""
+def running(
+    api_database: str, signer: Signer, folder: Path, replica: str | None = None
+) -> Iterator[Api]:
+    """A server on a free port, for as long as the block; it reads from the replica, if any."""
     bus = MemoryBus()
     bus.admin().create([Topic(topics.EVENTS, 3)])
     key_file = folder / "jwks.json"
@@ -199,7 +201,7 @@ def running(api_database: str, signer: Signer, folder: Path) -> Iterator[Api]:
             contacts.save(connection, [contact], datetime.now(UTC))
 
     app = create_app(
-        reads=new_pool(api_database, 4),
+        reads=new_pool(replica or api_database, 4),
         open_producer=bus.producer,
         token_keys=TokenKeys(key_source(str(key_file))),
         issuer=ISSUER,
