@@ -112,13 +112,14 @@ def open_engine(settings: Settings, limits: Limits = PATIENT) -> Iterator[sa.Eng
 @contextlib.contextmanager
 def open_replica(settings: Settings, limits: Limits) -> Iterator[sa.Engine | None]:
     """The read replica, for as long as the block; None where none is set. Not connected yet."""
-    url = settings.replica_url
-    engine = url and database.open_engine(url, pool_size=1, limits=limits)
+    if settings.replica_url is None:
+        yield None
+        return
+    engine = database.open_engine(settings.replica_url, pool_size=1, limits=limits)
     try:
-        yield engine or None
+        yield engine
     finally:
-        if engine:
-            engine.dispose()
+        engine.dispose()
 
 
 @dataclass(frozen=True, slots=True)

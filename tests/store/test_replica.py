@@ -1,5 +1,6 @@
 """Pages come from a replica that has everything, else from the primary; on two real servers."""
 
+import time
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -264,6 +265,37 @@ def test_one_that_is_promoted_is_not_used_any_more(world, new_standby):
         engine.dispose()
 
 
+def test_after_a_failover_only_a_replica_that_followed_it_is_used(world, new_standby):
+    with new_standby() as promoted, new_standby() as other:
+        promoted.promote()
+        primary, engine = open_engine(promoted.at(world.name)), open_engine(other.at(world.name))
+        world.reads = PageReads(primary, engine, 10, world.clock)
+        world.set(5)  # in the old primary, and so in the other replica; never in the new primary
+        with capture_logs() as logs:
+            world.begin()
+            assert world.read() == (1, "primary")
+        assert "since that was promoted" in logs[0]["reason"]
+        primary.dispose()
+        engine.dispose()
+
+
+def test_a_replica_that_followed_a_failover_is_used_at_once(world, new_standby):
+    with new_standby() as promoted, new_standby() as other:
+        promoted.promote()
+        other.follow(promoted)
+        primary, engine = open_engine(promoted.at(world.name)), open_engine(other.at(world.name))
+        world.reads = PageReads(primary, engine, 10, world.clock)
+        deadline = time.monotonic() + 20
+        world.begin()
+        while world.read() != (1, "replica"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            world.clock.now += 30
+            world.begin()
+        primary.dispose()
+        engine.dispose()
+
+
 def test_a_primary_given_as_replica_is_not_used(world):
     world.reads = PageReads(world.primary, world.primary, 10, world.clock)
     world.begin()
@@ -317,8 +349,25 @@ def test_an_error_of_the_primary_is_raised(world):
         reads.read(lambda connection: connection.scalar(sa.text("SELECT 1")))
 
 
+def test_a_primary_that_may_not_tell_its_place_is_read(world):
+    world.pair.primary.ask("CREATE ROLE mute LOGIN")
+    for query in (
+        "REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM public",
+        "GRANT SELECT ON numbers TO mute",
+    ):
+        world.pair.primary.ask(query, database=world.name)
+    mute = open_engine(world.pair.primary.at(world.name).replace("postgres@", "mute@"))
+    world.reads = PageReads(mute, world.engine, 10, world.clock)
+    with capture_logs() as logs:
+        world.begin()
+    assert [each["reason"] for each in logs] == ["the primary does not tell its place"]
+    assert world.read() == (1, "primary")
+    mute.dispose()
+    world.pair.primary.ask("DROP OWNED BY mute", database=world.name)
+    world.pair.primary.ask("DROP ROLE mute")
+
+
 def test_a_role_without_rights_may_ask_both_for_their_places(world):
-    world.pair.primary.ask("DROP ROLE IF EXISTS plain")
     world.pair.primary.ask("CREATE ROLE plain LOGIN")
     world.resume()
     urls = [
@@ -332,6 +381,7 @@ def test_a_role_without_rights_may_ask_both_for_their_places(world):
     assert standing.unfit(mark) is None
     for engine in engines:
         engine.dispose()
+    world.pair.primary.ask("DROP ROLE plain")
 
 
 def test_where_commits_are_not_flushed_the_place_is_behind_them_all_the_same(world):
