@@ -176,18 +176,9 @@ class PageReads:
         self._mark = None
         if self._replica is None or self._clock() < self._rests_until:
             return
-        try:
-            with transaction(self._primary) as connection:
-                mark = read_mark(connection)
-        except sa.exc.DBAPIError:  # it is there, but may not tell, or is no server that could
-            self._leave(_NotUsed("the primary does not tell its place"))
-            return
-        try:
-            caught_up = self._catch_up(self._replica, mark, wait)
-        except _FAILURES as error:
-            self._leave(error)
-        else:
-            self._mark = mark if caught_up else None
+        mark = self._ask_primary()
+        if mark is not None and self._catches_up(self._replica, mark, wait):
+            self._mark = mark
 
     def read(self, ask: Callable[[sa.Connection], Answer]) -> Answer:
         """What `ask` reads of a transaction, on the replica of one snapshot.
@@ -207,23 +198,49 @@ class PageReads:
         RUN_PAGES_READ.labels("primary").inc()
         return answer
 
-    def _catch_up(self, replica: sa.Engine, mark: Mark, wait: Callable[[float], bool]) -> bool:
-        """Wait until the replica is at the mark; False if it is no longer to be waited."""
+    def _ask_primary(self) -> Mark | None:
+        """The place that the replica is to reach; None if the primary cannot tell."""
+        try:
+            with transaction(self._primary) as connection:
+                return read_mark(connection)
+        except sa.exc.DBAPIError:  # it is there, but may not tell, or is no server that could
+            self._leave(_NotUsed("the primary does not tell its place"))
+            return None
+
+    def _catches_up(self, replica: sa.Engine, mark: Mark, wait: Callable[[float], bool]) -> bool:
+        """Wait until the replica is at the mark; False if it fails, is late, or `wait` says so."""
         began, pause = self._clock(), _FIRST_PAUSE
-        while _standing(replica, mark).behind(mark):
+        while behind := self._behind(replica, mark):
             left = began + self._patience - self._clock()
             if left <= 0:
                 self._patience = min(GRACE_SECONDS, self._max_lag)
-                raise _NotUsed("it is too far behind")
+                self._leave(_NotUsed("it is too far behind"))
+                return False
             if not wait(min(pause, left)):
                 return False
             pause = min(2 * pause, _LONGEST_PAUSE)
-        REPLICA_LAG_SECONDS.set(self._clock() - began)
+        if behind is None:
+            return False
+        self._note_fresh(self._clock() - began)
+        return True
+
+    def _behind(self, replica: sa.Engine, mark: Mark) -> int | None:
+        """How many bytes the replica is behind the mark; None if it fails."""
+        try:
+            with transaction(replica) as connection:
+                standing = read_standing(connection)
+            _verify(standing, mark)
+        except _FAILURES as error:
+            self._leave(error)
+            return None
+        return standing.behind(mark)
+
+    def _note_fresh(self, seconds: float) -> None:
+        REPLICA_LAG_SECONDS.set(seconds)
         self._patience = self._max_lag
         if self._failed:
             log.info("replica is used again")
         self._failed = False
-        return True
 
     def _leave(self, error: Exception) -> None:
         """Read the rest from the primary; a replica that goes on failing is told of once."""
@@ -233,14 +250,6 @@ class PageReads:
         if not self._failed:
             log.warning("replica is not used, the primary is read instead", reason=reason(error))
         self._failed = True
-
-
-def _standing(replica: sa.Engine, mark: Mark) -> Standing:
-    """How the replica stands. Raises _NotUsed if it is none of this primary."""
-    with transaction(replica) as connection:
-        standing = read_standing(connection)
-    _verify(standing, mark)
-    return standing
 
 
 def _verify(standing: Standing, mark: Mark) -> None:

@@ -340,6 +340,18 @@ def test_a_page_is_of_one_snapshot_and_writes_nothing(world):
     assert world.read() == (2, "replica")
 
 
+def test_an_error_while_one_waits_is_raised_and_not_the_replicas(world):
+    def fail():
+        raise DatabaseUnavailable("the lease could not be renewed")
+
+    world.pause()
+    world.set(2)
+    world.clock.at, world.clock.action = 2, fail
+    with capture_logs() as logs, pytest.raises(DatabaseUnavailable, match="lease"):
+        world.begin()
+    assert logs == []
+
+
 def test_an_error_of_the_primary_is_raised(world):
     away = open_engine(CLOSED)
     reads = PageReads(away, world.engine, 10, world.clock)
