@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from quadrupel import bootstrap
+from quadrupel import bootstrap, bootstrap_stages
 from quadrupel.bootstrap import Parts
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, console, print_json, progress
@@ -72,7 +72,7 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
             plan = schedule.plan_of(connection, parts.rules, full=full)
             due = run_users.due_days(connection, day) if plan.kind is RunKind.DUE else None
             users = run_users.users_of(connection, plan, day)
-        pages = bootstrap.pages_of(parts)(parts.rules.hash, plan.changed)
+        pages = bootstrap_stages.pages_of(parts)(parts.rules.hash, plan.changed)
         with progress("rehearsing", users) as advance:
             changes = rehearse(
                 parts.engine,

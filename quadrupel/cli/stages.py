@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quadrupel import bootstrap, supervisor, telemetry
+from quadrupel import bootstrap, bootstrap_stages, supervisor, telemetry
 from quadrupel.bus import topics
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import NotFound
@@ -83,4 +83,4 @@ def _run(stage: str, metrics_port: int | None) -> None:
     telemetry.configure_logs(settings.log_format, settings.log_level)
     stop = supervisor.stop_on_signals()
     supervisor.end_in_time(stop)
-    bootstrap.STAGES[stage](settings, stop)
+    bootstrap_stages.STAGES[stage](settings, stop)

@@ -15,8 +15,8 @@ from quadrupel.core.verdicts import Evaluation
 MAX_ERROR_RATIO = 0.001
 """Of so large a part of the users a rule may err, once it was tried without an error."""
 TIMES_SLOWER = 10
-LEAST_SECONDS = 1e-6
-"""A rule that takes less for a user is never held for its time."""
+LEAST_SECONDS = 0.05
+"""A rule that took less for a whole trial is never held for its time."""
 TIMES_MORE = 20
 LEAST_MATCHED = 50
 """A rule that matches fewer users of a sample is never held for their number."""
@@ -135,7 +135,7 @@ def _number(trial: Trial, usual: Usual | None, accepted: Trial) -> Objection | N
 
 
 def _time(trial: Trial, usual: Usual | None, accepted: Trial) -> Objection | None:
-    if usual is None or trial.users < LEAST_USERS or trial.seconds_per_user < LEAST_SECONDS:
+    if usual is None or trial.users < LEAST_USERS or trial.seconds < LEAST_SECONDS:
         return None
     most = TIMES_SLOWER * usual.seconds_per_user
     if trial.seconds_per_user <= max(most, ACCEPTED_TIMES * accepted.seconds_per_user):

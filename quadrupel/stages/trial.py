@@ -37,7 +37,7 @@ def try_rules(
     now: datetime,
     *,
     for_day: bool = False,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] = time.process_time,
 ) -> None:
     """Try a rule set, unless all of its rules were tried as they are.
 
