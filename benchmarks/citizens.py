@@ -22,7 +22,8 @@ BASE = 20_000
 def fill_profiles(stand: Stand, size: int, *, more: bool = False) -> None:
     """Profiles `p0000000` and on: copies of those that synthetic lives give.
 
-    With `more`, those there are stay, and the table grows to `size`.
+    They lie in the order of their ids, as where ids are given one after the other. With `more`,
+    those there are stay, and the table grows to `size`.
     """
     if more:
         copy_profiles(stand, size)
@@ -56,7 +57,7 @@ def copy_profiles(stand: Stand, size: int) -> None:
             " updated_at, fold_state{0}"
             " FROM profiles, generate_series(%(first)s::int, %(times)s::int) AS n"
             " WHERE substr(user_id, 2)::int < %(base)s::int"
-            " AND substr(user_id, 2)::int + %(base)s * n < %(size)s"
+            " AND substr(user_id, 2)::int + %(base)s * n < %(size)s ORDER BY 1"
         ).format(sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(n)) for n in names))
         times = {"first": max(1, present // BASE), "times": -(-size // BASE)}
         connection.execute(copies, {"base": BASE, "size": size, **times})

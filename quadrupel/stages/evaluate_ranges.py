@@ -7,9 +7,9 @@ range of its own, so nothing is evaluated twice. After a crash a range begins an
 the repetition.
 
 The bus tells workers of ranges, the ledger decides. No message is acknowledged while its range is
-with another worker, who may yet die: who is delivered it waits, and in the end puts it behind the
-others. And who is delivered nothing asks the ledger: so a range whose message lies behind a slow
-worker, or whose worker died, does not wait for the bus.
+with another worker, who may yet die: who is delivered it evaluates what nobody holds, then waits,
+and in the end puts it behind the others. And who is delivered nothing asks the ledger: so a range
+whose message lies behind a slow worker, or whose worker died, does not wait for the bus.
 """
 
 import threading
@@ -132,25 +132,29 @@ class EvaluateRanges:
         busy, self._busy = self._busy, False
         if busy or self._stop.is_set() or time.monotonic() - self._idle_at < LOOK_SECONDS:
             return
+        if not self._evaluate_any():
+            self._idle_at = time.monotonic()
+
+    def _evaluate_any(self) -> bool:
+        """Evaluate a range that nobody works on; False if there is none."""
         now = self._clock()
         with transaction(self._engine) as connection:
             found = run_ranges.unheld(connection, now)
             taken = found and run_ranges.take(connection, *found, self._worker, now)
         if not isinstance(taken, TakenRange):
-            self._idle_at = time.monotonic()
-            return
+            return False
         try:
             rest = self._evaluate(taken)
         except LeaseLost:
             log.warning("range lost to another", run=taken.run, number=taken.number)
         else:
             self._producer.publish([*map(codec.range_task, rest)])
+        return True
 
     def _see_to(self, task: codec.RangeTask) -> list[codec.RangeTask]:
-        """Evaluate a range, or wait until somebody has; return the tasks that are left over."""
-        for _ in range(self._looks):
-            if self._stop.is_set():
-                break
+        """Evaluate a range, or others until somebody has; return the tasks that are left over."""
+        looks = 0
+        while looks < self._looks and not self._stop.is_set():
             now = self._clock()
             with transaction(self._engine) as connection:
                 taken = run_ranges.take(connection, task.run, task.number, self._worker, now)
@@ -162,8 +166,10 @@ class EvaluateRanges:
                     return self._evaluate(taken)
                 except LeaseLost:
                     log.warning("range lost to another", run=task.run, number=task.number)
-            self._consumer.keep_alive()
-            self._stop.wait(LOOK_SECONDS)
+            if not self._evaluate_any():
+                looks += 1
+                self._consumer.keep_alive()
+                self._stop.wait(LOOK_SECONDS)
         return [task]
 
     def _evaluate(self, taken: TakenRange) -> list[codec.RangeTask]:

@@ -255,6 +255,22 @@ def test_who_is_delivered_a_range_that_another_works_on_waits_until_it_is_done(n
     assert answers == [[]]
 
 
+def test_who_is_delivered_a_range_that_another_works_on_evaluates_the_others_meanwhile(night):
+    night.start(size=10)
+    consumer, lane = night.lane("two")
+    [message] = [
+        each
+        for each in consumer.poll(100, 0.01)
+        if codec.read_range_task(each) == codec.RangeTask("night", 0)
+    ]
+    taken = night.ledger(run_ranges.take, "night", 0, "one", NOW)
+    [left] = lane.process([message])
+    assert codec.read_range_task(left) == codec.RangeTask("night", 0)
+    assert [state for *_, state, _ in night.spans()] == ["running", *["done"] * 4]
+    night.ledger(run_ranges.finish, taken, RangeCounts(10), "set", NOW)
+    assert night.progress().state == "finished"
+
+
 def test_a_worker_that_was_taken_for_dead_drops_its_range(night):
     def robbed():
         night.now += 31 * SECOND
