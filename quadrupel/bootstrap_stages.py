@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from functools import lru_cache, partial
+from functools import partial
 
 from quadrupel import telemetry
 from quadrupel.bootstrap import Parts, now, open_channels, open_parts, open_replica, today
@@ -145,23 +145,19 @@ def _tried(parts: Parts, rules: RuleSet) -> RuleSet:
 
 def pages_of(
     parts: Parts, tried: Callable[[RuleSet], RuleSet] = lambda rules: rules
-) -> Callable[[str, tuple[str, ...]], Pages]:
-    """What reads pages by a rule set, told its hash and which of its rules are new.
+) -> Callable[[str], Pages]:
+    """What reads pages by a rule set, told its hash.
 
     It is the set of that hash, if this process still has it, else the one in force. A set that is
     new to this process is first handed to `tried`.
     """
 
-    def of(rules: RuleSet) -> Callable[[tuple[str, ...]], Pages]:
-        @lru_cache(maxsize=1)
-        def made(changed: tuple[str, ...]) -> Pages:
-            with database.transaction(parts.engine) as connection:
-                return Pages(rules, RuleNumbers().of(connection, rules.rules), changed)
+    def made(rules: RuleSet) -> Pages:
+        with database.transaction(parts.engine) as connection:
+            return Pages(rules, RuleNumbers().of(connection, rules.rules))
 
-        return made
-
-    reading = following(parts.live.pinned, lambda found: of(tried(found)))
-    return lambda asked, changed: reading({asked})(changed)
+    reading = following(parts.live.pinned, lambda found: made(tried(found)))
+    return lambda asked: reading({asked})
 
 
 def run_publish(settings: Settings, stop: threading.Event) -> None:

@@ -21,7 +21,6 @@ from quadrupel.stages.rehearsal import Changes, rehearse
 from quadrupel.store import run_users
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
-from quadrupel.store.range_pages import Part
 
 SHOWN = 20
 """How many differences are shown."""
@@ -70,17 +69,16 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
     with bootstrap.open_parts(settings) as parts:
         with transaction(parts.engine) as connection:
             plan = schedule.plan_of(connection, parts.rules, full=full)
-            due = run_users.due_days(connection, day) if plan.kind is RunKind.DUE else None
             users = run_users.users_of(connection, plan, day)
-        pages = bootstrap_stages.pages_of(parts)(parts.rules.hash, plan.changed)
+        pages = bootstrap_stages.pages_of(parts)(parts.rules.hash)
         with progress("rehearsing", users) as advance:
             changes = rehearse(
                 parts.engine,
                 pages,
                 publish.offers(parts.rules),
+                plan,
                 day,
                 bootstrap.now(),
-                Part(due=None if due is None else tuple(due)),
                 advance,
                 settings.reopen_days,
             )

@@ -52,18 +52,13 @@ class PageReading:
     """Reads the rules of one set for a page of users at a time.
 
     `numbers` are those of its rules, and of removed ones: whoever holds one of these differs, see
-    `quadrupel.store.rule_numbers`. `changed` are the rules that not everybody was asked yet: who
-    matches one of them differs, and so does who is due by it earlier than is known. A page must
-    have `columns`, the `texts` of attributes under `text_name`, `words` words of bits, and what
-    `quadrupel.core.page_columns` names.
+    `quadrupel.store.rule_numbers`. A page must have `columns`, the `texts` of attributes under
+    `text_name`, `words` words of bits, and what `quadrupel.core.page_columns` names.
     """
 
-    def __init__(
-        self, rule_set: RuleSet, numbers: Mapping[str, int], changed: Collection[str] = ()
-    ) -> None:
+    def __init__(self, rule_set: RuleSet, numbers: Mapping[str, int]) -> None:
         self._rules = rule_set
         self._numbers = numbers
-        self._changed = sorted(rule_set.rules.keys() & changed)
         trees = {rule.id: rule.predicate.tree for rule in rule_set.rules.values()}
         self._query = Query(trees)
         self._times = RuleTimes(self._query)
@@ -80,19 +75,26 @@ class PageReading:
         page: pl.DataFrame,
         as_of: date,
         evaluated_at: datetime,
+        changed: Collection[str] = (),
         withheld: Collection[str] = (),
     ) -> PageRead:
         """Read a page for one day; the time is when it was asked.
 
-        By what `withheld` rules say nobody differs, since publish would change nothing.
+        `changed` are the rules that not everybody was asked yet: who matches one of them differs,
+        and so does who is due by it earlier than is known. By what `withheld` rules say nobody
+        differs, since publish would change nothing.
         """
         codes = self._query.evaluate(page, as_of)
-        differs = self._differs(page, codes, as_of, withheld)
+        differs = self._differs(page, codes, withheld, as_of)
+        if heard := sorted((self._rules.rules.keys() & changed) - {*withheld}):
+            differs |= _any(codes, heard, _MATCH)
+            earlier = self._due_earlier(page, (~differs).arg_true(), as_of, heard)
+            differs = differs.scatter(earlier, values=True)
         evaluations: tuple[Evaluation, ...] = ()
         if differs.any():
             theirs = codes.filter(differs) if codes.width else codes
-            changed = page.filter(differs)
-            evaluations = tuple(self._evaluations(changed, theirs, as_of, evaluated_at))
+            users = page.filter(differs)
+            evaluations = tuple(self._evaluations(users, theirs, as_of, evaluated_at))
         return PageRead(evaluations, self._counts(page, codes, as_of, len(evaluations)))
 
     def _counts(
@@ -113,9 +115,9 @@ class PageReading:
         )
 
     def _differs(
-        self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, withheld: Collection[str]
+        self, page: pl.DataFrame, codes: pl.DataFrame, withheld: Collection[str], as_of: date
     ) -> pl.Series:
-        """Whether each user is to be told to publish."""
+        """Whether each user is to be told to publish, by what is published."""
         published = page.select(
             pl.col(PUBLISHED_VERSION).ne_missing(pl.col(VERSION))
             | (pl.col(DUE_ON).fill_null(date.min) <= as_of)
@@ -127,21 +129,19 @@ class PageReading:
             for name, mask in zip(held.columns, self._words_of(withheld), strict=True)
         ]
         erring = _any(codes, self._rules.rules.keys() - withheld, _ERROR)
-        differs = reduce(or_, [published, *others, erring])
-        if not self._changed:
-            return differs
-        differs |= _any(codes, [rule for rule in self._changed if rule not in withheld], _MATCH)
-        return differs.scatter(self._due_earlier(page, (~differs).arg_true(), as_of), values=True)
+        return reduce(or_, [published, *others, erring])
 
     def _words_of(self, rules: Collection[str]) -> list[int]:
         """The words of a page in which the bits of these rules are set."""
         found = words(self._numbers[rule] for rule in rules)
         return found + [0] * (self.words - len(found))
 
-    def _due_earlier(self, page: pl.DataFrame, rows: pl.Series, as_of: date) -> pl.Series:
-        """Those of the rows whose users are due by a changed rule earlier than is known."""
+    def _due_earlier(
+        self, page: pl.DataFrame, rows: pl.Series, as_of: date, rules: Iterable[str]
+    ) -> pl.Series:
+        """Those of the rows whose users are due by one of the rules earlier than is known."""
         asked = page[rows]
-        due = self._deadlines.earliest(asked, as_of, self._changed).fill_null(NEVER_DUE)
+        due = self._deadlines.earliest(asked, as_of, rules).fill_null(NEVER_DUE)
         return rows.filter(due < asked[DUE_ON])
 
     def _word(self, word: int) -> pl.Expr:

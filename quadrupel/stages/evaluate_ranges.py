@@ -74,8 +74,8 @@ class EvaluateRanges:
     """Evaluates ranges and keeps the ledger.
 
     Of the users of a page, those go to publish who differ from what is published. `pages` reads
-    pages when told the hash of the rule set the run was started with, by that or the one in force,
-    and which of its rules are new. `await_turn` paces the verdicts. `stop` makes it leave its range
+    pages when told the hash of the rule set the run was started with, by that or the one in force.
+    `await_turn` paces the verdicts. `stop` makes it leave its range
     at the next page. `looks` is how often it looks for a range that another holds, each
     LOOK_SECONDS. `own` is the time zone of users who have none of their own. `reads` is where pages
     are read from, by default the database of the ledger.
@@ -84,7 +84,7 @@ class EvaluateRanges:
     def __init__(
         self,
         engine: sa.Engine,
-        pages: Callable[[str, tuple[str, ...]], Pages],
+        pages: Callable[[str], Pages],
         producer: Producer,
         consumer: Consumer,
         worker: str,
@@ -173,7 +173,7 @@ class EvaluateRanges:
         return [task]
 
     def _evaluate(self, taken: TakenRange) -> list[codec.RangeTask]:
-        pages = self._pages(taken.rule_set, taken.rules)
+        pages = self._pages(taken.rule_set)
         if pages.rule_set.hash != taken.rule_set:
             log.warning("run started with other rules", run=taken.run, rules=pages.rule_set.hash)
         lease = Lease(self._engine, self._consumer, taken, self._clock)
@@ -252,7 +252,8 @@ class EvaluateRanges:
 
     def _hand_over(self, work: Work, page: pl.DataFrame) -> RangeCounts:
         """Evaluate a page, and put on the bus what is said of those who differ; its counts."""
-        read = work.pages.read(page, work.taken.as_of, self._clock(), work.withheld)
+        taken = work.taken
+        read = work.pages.read(page, taken.as_of, self._clock(), taken.rules, work.withheld)
         for start in range(0, len(read.evaluations), CHUNK):
             chunk = read.evaluations[start : start + CHUNK]
             self._await_turn(len(chunk), work.lease.keep_alive)

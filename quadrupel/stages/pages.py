@@ -19,11 +19,9 @@ from quadrupel.store.range_pages import Part, RangePages
 class Pages:
     """Reads pages of users by the rules of one set; see `PageReading` for the arguments."""
 
-    def __init__(
-        self, rule_set: RuleSet, numbers: Mapping[str, int], changed: Collection[str] = ()
-    ) -> None:
+    def __init__(self, rule_set: RuleSet, numbers: Mapping[str, int]) -> None:
         self.rule_set = rule_set
-        self._reading = PageReading(rule_set, numbers, changed)
+        self._reading = PageReading(rule_set, numbers)
         texts = [_text_read(name) for name in self._reading.texts]
         columns = [*map(column_read, self._reading.columns), *texts]
         self._pages = RangePages(columns, self._reading.words)
@@ -37,10 +35,11 @@ class Pages:
         page: pl.DataFrame,
         as_of: date,
         evaluated_at: datetime,
+        changed: Collection[str] = (),
         withheld: Collection[str] = (),
     ) -> PageRead:
         """See `PageReading.read`."""
-        return self._reading.read(page, as_of, evaluated_at, withheld)
+        return self._reading.read(page, as_of, evaluated_at, changed, withheld)
 
 
 def column_read(column: Column) -> ColumnRead:

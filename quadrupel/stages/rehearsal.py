@@ -8,6 +8,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from quadrupel.core.publishing import Catalogue, Publication
+from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.page_reading import PageRead
 from quadrupel.stages.decisions import decide_all, heard
@@ -15,9 +16,9 @@ from quadrupel.stages.pages import Pages
 from quadrupel.store import published
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
+from quadrupel.store.run_users import due_days
 
 PAGE_SIZE = 20_000
-EVERYBODY = Part()
 CHUNK = 2_000
 """How many users' published states are read at once."""
 
@@ -52,20 +53,20 @@ def rehearse(
     engine: sa.Engine,
     pages: Pages,
     catalogue: Catalogue,
+    plan: RunPlan,
     as_of: date,
     now: datetime,
-    part: Part = EVERYBODY,
     progress: Callable[[int], None] = lambda _: None,
     reopen_days: int = 0,
 ) -> Changes:
-    """Evaluate everybody, or the users of a part, and count what would be published.
+    """Evaluate the users of a plan, and count what would be published.
 
     Memory does not grow with the users. `progress` is told how many more were read. `reopen_days`
     as for publish. A message whose episode `once_per` names is counted here although a run would
     see that it was sent before.
     """
     changes = Changes()
-    for read in _pages(engine, pages, as_of, now, part):
+    for read in _pages(engine, pages, plan, as_of, now):
         changes.users += read.counts.evaluated
         changes.errors.update({rule: each.errors for rule, each in read.counts.rules.items()})
         for start in range(0, len(read.evaluations), CHUNK):
@@ -76,14 +77,18 @@ def rehearse(
 
 
 def _pages(
-    engine: sa.Engine, pages: Pages, as_of: date, now: datetime, part: Part
+    engine: sa.Engine, pages: Pages, plan: RunPlan, as_of: date, now: datetime
 ) -> Iterator[PageRead]:
+    part = Part()
+    if plan.kind is RunKind.DUE:
+        with transaction(engine) as connection:
+            part = Part(due=tuple(due_days(connection, as_of)))
     while True:
         with transaction(engine) as connection:
             page = pages.page(connection, part, PAGE_SIZE)
         if page.is_empty():
             return
-        yield pages.read(page, as_of, now)
+        yield pages.read(page, as_of, now, plan.changed)
         part = part.after(page["user_id"][-1])
 
 

@@ -84,7 +84,7 @@ class RowPages:
         self._profiles |= {each.user_id: each for each in found}
         return pl.DataFrame({"user_id": [each.user_id for each in found]}, {"user_id": pl.String})
 
-    def read(self, page, as_of, evaluated_at, withheld=()):
+    def read(self, page, as_of, evaluated_at, changed=(), withheld=()):
         profiles = [self._profiles[user_id] for user_id in page["user_id"]]
         evaluations = [self._evaluator(each, as_of, evaluated_at) for each in profiles]
         return PageRead(tuple(evaluations), counted(evaluations, self._seconds))
@@ -133,7 +133,7 @@ def small_pages(applied, small_rules):
     """What evaluates ranges by the small rules, whatever rules the run was started with."""
     with transaction(applied) as connection:
         numbers = RuleNumbers().of(connection, small_rules.rules)
-    return lambda _, changed: Pages(small_rules, numbers, changed)
+    return lambda _: Pages(small_rules, numbers)
 
 
 @pytest.fixture

@@ -59,19 +59,19 @@ def saved(engine, rules, citizens):
 
 @pytest.fixture
 def pages(saved, rules):
-    """Makes the pages of the rules; `changed` as in `PageReading`."""
+    """Makes the pages of the rules."""
 
-    def made(changed=(), of=rules):
+    def made(of=rules):
         with transaction(saved) as connection:
-            return Pages(of, RuleNumbers().of(connection, of.rules), set(changed))
+            return Pages(of, RuleNumbers().of(connection, of.rules))
 
     return made
 
 
-def read(engine, pages, day=TODAY, part=EVERYBODY, size=1000, due=None):
+def read(engine, pages, day=TODAY, part=EVERYBODY, size=1000, due=None, changed=()):
     with transaction(engine) as connection:
         page = pages.page(connection, replace(part, due=due), size)
-    return pages.read(page, day, NOW)
+    return pages.read(page, day, NOW, changed)
 
 
 def publish(engine, evaluations, rules):
@@ -162,7 +162,7 @@ def test_who_matches_a_changed_rule_differs(saved, pages, rules):
     publish(saved, first.evaluations, rules)
     assert read(saved, pages()).evaluations == ()
     rule, counts = max(first.counts.rules.items(), key=lambda each: each[1].matched)
-    found = read(saved, pages(changed={rule, "no_such_rule"}))
+    found = read(saved, pages(), changed={rule, "no_such_rule"})
     who = [each for each in found.evaluations if rule in {match.rule for match in each.matches}]
     assert len(who) == counts.matched > 0
 
@@ -171,7 +171,7 @@ def test_who_is_due_by_a_changed_rule_earlier_than_is_known_differs(saved, pages
     first = read(saved, pages())
     publish(saved, [replace(each, due_on=NEVER_DUE) for each in first.evaluations], rules)
     assert read(saved, pages()).evaluations == ()
-    found = read(saved, pages(changed=set(rules.rules))).evaluations
+    found = read(saved, pages(), changed=set(rules.rules)).evaluations
     silent = {each.user_id for each in first.evaluations if not each.matches and each.due_on}
     due = {each.user_id for each in first.evaluations if each.due_on != NEVER_DUE}
     assert {each.user_id for each in found} & silent == due & silent != set()

@@ -96,7 +96,7 @@ class Night:
                 between()
 
         consumer = consumer or self.bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
-        hooked = Hooked(self.pages("", ()), *at)
+        hooked = Hooked(self.pages(""), *at)
         lane = EvaluateRanges(
             *(self.engine, lambda *_: hooked, self.bus.producer(), consumer, "w"),
             *(self.clock, turn, self.stop, 10),

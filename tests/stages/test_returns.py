@@ -12,6 +12,7 @@ from quadrupel.core.matches import Match
 from quadrupel.core.ports import Outgoing
 from quadrupel.core.profiles import Profile
 from quadrupel.core.publishing import Catalogue, Offer, Published
+from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.stages.decisions import decide_all
 from quadrupel.stages.evaluate import EvaluateProfiles, Rules
 from quadrupel.stages.ingest import Ingest, declared
@@ -138,8 +139,9 @@ def test_a_rehearsal_counts_the_messages_that_the_run_sends(citizen, small_pages
     changed = citizen.changes(day, "77")
     found = rehearse(
         citizen.engine,
-        small_pages("set", ()),
+        small_pages("set"),
         CATALOGUE,
+        RunPlan(RunKind.FULL),
         citizen.today,
         citizen.now(),
         reopen_days=REOPEN_DAYS,

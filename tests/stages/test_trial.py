@@ -12,6 +12,7 @@ import pytest
 from quadrupel.bus import codec, topics
 from quadrupel.core.guards import Reason, Trial
 from quadrupel.core.profiles import Profile
+from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.rules import catalogue
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
@@ -87,7 +88,7 @@ class Portal:
         consumer = bus.consumer(lane.topic, lane.group)
         ranges = EvaluateRanges(
             self.engine,
-            lambda _, changed: Pages(self.rules, numbers, changed),
+            lambda _: Pages(self.rules, numbers),
             bus.producer(),
             consumer,
             "one",
@@ -241,8 +242,9 @@ def test_a_dry_run_and_a_proof_know_what_is_held(portal, tmp_path):
     numbers = portal.ask(RuleNumbers().of, portal.rules.rules)
     changes = rehearse(
         portal.engine,
-        Pages(portal.rules, numbers, {"parent"}),
+        Pages(portal.rules, numbers),
         offers(portal.rules),
+        RunPlan(RunKind.RULES, ("parent",)),
         portal.today,
         portal.now,
     )
