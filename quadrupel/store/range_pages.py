@@ -17,6 +17,7 @@ from quadrupel.core.page_columns import (
     VERSION,
     word_name,
 )
+from quadrupel.store.database import driver
 from quadrupel.store.profile_columns import ColumnRead, copied, frame_of_text, selected
 from quadrupel.store.run_users import Evaluated, ZoneUsers, joined_contacts, of_zone
 
@@ -40,6 +41,9 @@ _PAGE = sql.SQL(
 )
 # A part is told of each table: the database passes bounds to no table of a left join by itself, and
 # would read it from its first user for every page.
+
+_ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
+# Many workers read at once, so that helpers for each would cost a quarter more and save no time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class RangePages:
     def read(self, connection: sa.Connection, part: Part, size: int) -> pl.DataFrame:
         """The first `size` users of a part; a frame of no rows has the same columns."""
         first = _FIRST | {word_name(word): pl.Int64() for word in range(self._words)}
+        driver(connection).execute(_ALONE)
         frames = list(copied(connection, self._query(part, size), first, self._columns, size))
         frame = frames[0] if frames else frame_of_text(b"", first, self._columns)
         return frame.with_columns(pl.col(DUE_ON).cast(pl.Date), pl.col(HELD_MORE).cast(pl.Boolean))
