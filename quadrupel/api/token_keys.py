@@ -73,6 +73,8 @@ class TokenKeys:
         self._load = load
         self._clock = clock
         self._keys: tuple[TokenKey, ...] = ()
+        self.version = 0
+        """Another number whenever the keys are others."""
         self._tried_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
@@ -87,14 +89,17 @@ class TokenKeys:
 
         An unknown key makes the source be read again, every `REFRESH_SECONDS` at most.
         """
-        age = self._clock() - self._tried_at
         found = self._matching(kid, algorithm)
-        if not found and age >= REFRESH_SECONDS:
+        if not found and self._clock() - self._tried_at >= REFRESH_SECONDS:
             await self.refresh()
             return self._matching(kid, algorithm)
-        if age >= FRESH_SECONDS:
-            self._start_reading()
+        self.keep_fresh()
         return found
+
+    def keep_fresh(self) -> None:
+        """Have the source read again, in the background, if that was long ago."""
+        if self._clock() - self._tried_at >= FRESH_SECONDS:
+            self._start_reading()
 
     async def refresh(self) -> None:
         """Read the source now, or wait for the reading that is under way. Raises nothing."""
@@ -115,9 +120,13 @@ class TokenKeys:
 
     async def _read(self) -> None:
         try:
-            self._keys = read_keys(await self._load())
+            keys = read_keys(await self._load())
         except (OSError, httpx.HTTPError, SettingRefused) as error:
             log.warning("the keys of citizens' tokens cannot be read", error=str(error))
+            return
+        if keys != self._keys:
+            self._keys = keys
+            self.version += 1
 
 
 def key_source(setting: str) -> Callable[[], Awaitable[bytes]]:
