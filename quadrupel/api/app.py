@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from quadrupel.api import access, banners, contacts, documents, events, explain, health
 from quadrupel.api.access import Scope
+from quadrupel.api.banner_answers import BannerReader
 from quadrupel.api.banner_texts import BannerTexts
-from quadrupel.api.banners import BannerReader
+from quadrupel.api.hot_route import HotRoute
 from quadrupel.api.inbox import Inbox
 from quadrupel.api.middleware import HeadAsGet, RequestFrame
 from quadrupel.api.problems import handle_errors
@@ -55,7 +56,7 @@ def create_app(
     sets = BannerReads(reads)
     waits = Waits(sets)
     service_keys = ServiceKeys(partial(keys.find, reads), now)
-    citizen = access.citizen(Tokens(token_keys, issuer, audience))
+    tokens = Tokens(token_keys, issuer, audience)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -79,7 +80,9 @@ def create_app(
     )
     with_scope = partial(access.service, service_keys)
     reader = BannerReader(sets, waits, texts, languages, zone)
-    app.include_router(banners.routes(reader, citizen, with_scope(Scope.BANNERS_READ)))
+    app.include_router(
+        banners.routes(reader, access.citizen(tokens), with_scope(Scope.BANNERS_READ))
+    )
     app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))
@@ -87,6 +90,7 @@ def create_app(
     _serve_openapi(app)
     handle_errors(app)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(HotRoute, reader=reader, tokens=tokens)
     app.add_middleware(RequestFrame)
     return app
 

@@ -108,6 +108,14 @@ def problem_of(error: QuadrupelError) -> Problem:
             return INTERNAL
 
 
+def response_to(error: QuadrupelError, path: str) -> Response:
+    """The answer to an error of ours that a request of the path ended with; logs what failed here."""
+    problem = problem_of(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("a part did not answer", path=path, error=str(error))
+    return problem.response()
+
+
 def handle_errors(app: FastAPI) -> None:
     """Answer every error that leaves a route with its problem document.
 
@@ -142,10 +150,7 @@ def _unavailable() -> Problem:
 def _quadrupel_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, QuadrupelError):
         raise error
-    problem = problem_of(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("a part did not answer", path=request.url.path, error=str(error))
-    return problem.response()
+    return response_to(error, request.url.path)
 
 
 def _http_error(_: Request, error: Exception) -> Response:

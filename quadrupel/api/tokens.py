@@ -57,9 +57,11 @@ class Tokens:
         if len(token) > MAX_TOKEN:
             raise NotAuthenticated(f"the token is longer than {MAX_TOKEN} characters")
         digest = hashlib.sha256(token.encode()).digest()
-        self.keys.keep_fresh()
         user_id = self._remembered.find(digest, self.keys.version, self._clock())
-        return await self._verified(token, digest) if user_id is None else user_id
+        if user_id is None:
+            return await self._verified(token, digest)
+        self.keys.keep_fresh()
+        return user_id
 
     async def _verified(self, token: str, digest: bytes) -> str:
         kid, algorithm = _header(token)

@@ -19,6 +19,7 @@ QuadrupelError
 └── Unavailable               infrastructure failed: stop, back off, retry; nothing is lost
     ├── BusUnavailable
     ├── DatabaseUnavailable
+    ├── Overloaded            more is asked of this process than it can answer soon
     └── ChannelUnavailable
 
 A message says what happened, to what, and what to do.
@@ -131,6 +132,10 @@ class BusUnavailable(Unavailable):
 
 class DatabaseUnavailable(Unavailable):
     """The database did not answer."""
+
+
+class Overloaded(Unavailable):
+    """More is asked of this process than it can answer soon: ask again, or another process."""
 
 
 class ChannelUnavailable(Unavailable):

@@ -1,13 +1,15 @@
 """The read side of what is published: banner sets by user, for the API."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import msgspec
 from psycopg.rows import TupleRow, tuple_row
 
-from quadrupel.core.errors import DatabaseUnavailable
+from quadrupel.core.errors import Overloaded
 from quadrupel.core.positions import Position
 from quadrupel.store.published import position
 from quadrupel.store.read_pool import Pool, fetch_all, fetch_one
@@ -19,7 +21,12 @@ USERS = 500
 """Of how many users one query asks at most."""
 
 MAX_WAITING = 4_000
-"""Of how many users a process holds requests back; beyond that they are refused at once."""
+"""Of how many users a process lets requests wait; beyond that they are refused at once."""
+
+MAX_SECONDS = 1.0
+"""How long the one that waits first may have waited; beyond that others are refused at once."""
+
+_banners = msgspec.json.Decoder(tuple[tuple[str, dict[str, str]], ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,25 @@ class BannerSet:
 NOTHING = BannerSet(0, None, ())
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """The requests that wait for one user, since the first of them came."""
+
+    since: float
+    requests: list[asyncio.Future[BannerSet]]
+
+    def answer(self, found: BannerSet) -> None:
+        for each in self.requests:
+            if not each.done():  # whoever asked may have gone
+                each.set_result(found)
+
+    def fail(self, error: Exception) -> None:
+        for each in self.requests:
+            if not each.done():
+                each.set_exception(error)
+                each.exception()  # nobody need hear of it but the one who asked, if still there
+
+
 class BannerReads:
     """Looks banner sets up; requests that come while others are looked up share the next query.
 
@@ -46,25 +72,44 @@ class BannerReads:
     comes alone waits for nobody. Belongs to one event loop.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
-        self._waiting: dict[str, asyncio.Future[BannerSet]] = {}
+        self._clock = clock
+        self._waiting: dict[str, _Waiting] = {}
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def check_room(self) -> None:
+        """Raise Overloaded while more requests wait than can be answered within a second.
+
+        Those that came first are answered first, so how long they have waited tells it, whether the
+        database is slow or this process has too much to do.
+        """
+        if not self._waiting:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            raise Overloaded(f"{MAX_WAITING} users' banners are waited for already")
+        first = next(iter(self._waiting.values()))
+        if self._clock() - first.since > MAX_SECONDS:
+            raise Overloaded(f"banners are waited for since more than {MAX_SECONDS} s already")
+
     async def find(self, user_id: str) -> BannerSet:
-        """The user's banner set, not older than the call. Raises DatabaseUnavailable."""
-        if user_id not in self._waiting:
-            if len(self._waiting) >= MAX_WAITING:
-                raise DatabaseUnavailable(f"{MAX_WAITING} users' banners are waited for already")
-            self._waiting[user_id] = asyncio.get_running_loop().create_future()
-        found = self._waiting[user_id]
+        """The user's banner set, not older than the call.
+
+        Raises DatabaseUnavailable, Overloaded.
+        """
+        self.check_room()
+        waiting = self._waiting.get(user_id)
+        if waiting is None:
+            waiting = self._waiting[user_id] = _Waiting(self._clock(), [])
+        found: asyncio.Future[BannerSet] = asyncio.get_running_loop().create_future()
+        waiting.requests.append(found)
         if self._under_way < QUERIES:
             self._under_way += 1
             task = asyncio.create_task(self._look_up())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(found)
+        return await found
 
     async def find_all(self, user_ids: Collection[str]) -> Mapping[str, BannerSet]:
         """The banner set of each of these users. Raises DatabaseUnavailable."""
@@ -82,24 +127,29 @@ class BannerReads:
             self._under_way -= 1
 
     async def _answer(self) -> None:
-        users = list(self._waiting)[:USERS]
-        asked = {user: self._waiting.pop(user) for user in users}
+        asked = self._next()
         try:
-            sets = await self._fetch(users)
+            sets = await self._fetch(list(asked))
         except Exception as error:  # noqa: BLE001 - raised again in every request that waits
-            asked |= self._waiting  # they have waited, and would for as long again
-            self._waiting = {}
-            for found in asked.values():
-                found.set_exception(error)
-                found.exception()  # whoever asked may have gone
+            # All others too: they have waited, and would for as long again.
+            others, self._waiting = self._waiting, {}
+            for waiting in (*asked.values(), *others.values()):
+                waiting.fail(error)
         else:
-            for user, found in asked.items():
-                found.set_result(sets.get(user, NOTHING))
+            for user, waiting in asked.items():
+                waiting.answer(sets.get(user, NOTHING))
+
+    def _next(self) -> dict[str, "_Waiting"]:
+        """Those that waited longest, as many as one query asks for; they wait no more."""
+        if len(self._waiting) <= USERS:
+            asked, self._waiting = self._waiting, {}
+            return asked
+        return {user: self._waiting.pop(user) for user in list(self._waiting)[:USERS]}
 
     async def _fetch(self, users: Sequence[str]) -> Mapping[str, BannerSet]:
         rows = await fetch_all(
             self._pool,
-            "SELECT user_id, version, as_of, banners, event_partition, event_offset"
+            "SELECT user_id, version, as_of, banners::text, event_partition, event_offset"
             " FROM published WHERE user_id = ANY(%s)",
             (users,),
             tuple_row,
@@ -110,9 +160,9 @@ class BannerReads:
 def _banner_set(row: TupleRow) -> BannerSet:
     version, as_of, banners, partition, offset = row
     contains = position(partition, offset)
-    if not banners:
+    if banners == "[]":
         return BannerSet(0, None, (), contains)
-    return BannerSet(version, as_of, [(rule, shown) for rule, shown in banners], contains)
+    return BannerSet(version, as_of, _banners.decode(banners), contains)
 
 
 async def reachable(pool: Pool) -> None:

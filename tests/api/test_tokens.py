@@ -163,6 +163,17 @@ def test_keys_that_are_read_again_unchanged_forget_nothing(signer) -> None:
     play(story)
 
 
+def test_the_first_token_waits_until_the_keys_have_been_read(signer) -> None:
+    async def story() -> None:
+        world = World(signer)
+        token = signer.token()
+        assert await world.user_of(token) == ("u1", False)
+        await world.user_of(token)
+        assert await world.user_of(token) == ("u1", True)
+
+    play(story)
+
+
 def wrong_signature(signer) -> str:
     return type(signer)().token()
 

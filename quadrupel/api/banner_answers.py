@@ -1,0 +1,111 @@
+"""What a read of banners is answered: the one place for every route that answers it."""
+
+import hashlib
+import zoneinfo
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quadrupel.api.after import After
+from quadrupel.api.banner_texts import BannerTexts, check_placement, render
+from quadrupel.api.languages import choose
+from quadrupel.api.waiting import Waits
+from quadrupel.store.banner_reads import BannerReads, BannerSet
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a read asks for; `accept` and `if_none_match` are headers, `accept` may be empty."""
+
+    placement: str | None
+    locale: str | None
+    accept: str
+    if_none_match: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """`after` which events a set is asked for, and for how many seconds `request` waits at most."""
+
+    after: After
+    request: Request
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BannerReader:
+    """What answers a read: where sets are, the texts now, and how values are written."""
+
+    sets: BannerReads
+    waits: Waits[BannerSet]
+    texts: Callable[[], BannerTexts]
+    languages: Sequence[str]
+    zone: zoneinfo.ZoneInfo
+
+    async def answer(
+        self, user_id: str, question: Question, awaited: Awaited | None = None
+    ) -> Response:
+        """The user's banners in words, or 304.
+
+        Raises InputRefused, DatabaseUnavailable, Overloaded.
+        """
+        texts = self.texts()
+        check_placement(texts, question.placement)
+        language = choose(question.locale, question.accept, self.languages)
+        if awaited is None:
+            found, contains = await self.sets.find(user_id), None
+        else:
+            found = await self._wait(user_id, awaited)
+            contains = awaited.after.is_reached(user_id, found.contains)
+        tag = _entity_tag(user_id, found, texts.digest, language, question.placement, contains)
+        headers = {
+            "ETag": tag,
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization, Accept-Language",
+            "Content-Language": language,
+        }
+        if contains is not None:
+            headers["Contains-Event"] = "true" if contains else "false"
+        if _matches(question.if_none_match, tag):
+            return Response(status_code=304, headers=headers)
+        body = {
+            "version": found.version,
+            "as_of": found.as_of,
+            **({} if contains is None else {"contains_event": contains}),
+            "banners": render(found, texts, language, self.zone, question.placement),
+        }
+        return Response(_encode(body), 200, headers, "application/json")
+
+    async def _wait(self, user_id: str, awaited: Awaited) -> BannerSet:
+        """The user's set as soon as it contains what is awaited, or as it is then."""
+        reached = partial(awaited.after.is_reached, user_id)
+        return await self.waits.until(
+            user_id, lambda found: reached(found.contains), awaited.request, awaited.seconds
+        )
+
+
+def _entity_tag(
+    user_id: str,
+    found: BannerSet,
+    texts: str,
+    language: str,
+    placement: str | None,
+    contains: bool | None,
+) -> str:
+    """A strong tag: equal tags mean equal bytes, also between users behind one cache."""
+    parts = (user_id, found.version, found.as_of, texts, language, placement, contains)
+    return f'"{hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
+
+
+def _matches(if_none_match: str | None, tag: str) -> bool:
+    """RFC 9110, 13.1.2: any of the listed tags, compared weakly, or `*`."""
+    if if_none_match is None:
+        return False
+    listed = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return "*" in listed or tag in listed

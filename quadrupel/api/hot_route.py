@@ -1,0 +1,86 @@
+"""The plain read of a citizen's own banners, answered before the framework looks at it.
+
+Nearly every request of the portal is this one. The framework's route for it exists too: it
+documents the parameters, checks them, and answers whatever is not plain, by the same reader.
+"""
+
+import re
+from functools import lru_cache
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quadrupel.api import problems
+from quadrupel.api.banner_answers import BannerReader, Question
+from quadrupel.api.tokens import Tokens
+from quadrupel.core.errors import QuadrupelError
+
+PATH = "/v1/me/banners"
+
+_HEADERS = frozenset((b"authorization", b"accept-language", b"if-none-match"))
+_BEARER = b"Bearer "
+_MAX_QUERY = 64
+_PARAMETERS = re.compile(rb"(placement|locale)=([A-Za-z0-9_-]+)")
+
+
+class HotRoute:
+    """Answers the reads of `PATH` that are plain, and hands everything else to the application.
+
+    Plain is a GET with a bearer token, at most `placement` and `locale` as plain words, and no
+    header twice that matters here.
+    """
+
+    def __init__(self, app: ASGIApp, reader: BannerReader, tokens: Tokens) -> None:
+        self._app = app
+        self._reader = reader
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        plain = _plain(scope)
+        if plain is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await self._answer(*plain)
+        except QuadrupelError as error:
+            response = problems.response_to(error, PATH)
+        await response(scope, receive, send)
+
+    async def _answer(self, token: str, question: Question) -> Response:
+        self._reader.sets.check_room()  # before anything is spent on the request
+        return await self._reader.answer(await self._tokens.user_of(token), question)
+
+
+def _plain(scope: Scope) -> tuple[str, Question] | None:
+    """The token and the question of a plain read; None for anything else."""
+    if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
+        return None
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _HEADERS:
+            if name in headers:
+                return None
+            headers[name] = value
+    bearer = headers.get(b"authorization", b"")
+    parameters = _parameters(scope["query_string"])
+    if parameters is None or not bearer.startswith(_BEARER) or not bearer.isascii():
+        return None
+    tag = headers.get(b"if-none-match")
+    question = Question(
+        *parameters,
+        headers.get(b"accept-language", b"").decode("latin-1"),
+        None if tag is None else tag.decode("latin-1"),
+    )
+    return bearer[len(_BEARER) :].decode("ascii"), question
+
+
+@lru_cache(maxsize=1024)
+def _parameters(query: bytes) -> tuple[str | None, str | None] | None:
+    """`placement` and `locale` of a plain query; None if it has anything else."""
+    if not query:
+        return None, None
+    found = [_PARAMETERS.fullmatch(part) for part in query[: _MAX_QUERY + 1].split(b"&")]
+    named = {each[1]: each[2].decode() for each in found if each}
+    if len(query) > _MAX_QUERY or len(named) < len(found):
+        return None
+    return named.get(b"placement"), named.get(b"locale")
