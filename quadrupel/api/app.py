@@ -77,6 +77,7 @@ def create_app(
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it looks for each request
     )
     with_scope = partial(access.service, service_keys)
     reader = BannerReader(sets, waits, texts, languages, zone)

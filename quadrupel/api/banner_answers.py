@@ -16,6 +16,10 @@ from quadrupel.api.languages import choose
 from quadrupel.api.waiting import Waits
 from quadrupel.store.banner_reads import BannerReads, BannerSet
 
+_HEADERS = (
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Authorization, Accept-Language"),
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,23 +68,18 @@ class BannerReader:
             found = await self._wait(user_id, awaited)
             contains = awaited.after.is_reached(user_id, found.contains)
         tag = _entity_tag(user_id, found, texts.digest, language, question.placement, contains)
-        headers = {
-            "ETag": tag,
-            "Cache-Control": "private, no-cache",
-            "Vary": "Authorization, Accept-Language",
-            "Content-Language": language,
-        }
+        headers = [(b"etag", tag.encode()), (b"content-language", language.encode()), *_HEADERS]
         if contains is not None:
-            headers["Contains-Event"] = "true" if contains else "false"
+            headers.append((b"contains-event", b"true" if contains else b"false"))
         if _matches(question.if_none_match, tag):
-            return Response(status_code=304, headers=headers)
+            return _Answer(304, headers, b"")
         body = {
             "version": found.version,
             "as_of": found.as_of,
             **({} if contains is None else {"contains_event": contains}),
             "banners": render(found, texts, language, self.zone, question.placement),
         }
-        return Response(_encode(body), 200, headers, "application/json")
+        return _json(headers, _encode(body))
 
     async def _wait(self, user_id: str, awaited: Awaited) -> BannerSet:
         """The user's set as soon as it contains what is awaited, or as it is then."""
@@ -88,6 +87,21 @@ class BannerReader:
         return await self.waits.until(
             user_id, lambda found: reached(found.contains), awaited.request, awaited.seconds
         )
+
+
+class _Answer(Response):
+    """A response whose headers are written already: the framework would write them each time."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status_code = status
+        self.raw_headers = headers
+        self.body = body
+        self.background = None
+
+
+def _json(headers: list[tuple[bytes, bytes]], body: bytes) -> Response:
+    length = (b"content-length", str(len(body)).encode())
+    return _Answer(200, [*headers, length, (b"content-type", b"application/json")], body)
 
 
 def _entity_tag(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from quadrupel.core.errors import InputRefused
 
@@ -15,15 +16,16 @@ def choose(locale: str | None, accept: str, languages: Sequence[str]) -> str:
     Raises InputRefused (`unknown-locale`) for a locale there are no texts in.
     """
     if locale is None:
-        return _negotiate(accept, languages)
+        return _negotiate(accept[:MAX_HEADER], tuple(languages))
     found = _look_up(locale.replace("_", "-"), languages)
     if found is None:
         raise InputRefused("unknown-locale", f"there are texts in {', '.join(languages)} only")
     return found
 
 
+@lru_cache(maxsize=4096)  # browsers send few different ones
 def _negotiate(accept: str, languages: Sequence[str]) -> str:
-    ranges = [_RANGE.fullmatch(part.strip()) for part in accept[:MAX_HEADER].split(",")]
+    ranges = [_RANGE.fullmatch(part.strip()) for part in accept.split(",")]
     wanted = [(float(found[2] or 1), found[1]) for found in ranges if found]
     for quality, name in sorted(wanted, key=lambda pair: -pair[0]):
         if quality == 0:

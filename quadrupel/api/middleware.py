@@ -1,19 +1,21 @@
 """What surrounds every request: its id, its line in the log, HEAD, and the last line of defence."""
 
+import random
 import re
 import time
-import uuid
+from collections.abc import Iterable
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from quadrupel.api import problems
 
 log = structlog.get_logger()
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 class RequestFrame:
@@ -31,10 +33,12 @@ class RequestFrame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        request_id = _given_id(scope["headers"]) or f"{random.getrandbits(128):032x}"
+        bound = bind_contextvars(request_id=request_id)
+        try:
             await self._answer(scope, receive, send, request_id)
+        finally:
+            reset_contextvars(**bound)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         started = time.perf_counter()
@@ -44,9 +48,8 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                own = ((b"x-request-id", request_id.encode()), _NO_SNIFFING)
+                message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
         try:
@@ -66,6 +69,14 @@ class RequestFrame:
             status=status,
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
         )
+
+
+def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The caller's id for the request, if it is a short word."""
+    for name, value in headers:
+        if name == b"x-request-id":
+            return value.decode("ascii") if _REQUEST_ID.fullmatch(value) else None
+    return None
 
 
 class HeadAsGet:

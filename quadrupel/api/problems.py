@@ -109,7 +109,7 @@ def problem_of(error: QuadrupelError) -> Problem:
 
 
 def response_to(error: QuadrupelError, path: str) -> Response:
-    """The answer to an error of ours that a request of the path ended with; logs what failed here."""
+    """The answer to an error of ours that a request of the path ended with; logs failures."""
     problem = problem_of(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("a part did not answer", path=path, error=str(error))
