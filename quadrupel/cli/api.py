@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -26,6 +27,15 @@ HEADER_BYTES = 64 * 1024
 """The most that the headers of a request may have together; more is answered 431."""
 
 HEADER_MILLISECONDS = 10_000
+
+CONNECTIONS = 4_096
+"""How many connections a worker has open at once; further ones wait until one is closed.
+
+It must be more than the requests that are let wait (`store.banner_reads`, `api.waiting`), so that
+those that are too many are told so at once, and idle connections of proxies lock nobody out.
+"""
+
+OPEN_FILES = CONNECTIONS + 512
 DRAIN_SECONDS = 15
 
 
@@ -63,6 +73,7 @@ def api(
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(HEADER_MILLISECONDS, max_buffer_size=HEADER_BYTES),
         websockets=False,
+        backpressure=CONNECTIONS,  # the server counts connections, not requests
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
@@ -74,6 +85,7 @@ def api(
 def worker() -> FastAPI:
     """The application, in a worker process that ends when the process that started it does."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    _allow_open_files()
     return bootstrap_api.api(_on_stop)
 
 
@@ -88,6 +100,14 @@ def _on_stop(end_waits: Callable[[], None]) -> None:
         signal.raise_signal(signal.SIGINT)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+
+
+def _allow_open_files() -> None:
+    """Let this process have as many files open as it has connections, if the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _check_address(host: str, port: int) -> None:

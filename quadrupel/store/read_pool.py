@@ -1,10 +1,11 @@
 """The API's connections to Postgres: asynchronous, few, and never waited for long."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import LiteralString, TypeAlias, TypeVar
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import AsyncRowFactory, TupleRow
 from psycopg_pool import AsyncConnectionPool
 
@@ -23,9 +24,8 @@ WAITING_PER_CONNECTION = 50
 def new_pool(url: str, size: int = 8) -> Pool:
     """A pool of at most `size` connections, to be opened and closed by its owner.
 
-    Every statement is its own transaction. A connection that broke while it was idle is noticed
-    and replaced before it is used. When 50 requests wait for each connection, further ones are
-    refused at once.
+    Every statement is its own transaction. When 50 requests wait for each connection, further ones
+    are refused at once.
     """
     return AsyncConnectionPool(
         url,
@@ -33,7 +33,6 @@ def new_pool(url: str, size: int = 8) -> Pool:
         max_size=size,
         max_waiting=WAITING_PER_CONNECTION * size,
         timeout=SECONDS,
-        check=AsyncConnectionPool.check_connection,
         reconnect_timeout=10.0,
         open=False,
         name="quadrupel-api",
@@ -52,15 +51,45 @@ async def fetch_all(
     parameters: Sequence[object],
     shape: AsyncRowFactory[Row],
 ) -> list[Row]:
-    """All rows of a query. Raises DatabaseUnavailable, after about `SECONDS` at the latest."""
+    """All rows of a query that changes nothing.
+
+    Raises DatabaseUnavailable, after about `SECONDS` at the latest. A connection that turns out to
+    be broken is replaced and the query asked again: that costs nothing where none is, as trying
+    each before its use would.
+    """
     try:
         with translated_errors():
-            async with asyncio.timeout(SECONDS), pool.connection() as connection:
-                cursor = connection.cursor(row_factory=shape)
-                await cursor.execute(query, parameters)
-                return await cursor.fetchall()
+            async with asyncio.timeout(SECONDS):
+                for _ in range(pool.max_size):
+                    with contextlib.suppress(_Broken):
+                        return await _ask(pool, query, parameters, shape)
+                return await _ask(pool, query, parameters, shape)
     except TimeoutError as error:
         raise DatabaseUnavailable(f"the database did not answer within {SECONDS} s") from error
+    except _Broken as error:
+        raise DatabaseUnavailable("the database ends each connection") from error
+
+
+class _Broken(Exception):
+    """The connection broke before the answer came; the pool knows, and makes another."""
+
+
+async def _ask(
+    pool: Pool,
+    query: LiteralString,
+    parameters: Sequence[object],
+    shape: AsyncRowFactory[Row],
+) -> list[Row]:
+    connection = None
+    try:
+        async with pool.connection() as connection:
+            cursor = connection.cursor(row_factory=shape)
+            await cursor.execute(query, parameters)
+            return await cursor.fetchall()
+    except OperationalError as error:
+        if connection is not None and connection.closed:
+            raise _Broken from error
+        raise
 
 
 async def fetch_one(

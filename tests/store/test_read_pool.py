@@ -30,6 +30,31 @@ def test_a_connection_that_broke_while_idle_is_replaced_unnoticed(database_url: 
     asyncio.run(story())
 
 
+def test_connections_that_all_broke_while_idle_are_replaced_unnoticed(database_url: str) -> None:
+    async def story() -> None:
+        async with new_pool(database_url, 3) as pool:
+            await asyncio.gather(*(ask(pool, "SELECT 1 FROM pg_sleep(0.1)") for _ in range(3)))
+            with psycopg.connect(database_url, autocommit=True) as other:
+                ended = other.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE application_name = 'quadrupel-api'"
+                ).fetchone()
+            assert ended == (3,)
+            assert await asyncio.gather(*(ask(pool) for _ in range(6))) == [1] * 6
+
+    asyncio.run(story())
+
+
+def test_a_query_whose_connection_ends_each_time_is_unavailable(database_url: str) -> None:
+    async def story() -> None:
+        async with new_pool(database_url, 2) as pool:
+            with pytest.raises(DatabaseUnavailable):
+                await ask(pool, "SELECT 1 WHERE pg_terminate_backend(pg_backend_pid())")
+            assert await ask(pool) == 1
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("query", ["SELECT pg_sleep(20)", "SELECT 1 WHERE pg_sleep(20) IS NULL"])
 def test_a_database_that_is_slow_is_unavailable_in_time(database_url: str, query: str) -> None:
     async def story() -> None:
