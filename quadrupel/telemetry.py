@@ -120,6 +120,10 @@ WAITS = Counter(
     "Reads of banners that asked for an event, by what came of it",
     ["outcome"],
 )
+READS_REFUSED = Counter(
+    "quadrupel_banner_reads_refused",
+    "Reads of banners refused at once because more wait than can be answered soon",
+)
 
 
 class Laps:

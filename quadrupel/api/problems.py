@@ -23,6 +23,7 @@ from quadrupel.core.errors import (
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    Overloaded,
     QuadrupelError,
     TopicRefused,
     Unavailable,
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+OVERLOADED_RETRY_AFTER_SECONDS = 2
 
 _STATUSES: Mapping[str, HTTPStatus] = {
     "not-json": HTTPStatus.BAD_REQUEST,
@@ -74,6 +76,14 @@ INTERNAL = Problem(
 )
 
 
+_OVERLOADED = Problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "overloaded",
+    "more is asked than can be answered soon; ask again",
+    headers={"Retry-After": str(OVERLOADED_RETRY_AFTER_SECONDS)},
+)
+
+
 def not_ready(missing: Mapping[str, str]) -> Problem:
     """What /readyz says while something is missing: what, and why."""
     errors = [{"part": part, "detail": detail} for part, detail in missing.items()]
@@ -102,6 +112,8 @@ def problem_of(error: QuadrupelError) -> Problem:
             return Problem(HTTPStatus.FORBIDDEN, "not-allowed", str(error), headers=challenge)
         case NotFound():
             return Problem(HTTPStatus.NOT_FOUND, "not-found", str(error))
+        case Overloaded():
+            return _OVERLOADED
         case Unavailable() | TopicRefused():
             return _unavailable()
         case _:
@@ -109,9 +121,12 @@ def problem_of(error: QuadrupelError) -> Problem:
 
 
 def response_to(error: QuadrupelError, path: str) -> Response:
-    """The answer to an error of ours that a request of the path ended with; logs failures."""
+    """The answer to an error of ours that a request of the path ended with; logs failures.
+
+    But not that there is too much to do: who refuses for that says it once, not every time.
+    """
     problem = problem_of(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem is not _OVERLOADED:
         log.warning("a part did not answer", path=path, error=str(error))
     return problem.response()
 

@@ -28,7 +28,7 @@ HEADER_BYTES = 64 * 1024
 
 HEADER_MILLISECONDS = 10_000
 
-CONNECTIONS = 4_096
+CONNECTIONS = 8_192
 """How many connections a worker has open at once; further ones wait until one is closed.
 
 It must be more than the requests that are let wait (`store.banner_reads`, `api.waiting`), so that

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 
 import msgspec
+import structlog
 from psycopg.rows import TupleRow, tuple_row
 
 from quadrupel.core.errors import Overloaded
 from quadrupel.core.positions import Position
 from quadrupel.store.published import position
 from quadrupel.store.read_pool import Pool, fetch_all, fetch_one
+from quadrupel.telemetry import READS_REFUSED
 
 QUERIES = 2
 """How many queries for banner sets a process has under way."""
@@ -25,6 +27,11 @@ MAX_WAITING = 4_000
 
 MAX_SECONDS = 1.0
 """How long the one that waits first may have waited; beyond that others are refused at once."""
+
+SAY_SECONDS = 10.0
+"""How often the log says that requests are refused, at most."""
+
+log = structlog.get_logger()
 
 _banners = msgspec.json.Decoder(tuple[tuple[str, dict[str, str]], ...])
 
@@ -76,6 +83,7 @@ class BannerReads:
         self._pool = pool
         self._clock = clock
         self._waiting: dict[str, _Waiting] = {}
+        self._said_at = float("-inf")
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -85,13 +93,19 @@ class BannerReads:
         Those that came first are answered first, so how long they have waited tells it, whether the
         database is slow or this process has too much to do.
         """
-        if not self._waiting:
-            return
-        if len(self._waiting) >= MAX_WAITING:
-            raise Overloaded(f"{MAX_WAITING} users' banners are waited for already")
-        first = next(iter(self._waiting.values()))
-        if self._clock() - first.since > MAX_SECONDS:
-            raise Overloaded(f"banners are waited for since more than {MAX_SECONDS} s already")
+        if self._waiting:
+            first = next(iter(self._waiting.values()))
+            waited = self._clock() - first.since
+            if waited > MAX_SECONDS or len(self._waiting) >= MAX_WAITING:
+                raise self._refusal(waited)
+
+    def _refusal(self, waited: float) -> Overloaded:
+        READS_REFUSED.inc()
+        waiting, now = len(self._waiting), self._clock()
+        if now - self._said_at > SAY_SECONDS:
+            self._said_at = now
+            log.warning("reads of banners are refused: too many wait", users=waiting, waited=waited)
+        return Overloaded(f"banners of {waiting} users are waited for, since {waited:.1f} s")
 
     async def find(self, user_id: str) -> BannerSet:
         """The user's banner set, not older than the call.
