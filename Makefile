@@ -64,6 +64,10 @@ bench-due: $(VENV)/bench.installed ## A night of who is due, beside a full sweep
 bench-fresh: $(VENV)/bench.installed ## From an event to the banner on the page (ARGS="--seconds 15")
 	@$(BIN)/python benchmarks/bench_fresh.py $(ARGS)
 
+.PHONY: bench-api
+bench-api: $(VENV)/bench.installed ## Reads of banners, beside a plain handler (ARGS="--users 50000 --seconds 5")
+	@$(BIN)/python benchmarks/bench_api.py $(ARGS)
+
 .PHONY: format check lock
 format: dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -106,6 +108,23 @@ def test_a_read_that_waits_is_answered_when_it_is_stopped(environment: dict[str,
         assert reading.result().json()["contains_event"] is False
         assert process.wait(20) == 0
         assert time.monotonic() - begun < 5.0
+
+
+def test_idle_connections_lock_nobody_out(environment: dict[str, str]) -> None:
+    many = 1_100
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * many:
+        pytest.skip("the system allows too few open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * many), hard))
+    to = ("127.0.0.1", int(environment["QUADRUPEL_API_PORT"]))
+    try:
+        with running(environment), contextlib.ExitStack() as idle:
+            for _ in range(many):  # as a proxy keeps them, each used before
+                each = idle.enter_context(socket.create_connection(to, timeout=5))
+                each.sendall(b"GET /livez HTTP/1.1\r\nHost: api\r\n\r\n")
+                assert each.recv(4096).startswith(b"HTTP/1.1 200")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_its_workers_end_when_it_is_killed(environment: dict[str, str]) -> None:
