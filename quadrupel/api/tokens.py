@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -64,7 +65,7 @@ class Tokens:
         return user_id
 
     async def _verified(self, token: str, digest: bytes) -> str:
-        kid, algorithm = _header(token)
+        kid, algorithm = _header(token.partition(".")[0])
         for key in await self.keys.find(kid, algorithm):
             claims = self._claims(token, key)
             if claims is not None:
@@ -128,9 +129,10 @@ class RememberedUsers:
             self._users.popitem(last=False)
 
 
-def _header(token: str) -> tuple[str | None, str]:
+@lru_cache(maxsize=256)  # all tokens that one key signs have the same header
+def _header(segment: str) -> tuple[str | None, str]:
     try:
-        header = jwt.get_unverified_header(token)
+        header = jwt.get_unverified_header(f"{segment}..")
     except jwt.PyJWTError as error:
         raise NotAuthenticated("the token is not a JWT") from error
     kid, algorithm = header.get("kid"), header.get("alg")

@@ -19,6 +19,9 @@ from quadrupel.telemetry import READS_REFUSED
 QUERIES = 2
 """How many queries for banner sets a process has under way."""
 
+PAUSE = 0.002
+"""Seconds from one query to the next, at least: a query costs as much as a hundred users in it."""
+
 USERS = 500
 """Of how many users one query asks at most."""
 
@@ -75,13 +78,17 @@ class _Waiting:
 class BannerReads:
     """Looks banner sets up; requests that come while others are looked up share the next query.
 
-    So the database is asked as often as it answers, whatever the number of requests, and one that
-    comes alone waits for nobody. Belongs to one event loop.
+    So the database is asked as often as it answers, and every 2 ms at most, whatever the number of
+    requests, and one that comes alone waits for nobody. Belongs to one event loop.
     """
 
-    def __init__(self, pool: Pool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, pool: Pool, clock: Callable[[], float] = time.monotonic, pause: float = PAUSE
+    ) -> None:
         self._pool = pool
         self._clock = clock
+        self._pause = pause
+        self._next_at = float("-inf")
         self._waiting: dict[str, _Waiting] = {}
         self._said_at = float("-inf")
         self._under_way = 0
@@ -136,9 +143,19 @@ class BannerReads:
         """Answer all that wait, until none does; whoever comes then starts the next."""
         try:
             while self._waiting:
-                await self._answer()
+                if await self._is_time():
+                    await self._answer()
         finally:
             self._under_way -= 1
+
+    async def _is_time(self) -> bool:
+        """Whether a query may begin; else let the pause go by, in which others may begin one."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_at:
+            self._next_at = now + self._pause
+            return True
+        await asyncio.sleep(self._next_at - now)
+        return False
 
     async def _answer(self) -> None:
         asked = self._next()

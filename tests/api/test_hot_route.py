@@ -67,7 +67,7 @@ class Stuck(BannerReads):
 
     def __init__(self) -> None:
         self.time = 0.0
-        super().__init__(None, lambda: self.time)
+        super().__init__(None, lambda: self.time, pause=0.0)
         self.answers = asyncio.Event()
 
     async def _fetch(self, users):

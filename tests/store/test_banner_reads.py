@@ -93,7 +93,7 @@ def test_whoever_comes_while_the_last_queries_end_is_answered_too():
     async def story():
         async with asyncio.timeout(20):
             for _ in range(2_000):
-                reads = Reads(None)
+                reads = Reads(None, pause=0.0)
                 await asyncio.gather(*(come(reads, f"u{n}") for n in range(4)))
 
     asyncio.run(story())
@@ -136,7 +136,7 @@ class Stuck(BannerReads):
 
     def __init__(self):
         self.time = 0.0
-        super().__init__(None, lambda: self.time)
+        super().__init__(None, lambda: self.time, pause=0.0)
         self.queries = []
 
     async def _fetch(self, users):
@@ -173,6 +173,22 @@ def test_others_are_refused_at_once_while_one_waits_longer_than_a_second():
             if not answer.done():
                 answer.set_result({})
         assert await asyncio.gather(*asked) == [NOTHING] * len(asked)
+
+    asyncio.run(story())
+
+
+def test_those_that_come_one_after_the_other_share_queries_too(migrated_url, published):
+    async def story():
+        async with new_pool(migrated_url) as pool:
+            reads, loop = BannerReads(pool, pause=0.02), asyncio.get_running_loop()
+            begun, asked = loop.time(), []
+            while loop.time() < begun + 0.5:
+                asked.append(asyncio.create_task(reads.find(f"u{1 + len(asked)}")))
+                await asyncio.sleep(0.001)
+            found = await asyncio.gather(*asked)
+            took, queries = loop.time() - begun, pool.get_stats()["requests_num"]
+        assert [each.version for each in found] == list(range(1, 1 + len(asked)))
+        assert queries <= 1 + took / 0.02
 
     asyncio.run(story())
 
