@@ -1,6 +1,7 @@
 """`quadrupel api`: the REST service in worker processes of its own."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import resource
@@ -86,7 +87,10 @@ def worker() -> FastAPI:
     """The application, in a worker process that ends when the process that started it does."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _allow_open_files()
-    return bootstrap_api.api(_on_stop)
+    application = bootstrap_api.api(_on_stop)
+    gc.collect()
+    gc.freeze()  # what there is now stays, and looking through it holds all requests up
+    return application
 
 
 def _on_stop(end_waits: Callable[[], None]) -> None:
