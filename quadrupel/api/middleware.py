@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from quadrupel.api import problems
+from quadrupel.telemetry import request_id
 
 log = structlog.get_logger()
 
@@ -33,14 +33,14 @@ class RequestFrame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope["headers"]) or f"{random.getrandbits(128):032x}"
-        bound = bind_contextvars(request_id=request_id)
+        own = _given_id(scope["headers"]) or f"{random.getrandbits(128):032x}"
+        before = request_id.set(own)
         try:
-            await self._answer(scope, receive, send, request_id)
+            await self._answer(scope, receive, send, own)
         finally:
-            reset_contextvars(**bound)
+            request_id.reset(before)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, own: str) -> None:
         started = time.perf_counter()
         status = 0
 
@@ -48,8 +48,8 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = ((b"x-request-id", request_id.encode()), _NO_SNIFFING)
-                message = {**message, "headers": [*message["headers"], *own]}
+                more = ((b"x-request-id", own.encode()), _NO_SNIFFING)
+                message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         try:
