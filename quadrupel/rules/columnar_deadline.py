@@ -9,7 +9,7 @@ remembered: a deadline holds for every day before it, so the next night finds ne
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -50,10 +50,13 @@ class ColumnarDeadlines:
             for rule in self._rules.values():
                 rule.forget()
         self._today = today
-        asked = self._rules if names is None else names
-        due = [self._rules[name].of(frame, today).alias(name) for name in asked]
-        if not due:
+        asked = {name: self._rules[name] for name in (self._rules if names is None else names)}
+        if not asked:
             return pl.repeat(None, frame.height, dtype=pl.Date, eager=True)
+        keys = {key.name: key.expression for rule in asked.values() for key in rule.keys}
+        read = frame.lazy().select(pl.lit(0), **keys).collect()  # one column more, so rows are kept
+        lists = {name: read[name].to_list() for name in keys}
+        due = [rule.of(lists, frame.height, today).alias(name) for name, rule in asked.items()]
         first = pl.min_horizontal(pl.all())
         days = (first - EPOCH).cast(pl.Int32).cast(pl.Date)
         return pl.DataFrame(due).select(pl.when(first < _FOREVER).then(days)).to_series()
@@ -65,7 +68,7 @@ class _RuleDeadlines:
     def __init__(self, tree: Node) -> None:
         self._columns = columns([tree])
         days_alone = _days_alone(tree)
-        self._keys = [_key(column, column.leaf in days_alone) for column in self._columns]
+        self.keys = [_key(column, column.leaf in days_alone) for column in self._columns]
         self._read = predicate_deadline(Predicate(tree, ""))
         self._known: dict[tuple[Any, ...], int] = {}
 
@@ -73,12 +76,14 @@ class _RuleDeadlines:
         """Forget all deadlines."""
         self._known.clear()
 
-    def of(self, frame: pl.DataFrame, today: date) -> pl.Series:
-        """The deadline for each user, as an ordinal; `_FOREVER` for ever."""
+    def of(self, read: Mapping[str, list[Any]], users: int, today: date) -> pl.Series:
+        """The deadline for each user, as an ordinal; `_FOREVER` for ever.
+
+        `read` are the values of the `keys` of all users, by their names.
+        """
         if not self._columns:
-            day = self._deadline((), today)
-            return pl.repeat(day, frame.height, dtype=pl.Int32, eager=True)
-        lists = [column.to_list() for column in frame.select(self._keys)]
+            return pl.repeat(self._deadline((), today), users, dtype=pl.Int32, eager=True)
+        lists = [read[key.name] for key in self.keys]
         due = list(map(self._known.get, zip(*lists, strict=True)))
         known = pl.Series(due, dtype=pl.Int32)
         lacking = (known.is_null() | (known <= today.toordinal())).arg_true().to_list()
@@ -107,12 +112,20 @@ def _days_alone(tree: Node) -> set[Node]:
     return of_days - others
 
 
-def _key(column: Column, day_alone: bool) -> pl.Expr:
-    """The column as something that can be compared."""
+class _Key(NamedTuple):
+    """A column as something that can be compared; rules that name it alike share it."""
+
+    name: str
+    expression: pl.Expr
+
+
+def _key(column: Column, day_alone: bool) -> _Key:
     read = pl.col(column.name).cast(column.type)
     if column.leaf.kind is Kind.WINDOWED_COUNT:
-        return read.cast(pl.List(pl.String())).list.join(",")
-    return read.dt.truncate("1d") if day_alone else read
+        return _Key(column.name, read.cast(pl.List(pl.String())).list.join(","))
+    if day_alone:
+        return _Key(f"day of {column.name}", read.dt.truncate("1d"))
+    return _Key(column.name, read)
 
 
 def _values(needed: Sequence[Column], inputs: Iterable[Any]) -> dict[str, Value]:

@@ -160,10 +160,11 @@ class PageReading:
         matches: list[list[RuleMatch]] = [[] for _ in range(page.height)]
         errors: list[list[str]] = [[] for _ in range(page.height)]
         texts = _Texts(page, self._rules.schema)
+        matching, erring = _rows(codes, _MATCH), _rows(codes, _ERROR)
         for rule in self._rules.rules.values():
-            for row, match in texts.matches(rule, codes):
+            for row, match in texts.matches(rule, matching[rule.id]):
                 matches[row].append(match)
-            for row in (codes[rule.id] == _ERROR).arg_true():
+            for row in erring[rule.id]:
                 errors[row].append(rule.id)
         due = self._deadlines.earliest(page, as_of).fill_null(NEVER_DUE).to_list()
         versions = page[VERSION].to_list()
@@ -193,15 +194,14 @@ class _Texts:
         self._page = page
         self._schema = schema
 
-    def matches(self, rule: Rule, codes: pl.DataFrame) -> Iterator[tuple[int, RuleMatch]]:
-        """The row and the match of each user for whom the rule holds."""
-        rows = (codes[rule.id] == _MATCH).arg_true()
-        shown = {name: self._of(name, rows) for name in rule.shown}
+    def matches(self, rule: Rule, rows: list[int]) -> Iterator[tuple[int, RuleMatch]]:
+        """The match of each user for whom the rule holds, with the row, of which `rows` are all."""
+        shown = {name: self._of(name, rows) for name in rule.shown} if rows else {}
         for place, row in enumerate(rows):
             texts = {name: found[place] for name, found in shown.items()}
             yield row, RuleMatch(rule.id, rule.once_per and texts[rule.once_per], texts)
 
-    def _of(self, name: str, rows: pl.Series) -> list[str]:
+    def _of(self, name: str, rows: list[int]) -> list[str]:
         attribute = self._schema[name]
         column = self._page[text_name(name) if attribute.type is Type.DECIMAL else name]
         missing = "0" if attribute.feeds[0].operation in ADDITIVE else ""
@@ -221,6 +221,13 @@ def _any(codes: pl.DataFrame, rules: Collection[str], code: int) -> pl.Series:
     if not rules:
         return pl.Series([False], dtype=pl.Boolean)
     return codes.select(pl.any_horizontal(pl.col(list(rules)) == code)).to_series()
+
+
+def _rows(codes: pl.DataFrame, code: int) -> Mapping[str, list[int]]:
+    """By rule the rows that have this verdict."""
+    if not codes.width:
+        return {}
+    return codes.select((pl.all() == code).arg_true().implode()).row(0, named=True)
 
 
 def _counted(codes: pl.DataFrame, code: int) -> dict[str, int]:
