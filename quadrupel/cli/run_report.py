@@ -73,7 +73,7 @@ def words(run: RunProgress, now: datetime) -> dict[str, str]:
     return {
         "run": run.run,
         "day": str(run.as_of),
-        "over": OVER[RunKind(run.kind)],
+        "over": OVER[RunKind(run.kind)] + (f", of the zone {run.zone}" if run.zone else ""),
         "state": run.state,
         "ranges": f"{run.ranges_done} of {run.ranges}",
         "evaluated": f"{run.evaluated:,} of {run.users:,} users",

@@ -59,7 +59,7 @@ def try_rules(
     with transaction(engine) as connection:
         new = rule_set.rules.keys() - rule_trials.tried(connection, rule_set.identities)
         objections = _judge(connection, rule_set, trials, as_of, new)
-        rule_trials.save(connection, as_of, rule_set.identities, trials, objections)
+        rule_trials.save(connection, as_of, rule_set.identities, trials, objections, now)
         _hold(connection, rule_set.identities, trials, objections, as_of, now)
     log.info("rules tried", rules=len(trials), users=users.height, as_of=str(as_of))
 
@@ -89,8 +89,9 @@ def _judge(
 def judge_run(engine: sa.Engine, run: RunProgress, rule_set: RuleSet, now: datetime) -> None:
     """Hold the rules that are objected to by what a run counted so far; nothing if it has none.
 
-    Of a run over the users due, who are like no sample, only the errors are judged; times are
-    never, since a run measures them otherwise. By other rules than the run's nothing is judged.
+    Users who are due, or of one time zone, are like no sample: of a run over them only the errors
+    are judged. Times never are, since a run measures them otherwise. By other rules than the run's
+    nothing is judged.
     """
     if run.rule_set != rule_set.hash or not run.evaluated:
         return
@@ -100,7 +101,7 @@ def judge_run(engine: sa.Engine, run: RunProgress, rule_set: RuleSet, now: datet
             for rule, counts in runs.rules(connection, run.run).items()
             if rule in rule_set.rules
         }
-        if run.kind == RunKind.DUE:
+        if run.kind == RunKind.DUE or run.zone is not None:
             counted = {rule: Trial(each.users, 0, each.errors) for rule, each in counted.items()}
         objections = _judge(connection, rule_set, counted, run.as_of, new=())
         _hold(connection, rule_set.identities, counted, objections, run.as_of, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -21,6 +21,7 @@ def save(
     identities: Mapping[str, str],
     trials: Mapping[str, Trial],
     held: Collection[str],
+    now: datetime,
 ) -> None:
     """Save what each rule did; another trial for the same day takes the place of the one before.
 
@@ -37,7 +38,7 @@ def save(
         again = {name: new.excluded[name] for name in names}
         keys = [column.name for column in rule_trials.primary_key]
         connection.execute(new.on_conflict_do_update(index_elements=keys, set_=again), rows)
-    connection.execute(sa.delete(rule_trials).where(rule_trials.c.as_of < as_of - KEPT))
+    connection.execute(sa.delete(rule_trials).where(rule_trials.c.as_of < now.date() - KEPT))
 
 
 def tried(

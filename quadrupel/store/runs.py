@@ -53,11 +53,13 @@ class RunProgress:
     `users` were counted at the start. `rate` is the limit in users/s, `users_per_second` what it
     really does: in the last minute, of a run that has ended over all. `digest` is of the verdicts
     of all users, in hexadecimal, see `quadrupel.core.runs.RangeCounts`. `other_rules` ranges were
-    evaluated by rules that the run was not started with.
+    evaluated by rules that the run was not started with. Where `zone` is given, only users of that
+    time zone are meant.
     """
 
     run: str
     kind: str
+    zone: str | None
     as_of: date
     rule_set: str
     state: str
@@ -343,7 +345,7 @@ def _progress_query(now: datetime | None) -> sa.Select[Any]:
         return sa.cast(summed, sa.BigInteger).label(column.name)
 
     ranges, run = run_ranges.c, runs.c
-    head = (run.run, run.kind, run.as_of, run.rule_set, run.state, run.rate, run.deadline)
+    head = (run.run, run.kind, run.zone, run.as_of, run.rule_set, run.state, run.rate, run.deadline)
     counts = (ranges.users, ranges.evaluated, ranges.changed)
     return (
         sa.select(

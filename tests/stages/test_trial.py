@@ -273,25 +273,27 @@ def test_without_users_nothing_is_tried(applied, small_rules):
 
 
 @pytest.mark.parametrize(
-    ("kind", "matched", "errors", "reason"),
+    ("of", "matched", "errors", "reason"),
     [
-        ("full", 1_000, 0, Reason.NUMBER),
-        ("full", 100, 0, None),
-        ("full", 100, 3, Reason.ERRORS),
-        ("due", 1_000, 0, None),
-        ("due", 0, 3, Reason.ERRORS),
+        ({}, 1_000, 0, Reason.NUMBER),
+        ({}, 100, 0, None),
+        ({}, 100, 3, Reason.ERRORS),
+        ({"kind": "due"}, 1_000, 0, None),
+        ({"kind": "due"}, 0, 3, Reason.ERRORS),
+        ({"zone": "Asia/Kamchatka"}, 1_000, 0, None),
+        ({"zone": "Asia/Kamchatka"}, 0, 3, Reason.ERRORS),
     ],
 )
-def test_what_a_run_counts_is_judged_while_it_goes_on(portal, kind, matched, errors, reason):
+def test_what_a_run_counts_is_judged_while_it_goes_on(portal, of, matched, errors, reason):
     run = portal.ask(runs.progress, "night 0", portal.now)
     yesterday, usual = TODAY - timedelta(days=1), {"parent": Trial(USERS, MATCHING)}
-    portal.ask(rule_trials.save, yesterday, portal.rules.identities, usual, ())
+    portal.ask(rule_trials.save, yesterday, portal.rules.identities, usual, (), NOW)
     with transaction(portal.engine) as connection:
         connection.exec_driver_sql(
             "UPDATE run_ranges SET rules = jsonb_build_object('parent', jsonb_build_object("
             f" 'matched', {matched}, 'errors', {errors}, 'seconds', 900)) WHERE number = 0"
         )
         connection.exec_driver_sql("UPDATE run_ranges SET rules = NULL WHERE number > 0")
-    judge_run(portal.engine, replace(run, kind=kind, evaluated=USERS), portal.rules, NOW)
+    judge_run(portal.engine, replace(run, evaluated=USERS, **of), portal.rules, NOW)
     assert portal.held == ({"parent": reason} if reason else {})
     judge_run(portal.engine, replace(run, rule_set="another"), portal.rules, NOW)

@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,7 @@ from quadrupel.store.database import transaction
 from quadrupel.store.rule_trials import KEPT, USUAL_TRIALS
 
 DAY = date(2026, 11, 23)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NEW = {"a": "new a"}
 
 
@@ -19,7 +20,7 @@ def connection(engine):
 
 def save(connection, day, matched, identity="old a", held=(), seconds=0.1, users=1000):
     trial = Trial(users, matched, 0, seconds)
-    rule_trials.save(connection, day, {"a": identity}, {"a": trial}, held)
+    rule_trials.save(connection, day, {"a": identity}, {"a": trial}, held, NOW)
 
 
 def usual(connection, day=DAY, identities=NEW):
@@ -78,6 +79,6 @@ def test_a_rule_is_tried_as_it_is_and_for_a_day(connection):
 def test_trials_of_long_ago_are_forgotten(connection):
     save(connection, DAY - KEPT - timedelta(days=1), 10, "older a")
     save(connection, DAY - KEPT, 10)
-    save(connection, DAY, 10, "new a")
+    save(connection, DAY + 10 * KEPT, 10, "new a")
     assert rule_trials.tried(connection, {"a": "older a"}) == set()
     assert rule_trials.tried(connection, {"a": "old a"}) == {"a"}
