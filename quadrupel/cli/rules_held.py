@@ -93,15 +93,12 @@ def _decided(
 
 def _start_run(settings: Settings) -> str:
     """Start a run for today, as `quadrupel run start` does; its name."""
+    day, now = bootstrap.today(settings), bootstrap.now()
+    name = schedule.manual_run(day, now)
     with bootstrap.open_parts(settings) as parts:
-        return schedule.start_manual_run(
-            parts.engine,
-            parts.producer,
-            bootstrap.today(settings),
-            parts.rules,
-            settings.range_size,
-            bootstrap.now(),
-        )
+        schedule.start_run(parts.engine, name, day, parts.rules, settings.range_size, now)
+        schedule.fan_out(parts.engine, parts.producer, now)
+    return name
 
 
 def _table(found: list[Hold]) -> Table:

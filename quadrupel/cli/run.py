@@ -78,9 +78,10 @@ def start(
         raise Conflict(f"{day} is after tomorrow: its verdicts would show at once; use --future")
     with bootstrap.open_parts(settings) as parts:
         now = bootstrap.now()
-        name = schedule.start_manual_run(
+        name = schedule.manual_run(day, now)
+        schedule.start_run(
             parts.engine,
-            parts.producer,
+            name,
             day,
             parts.rules,
             settings.range_size,
@@ -89,6 +90,7 @@ def start(
             rate=rate,
             deadline=deadline(now, by, settings.zone) if by else None,
         )
+        schedule.fan_out(parts.engine, parts.producer, now)
     if wait:
         wait_for(settings, name)
     _show(_progress(settings, name), as_json=as_json)

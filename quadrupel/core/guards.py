@@ -117,21 +117,25 @@ def _errors(trial: Trial, accepted: Trial, *, is_new: bool) -> Objection | None:
 
 
 def _ratio(trial: Trial, most: float | None, accepted: Trial) -> Objection | None:
-    if most is None or trial.users < LEAST_USERS:
-        return None
-    if trial.ratio <= max(most, ACCEPTED_TIMES * accepted.ratio):
+    if most is None or not _matches_more(trial, most, accepted):
         return None
     said = f"matches {trial.ratio:.2%} of the users, its max_match_ratio is {most:.2%}"
     return Objection(Reason.RATIO, said)
 
 
 def _number(trial: Trial, usual: Usual | None, accepted: Trial) -> Objection | None:
-    if usual is None or trial.users < LEAST_USERS or trial.matched < LEAST_MATCHED:
+    if usual is None or trial.matched < LEAST_MATCHED:
         return None
-    if trial.ratio <= max(TIMES_MORE * usual.ratio, ACCEPTED_TIMES * accepted.ratio):
+    if not _matches_more(trial, TIMES_MORE * usual.ratio, accepted):
         return None
     said = f"matches {trial.ratio:.2%} of the users, usually {usual.ratio:.2%}"
     return Objection(Reason.NUMBER, said)
+
+
+def _matches_more(trial: Trial, most: float, accepted: Trial) -> bool:
+    """Whether the rule matches more than this part of the users, and than what was accepted."""
+    tolerated = max(most, ACCEPTED_TIMES * accepted.ratio)
+    return trial.users >= LEAST_USERS and trial.ratio > tolerated
 
 
 def _time(trial: Trial, usual: Usual | None, accepted: Trial) -> Objection | None:

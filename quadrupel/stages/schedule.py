@@ -180,25 +180,9 @@ def start_run(
         )
 
 
-def start_manual_run(
-    engine: sa.Engine,
-    producer: Producer,
-    as_of: date,
-    rule_set: RuleSet,
-    range_size: int,
-    now: datetime,
-    *,
-    full: bool = False,
-    rate: int | None = None,
-    deadline: datetime | None = None,
-) -> str:
-    """Start a run that an operator asked for, and put its ranges on the bus; its name."""
-    name = f"manual-{as_of}-{now:%Y%m%dT%H%M%S%f}"
-    start_run(
-        engine, name, as_of, rule_set, range_size, now, full=full, rate=rate, deadline=deadline
-    )
-    fan_out(engine, producer, now)
-    return name
+def manual_run(as_of: date, now: datetime) -> str:
+    """The name of a run that an operator asks for."""
+    return f"manual-{as_of}-{now:%Y%m%dT%H%M%S%f}"
 
 
 def plan_of(

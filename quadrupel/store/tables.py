@@ -5,6 +5,8 @@ so the same schema runs on Citus. `profiles` gets one column per declared attrib
 `quadrupel profile apply` (see `quadrupel.store.schema`), everything else comes from `migrations/`.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -16,6 +18,16 @@ Timestamp = sa.DateTime(timezone=True)
 
 def _user_id() -> sa.Column[str]:
     return sa.Column("user_id", UserId, primary_key=True)
+
+
+def _measures() -> list[sa.Column[Any]]:
+    """What a trial of a rule counts."""
+    return [
+        sa.Column("users", sa.BigInteger, nullable=False, comment="of the sample"),
+        sa.Column("matched", sa.BigInteger, nullable=False),
+        sa.Column("errors", sa.BigInteger, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False, comment="for all users of the sample"),
+    ]
 
 
 profile_attributes = sa.Table(
@@ -124,10 +136,7 @@ rule_trials = sa.Table(
     sa.Column("rule", sa.Text, primary_key=True),
     sa.Column("as_of", sa.Date, primary_key=True),
     sa.Column("identity", sa.Text, primary_key=True),
-    sa.Column("users", sa.BigInteger, nullable=False, comment="of the sample"),
-    sa.Column("matched", sa.BigInteger, nullable=False),
-    sa.Column("errors", sa.BigInteger, nullable=False),
-    sa.Column("seconds", sa.Double, nullable=False, comment="for all users of the sample"),
+    *_measures(),
     sa.Column("held", sa.Boolean, nullable=False, comment="so it says nothing of the usual"),
 )
 
@@ -140,10 +149,7 @@ rule_holds = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("said", sa.Text, nullable=False, comment="the reason with its numbers"),
     sa.Column("as_of", sa.Date, nullable=False, comment="the day it was tried for"),
-    sa.Column("users", sa.BigInteger, nullable=False, comment="of the sample"),
-    sa.Column("matched", sa.BigInteger, nullable=False),
-    sa.Column("errors", sa.BigInteger, nullable=False),
-    sa.Column("seconds", sa.Double, nullable=False, comment="for all users of the sample"),
+    *_measures(),
     sa.Column("held_at", Timestamp, nullable=False),
     sa.Column("decided_at", Timestamp),
     sa.CheckConstraint("state IN ('held', 'released', 'discarded')", name="rule_holds_state"),
