@@ -50,6 +50,8 @@ STAGES = (
 WARM_UP_SECONDS = 20
 WARM_UP_RATE = 100
 """What a new broker compiles while it begins costs more than the load; it is no part of it."""
+LEAD_IN_SECONDS = 3
+"""How long each load is played before it counts: it has to come up itself."""
 
 LANES = (INGEST, EVALUATE, EVALUATE_RANGES, PUBLISH)
 
@@ -103,7 +105,7 @@ class Load:
 
     def play(self, seconds: int, rate: int | None = None) -> Times:
         rate = rate or self._rate
-        count = rate * seconds
+        count = rate * (LEAD_IN_SECONDS + seconds)
         users = [user_id(number) for number in range(self._next, self._next + count)]
         self._next += count
         expires = datetime.now(UTC) + timedelta(hours=1)
@@ -115,6 +117,7 @@ class Load:
         command = [sys.executable, str(ROOT / "benchmarks" / "fresh_load.py")]
         command += ["--kafka", self._parts.settings.kafka_bootstrap or ""]
         command += ["--api-port", str(self.port), "--rate", str(rate)]
+        command += ["--lead-in", str(LEAD_IN_SECONDS)]
         done = subprocess.run(
             command, input=citizens, stdout=subprocess.PIPE, text=True, check=True
         )

@@ -4,10 +4,14 @@ Standard input names the citizens, a line each: user id and token. An event of o
 is produced to Kafka, at a steady rate, and the citizen asks for the banners after it. What is
 measured is the time from the moment before the event is produced until the answer that contains it
 has been read. Standard output is one JSON document, see `Seen`.
+
+The events of the first `--lead-in` seconds are played like all others and not counted: in them this
+process itself comes up, opens hundreds of connections and makes its producer known to the broker.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -60,12 +64,20 @@ class Browsers:
 
     async def get(self, path: str, token: str) -> tuple[bytes, bytes]:
         """The head, in lower case, and the body of the answer."""
-        if self._idle:
-            reader, writer = self._idle.pop()
-        else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         head = f"GET {path} HTTP/1.1\r\nhost: portal\r\nauthorization: Bearer {token}\r\n\r\n"
+        while self._idle:
+            reader, writer = self._idle.pop()
+            writer.write(head.encode())
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                return await self._answer(reader, writer)
+            writer.close()  # the server had closed it, as it does when one was idle for long
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         writer.write(head.encode())
+        return await self._answer(reader, writer)
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[bytes, bytes]:
         answer = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = answer.partition(b"content-length: ")[2].split(b"\r\n", 1)[0]
         body = await reader.readexactly(int(length))
@@ -78,31 +90,36 @@ def main() -> None:
     parser.add_argument("--kafka", required=True)
     parser.add_argument("--api-port", type=int, required=True)
     parser.add_argument("--rate", type=int, required=True)
+    parser.add_argument("--lead-in", type=int, required=True)
     arguments = parser.parse_args()
     telemetry.configure_logs("json", "warning")
     citizens: list[Citizen] = [(user, token) for user, token in map(str.split, sys.stdin)]
     browsers = Browsers(arguments.api_port)
     with closing(KafkaBus(arguments.kafka).producer()) as producer:
-        seen = asyncio.run(play(citizens, arguments.rate, producer, browsers))
+        seen = asyncio.run(play(citizens, arguments.rate, arguments.lead_in, producer, browsers))
     print(json.dumps(vars(seen)))
 
 
-async def play(citizens: list[Citizen], rate: int, producer: Producer, browsers: Browsers) -> Seen:
-    """Produce the events at their times, and follow each."""
-    seen, followers = Seen(), set()
+async def play(
+    citizens: list[Citizen], rate: int, lead_in: int, producer: Producer, browsers: Browsers
+) -> Seen:
+    """Produce the events at their times, and follow each; what is seen after the lead-in."""
+    lead, seen, followers = Seen(), Seen(), set()
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
     began, done = loop.time(), 0
     while done < len(citizens):
         due = min(len(citizens), int((loop.time() - began) * rate) + 1)
         if due > done:
             part = citizens[done:due]
-            seen.late = max(seen.late, loop.time() - began - done / rate)
-            task = loop.create_task(follow(part, producer, browsers, thread, seen))
+            of = lead if done < lead_in * rate else seen
+            of.late = max(of.late, loop.time() - began - done / rate)
+            task = loop.create_task(follow(part, producer, browsers, thread, of))
             followers.add(task)
             task.add_done_callback(followers.discard)
             done = due
         await asyncio.sleep(TICK)
     await asyncio.gather(*followers)
+    seen.failed += lead.failed
     return seen
 
 

@@ -25,6 +25,7 @@ from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pace import Pace
 from quadrupel.stages.pages import Pages
+from quadrupel.stages.precedence import Precedence
 from quadrupel.stages.pulse import Pulse
 from quadrupel.stages.trial import try_rules
 from quadrupel.store import database
@@ -116,20 +117,19 @@ def evaluate_ranges_on(parts: Parts, stop: threading.Event) -> None:
             contextlib.closing(parts.bus.producer()) as producer,
             open_replica(parts.settings, STAGE) as replica,
         ):
-            turn = Pace(_progress(parts.bus, topics.PUBLISH), stop).await_turn
+            events = {each.stage: _progress(parts.bus, each) for each in topics.OF_EVENTS}
             work = EvaluateRanges(
-                *(
-                    parts.engine,
-                    pages_of(parts, partial(_tried, parts)),
-                    producer,
-                    consumer,
-                    _worker(),
-                    now,
-                    turn,
-                    stop,
-                ),
+                parts.engine,
+                pages_of(parts, partial(_tried, parts)),
+                producer,
+                consumer,
+                _worker(),
+                now,
+                Pace(_progress(parts.bus, topics.PUBLISH), stop).await_turn,
+                stop,
                 own=parts.settings.zone,
                 reads=PageReads(parts.engine, replica, parts.settings.replica_max_lag),
+                give_way=Precedence(events, stop).give_way,
             )
             stage = loop.Stage(lane.stage, consumer, producer, work.process, 1, work.idle)
             _loop(parts, lane, stage, stop)

@@ -70,6 +70,9 @@ RUN_PAGES_READ = Counter(
     "Pages of users read by runs: from `primary` or `replica`",
     ["source"],
 )
+RUN_WAITED_SECONDS = Counter(
+    "quadrupel_run_waited_seconds", "Seconds that runs waited for what events change"
+)
 REPLICA_LAG_SECONDS = Gauge(
     "quadrupel_replica_lag_seconds",
     "Seconds after which the replica had what the primary had when the latest range was taken;"

@@ -36,6 +36,8 @@ PUBLISH = Lane("publish", VERDICTS, PUBLISH_GROUP)
 SEND = Lane("send", MESSAGES, SEND_GROUP)
 LANES = (INGEST, EVALUATE, EVALUATE_RANGES, PUBLISH, SEND)
 """Every topic that is read, in the order of the flow."""
+OF_EVENTS = (INGEST, EVALUATE)
+"""The lanes that events alone come through, before what they change meets what runs say."""
 
 MESSAGE_LIMIT = 2 * 1024 * 1024
 """The most bytes that key and value of one message may have together."""

@@ -51,6 +51,9 @@ LOOKS = int(LEASE.total_seconds() / LOOK_SECONDS)
 AwaitTurn = Callable[[int, Callable[[], None]], None]
 """Block until so many verdicts may follow, calling the function again and again meanwhile."""
 
+GiveWay = Callable[[Callable[[], None]], None]
+"""Block while others go first, calling the function again and again meanwhile."""
+
 _UTC = ZoneInfo("UTC")
 
 log = structlog.get_logger()
@@ -75,10 +78,10 @@ class EvaluateRanges:
 
     Of the users of a page, those go to publish who differ from what is published. `pages` reads
     pages when told the hash of the rule set the run was started with, by that or the one in force.
-    `await_turn` paces the verdicts. `stop` makes it leave its range
-    at the next page. `looks` is how often it looks for a range that another holds, each
-    LOOK_SECONDS. `own` is the time zone of users who have none of their own. `reads` is where pages
-    are read from, by default the database of the ledger.
+    `await_turn` paces the verdicts. `stop` makes it leave its range at the next page. `looks` is
+    how often it looks for a range that another holds, each LOOK_SECONDS. `own` is the time zone of
+    users who have none of their own. `reads` is where pages are read from, by default the database
+    of the ledger. `give_way` lets others go first, before each page.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class EvaluateRanges:
         looks: int = LOOKS,
         own: ZoneInfo = _UTC,
         reads: PageReads | None = None,
+        give_way: GiveWay = lambda _: None,
     ) -> None:
         self._engine = engine
         self._pages = pages
@@ -103,6 +107,7 @@ class EvaluateRanges:
         self._worker = worker
         self._clock = clock
         self._await_turn = await_turn
+        self._give_way = give_way
         self._stop = stop or threading.Event()
         self._page_size = page_size
         self._looks = looks
@@ -234,6 +239,7 @@ class EvaluateRanges:
 
     def _read(self, work: Work) -> pl.DataFrame:
         """The next page of the range, of a snapshot of its own; empty at its end."""
+        self._give_way(work.lease.keep_alive)
         size, taken = self._size(work), work.taken
 
         def ask(connection: sa.Connection) -> pl.DataFrame:
