@@ -8,6 +8,7 @@ plain ordinal.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import polars as pl
 
@@ -18,6 +19,9 @@ EPOCH = date(1970, 1, 1).toordinal()
 FIRST_DAY, LAST_DAY = date.min.toordinal() - EPOCH, date.max.toordinal() - EPOCH
 DAY = 86_400_000_000
 """Microseconds."""
+
+MONTHS = 12 * date.max.year
+"""Of the calendar."""
 
 _FAR = 12 * 20_000
 """More months than the calendar has, either way."""
@@ -39,13 +43,24 @@ def _add_days(_today: int, day: pl.Expr, number: pl.Expr) -> Result:
 
 def _add_months(_today: int, day: pl.Expr, number: pl.Expr) -> Result:
     start = day.cast(pl.Date)
-    months = start.dt.year().cast(pl.Int64) * 12 + start.dt.month() - 1
+    months = start.dt.year().cast(pl.Int64) * 12 + start.dt.month() - 13
     months += number.clip(-_FAR, _FAR)
-    year = months // 12
-    first = pl.date(year, months % 12 + 1, 1)
-    last = first.dt.month_end().dt.day()
-    value = first.to_physical() + pl.min_horizontal(start.dt.day(), last) - 1
-    return Result(value.cast(pl.Int32), (year < 1) | (year > 9999))
+    fails = (months < 0) | (months >= MONTHS)
+    month = pl.when(fails).then(None).otherwise(months)
+    firsts = _month_firsts()
+    first, following = pl.lit(firsts).gather(month), pl.lit(firsts).gather(month + 1)
+    value = pl.min_horizontal(first + start.dt.day() - 1, following - 1)
+    return Result(value, fails)
+
+
+@cache
+def _month_firsts() -> pl.Series:
+    """The first day of every month of the calendar, and of the one after its last.
+
+    Looked up, since making a date of its parts takes several times as long.
+    """
+    firsts = [date(number // 12 + 1, number % 12 + 1, 1).toordinal() for number in range(MONTHS)]
+    return pl.Series([first - EPOCH for first in [*firsts, date.max.toordinal() + 1]], dtype=pl.Int32)
 
 
 def _add_years(today: int, day: pl.Expr, number: pl.Expr) -> Result:

@@ -13,7 +13,9 @@ from quadrupel.core.zones import other_zones
 from quadrupel.store.database import driver
 
 _DUE = sql.SQL("FROM published AS users {contacts} WHERE users.due_on <= {as_of}{zone}")
-_ALL = sql.SQL("FROM profiles AS users {contacts} WHERE NOT users.erased{zone}")
+_ALL = sql.SQL("FROM profiles AS users {contacts} WHERE true{zone}")
+# Erased users are counted too, and skipped: whom a row is of stands in the index, which is read
+# in a quarter of the time of the table.
 _OF_ZONE = sql.SQL(" AND contacts.time_zone = {}")
 _OF_NO_OTHER = sql.SQL(" AND (contacts.time_zone = ANY({})) IS NOT TRUE")
 _NONE = sql.SQL("")

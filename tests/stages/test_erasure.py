@@ -175,7 +175,7 @@ def test_a_run_leaves_erased_users_out_and_adds_up(flow, small_rules, small_page
     assert [each.user_id for each in evaluated] == ["c2"]
     with transaction(flow.engine) as connection:
         run = runs.progress(connection, "night")
-    assert (run.state, run.users, run.evaluated) == ("finished", 1, 1)
+    assert (run.state, run.users, run.evaluated, run.skipped) == ("finished", 2, 1, 1)
 
 
 def test_a_dead_letter_of_an_erased_user_has_reason_position_and_size_and_not_the_event(flow):
