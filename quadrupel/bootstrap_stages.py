@@ -19,6 +19,7 @@ from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import following
+from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
@@ -168,7 +169,7 @@ def run_publish(settings: Settings, stop: threading.Event) -> None:
 
 def publish_on(parts: Parts, stop: threading.Event) -> None:
     """Run publish on these parts until `stop` is set."""
-    catalogue = following(parts.live.look, publish.offers)
+    catalogue = following(parts.live.look, offers)
     work = publish.Publish(parts.engine, catalogue, now, parts.settings.reopen_days)
     _run_plain(parts, topics.PUBLISH, work.process, stop)
 

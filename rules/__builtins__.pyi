@@ -171,12 +171,16 @@ class User:
 
 AttributeName: TypeAlias = Literal["birth_date", "sex", "registered_at", "name_changed", "residence_region", "residence_since", "utilities_owed", "utilities_due", "subsidy_until", "meter_verification_due", "property_bought", "passport_issued", "foreign_passport_expires", "residence_permit_expires", "document_ready_since", "driving_licence_issued", "driving_licence_expires", "insurance_certificate_issued", "insurance_certificate_expires", "vehicle_bought", "vehicle_inspection_due", "children", "youngest_child_born", "kindergarten_offer_until", "studies_until", "disability_until", "fines_owed", "fine_discount_until", "fine_due", "taxes_owed", "tax_due", "enforcement_opened", "enforcement_owed", "court_hearing_on", "employed", "employment_ended", "pension_granted", "self_employed_since", "business_registered", "business_report_due", "appointment_on"]
 
+Client: TypeAlias = Literal["web", "ios", "android"]
+
 class Banner:
     """What a match shows; {attribute} in a text stands for its value."""
     def __init__(
-        self, *, placement: Literal["main", "sidebar", "mobile"], priority: int, link: str,
-        title: dict[str, str], text: dict[str, str] = ..., exclusive: str = ...,
-    ) -> None: ...
+        self, *, placement: Literal["main", "sidebar", "mobile"] = ..., priority: int = ...,
+        link: str, title: dict[str, str], text: dict[str, str] = ...,
+        exclusive: str = ..., story: str = ..., must_show: bool = ...,
+    ) -> None:
+        """A rule needs `placement` and `priority`; a fallback has link, title and text."""
 
 class Email:
     """The e-mail that a match sends, and what it shows."""
@@ -340,8 +344,16 @@ def unknown(
     """A user and a day for whom something is missing to say whether the rule holds."""
 
 class Placement:
-    """A place for banners; at most `limit` of one citizen's are shown there at a time."""
-    def __init__(self, doc: str, *, limit: int) -> None: ...
+    """A place for banners; at most `limit` of one citizen's are shown there at a time.
+
+    Where clients differ, `limit` says how many each shows: `limit={"web": 3, "ios": 1}`.
+    """
+    @overload
+    def __init__(
+        self, doc: str, *, limit: int, clients: list[Client] = ..., fallback: Banner = ...
+    ) -> None: ...
+    @overload
+    def __init__(self, doc: str, *, limit: dict[Client, int], fallback: Banner = ...) -> None: ...
 
 class Feed:
     """How events of a type change an attribute."""

@@ -14,6 +14,7 @@ from quadrupel.cli.output import Json, print_json
 from quadrupel.cli.rule_choice import Folder, chosen, counted, line, load
 from quadrupel.cli.rule_users import Users, open_users, tried
 from quadrupel.config import Settings, read_settings
+from quadrupel.core.banners import Banner
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.offers import Declarations
@@ -126,7 +127,7 @@ def sample_titles(
     titles: dict[str, str] = {}
     for user_id, profile in sorted(users.profiles(tally.sample).items()):
         found = reading.evaluation(user_id, 0, profile.values, today, bootstrap.now())
-        banners = [(match.rule, match.values) for match in found.matches]
+        banners = [Banner(match.rule, match.values) for match in found.matches]
         shown = render(BannerSet(0, today, banners), texts, settings.languages[0], settings.zone)
         titles[user_id] = shown[0]["title"] if shown else ""
     return titles

@@ -14,8 +14,9 @@ from quadrupel.cli.output import Json, console, print_json, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import Conflict
 from quadrupel.core.run_plans import RunKind, RunPlan
+from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
-from quadrupel.stages import publish, schedule
+from quadrupel.stages import schedule
 from quadrupel.stages.proof import Proof, prove
 from quadrupel.stages.rehearsal import Changes, rehearse
 from quadrupel.store import run_users
@@ -75,7 +76,7 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
             changes = rehearse(
                 parts.engine,
                 pages,
-                publish.offers(parts.rules),
+                offers(parts.rules),
                 plan,
                 day,
                 bootstrap.now(),

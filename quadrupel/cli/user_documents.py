@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from quadrupel.cli.messages import write_key
+from quadrupel.core.banners import Banner
 from quadrupel.store.message_desk import Entry
 from quadrupel.store.users import HeldProfile, HeldUser, Row
 
@@ -69,8 +70,14 @@ def _banner_set(row: Row | None) -> Document | None:
         "version": row["version"],
         "as_of": row["as_of"],
         "evaluated_at": row["evaluated_at"],
-        "banners": [{"rule": rule, "values": shown} for rule, shown in row["banners"]],
+        "banners": [_banner(Banner(*each)) for each in row["banners"]],
     }
+
+
+def _banner(banner: Banner) -> Document:
+    """A banner of the set; clients are named where not all of its placement show it."""
+    shown: Document = {"rule": banner.rule, "values": banner.shown}
+    return {**shown, "clients": banner.clients} if banner.clients else shown
 
 
 def _match(row: Row) -> Document:

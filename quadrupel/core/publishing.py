@@ -12,51 +12,18 @@ that the stale one knew.
 What is made once or more per user is a tuple: a frozen dataclass takes four times as long to make.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from quadrupel.core.arbitration import arbitrate
+from quadrupel.core.banners import Banner
 from quadrupel.core.matches import NOTHING_ENDED, Ended, Match, begun, changes, holding, returning
 from quadrupel.core.messages import Message, MessageKey
+from quadrupel.core.offers import Catalogue
 from quadrupel.core.positions import Cause, Position, contains
 from quadrupel.core.verdicts import Evaluation
-
-Banner = tuple[str, Mapping[str, str]]
-"""A banner as stored: the rule, and the text forms of the attributes its texts show."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What publish needs to know of a rule: where its banner goes and what it sends.
-
-    `placement` None: no banner. Of one `exclusive` group one banner is shown. `messages` are pairs
-    of channel and template. `share`: the part of the users, by a stable hash, who are shown
-    anything; `shadow`: nobody is.
-    """
-
-    rule: str
-    placement: str | None = None
-    priority: int = 0
-    messages: tuple[tuple[str, str], ...] = ()
-    shadow: bool = False
-    share: float = 1.0
-    exclusive: str | None = None
-
-    def reaches(self, user_id: str) -> bool:
-        """Whether this user is shown and sent what the rule offers."""
-        if self.shadow:
-            return False
-        return self.share >= 1.0 or stable_share(self.rule, user_id) < self.share
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """All offers by rule, and how many banners each placement shows."""
-
-    offers: Mapping[str, Offer]
-    limits: Mapping[str, int]
 
 
 class Published(NamedTuple):
@@ -180,38 +147,6 @@ def _publication(
     )
     user_id, rule_set = evaluation.user_id, evaluation.rule_set
     return Publication(user_id, before is None, after, rule_set, opened, closed, messages, held)
-
-
-def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> tuple[Banner, ...]:
-    """The banner set: by placement, in it by falling priority, then by rule id, up to its limit.
-
-    Of an exclusive group the banner of the highest priority stays, in whatever placement.
-    """
-    offers = [
-        (offer, match)
-        for match in matches
-        if (offer := catalogue.offers.get(match.rule)) is not None and offer.reaches(user_id)
-    ]
-    if len(offers) > 1:
-        offers.sort(key=lambda pair: (-pair[0].priority, pair[0].rule))
-    taken: set[str] = set()
-    placed: dict[str, list[Banner]] = {}
-    for offer, match in offers:
-        if offer.placement is None or offer.exclusive in taken:
-            continue
-        if offer.exclusive is not None:
-            taken.add(offer.exclusive)
-        placed.setdefault(offer.placement, []).append((match.rule, match.shown))
-    banners: list[Banner] = []
-    for placement in sorted(placed):
-        banners += placed[placement][: catalogue.limits.get(placement, 0)]
-    return tuple(banners)
-
-
-def stable_share(rule: str, user_id: str) -> float:
-    """A number in [0, 1) that is the same for the same rule and user for ever."""
-    digest = hashlib.blake2b(f"{rule}\0{user_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
 
 
 def _refusal(evaluation: Evaluation, published: Published) -> Stale | Again | None:

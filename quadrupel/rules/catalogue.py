@@ -10,12 +10,12 @@ it is ever imported or executed.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quadrupel.core.attributes import Schema
 from quadrupel.rules import declaration, holidays, placements
-from quadrupel.rules.identity import digest
+from quadrupel.rules.identity import digest, weight
 from quadrupel.rules.names import IDENTIFIER
 from quadrupel.rules.offers import Declarations
 from quadrupel.rules.placements import Placement
@@ -34,7 +34,8 @@ SKIPPED = frozenset({"templates"})
 class RuleSet:
     """All rules of a folder, by id and in the order of ids, with what they refer to.
 
-    `hash` is the same for the same verdicts: it covers the ids and identities of the rules.
+    `hash` is the same for the same verdicts and the same arbitration: it covers the ids, identities
+    and weights of the rules.
     """
 
     schema: Schema
@@ -46,6 +47,15 @@ class RuleSet:
     def identities(self) -> dict[str, str]:
         """The identity of each rule by its id."""
         return {rule.id: rule.identity for rule in self.rules.values()}
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """The weight of the banner of each rule that has one, by the rule's id."""
+        return {
+            rule.id: weight(rule, self.placements[rule.banner.placement])
+            for rule in self.rules.values()
+            if rule.banner is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,7 @@ def examine(
     calendar, calendar_sources = holidays.declared(folder)
     declarations = Declarations(
         declaration.declared(profile),
-        placements.declared(places),
+        placements.declared(places, languages),
         tuple(languages),
         calendar,
         templates,
@@ -91,12 +101,18 @@ def examine(
             sources.append(source)
             rule = read_rule(source, path.stem, path.parent.name, declarations)
             if rule is not None:
-                _check_exclusive(rules.values(), rule, source)
+                _check_rank(rules.values(), rule, source)
             _add(rules, rule, source)
     ordered = {rule_id: rules[rule_id] for rule_id in sorted(rules)}
-    hashed = digest(f"{rule.id}={rule.identity}" for rule in ordered.values())
-    rule_set = RuleSet(declarations.schema, ordered, declarations.placements, hashed)
+    rule_set = RuleSet(declarations.schema, ordered, declarations.placements, "")
+    rule_set = replace(rule_set, hash=_hash(rule_set))
     return Examined(rule_set, tuple(problem for source in sources for problem in source.problems))
+
+
+def _hash(rule_set: RuleSet) -> str:
+    identities = (f"{rule}={each}" for rule, each in rule_set.identities.items())
+    weights = (f"{rule}:{each}" for rule, each in rule_set.weights.items())
+    return digest([*identities, *weights])
 
 
 def _add(rules: dict[str, Rule], rule: Rule | None, source: Source) -> None:
@@ -108,15 +124,15 @@ def _add(rules: dict[str, Rule], rule: Rule | None, source: Source) -> None:
         rules[rule.id] = rule
 
 
-def _check_exclusive(known: Iterable[Rule], rule: Rule, source: Source) -> None:
-    """Of two banners of one exclusive group, the priorities must decide which is shown."""
-    if rule.banner is None or rule.banner.exclusive is None:
-        return
-    chosen_by = (rule.banner.exclusive, rule.banner.priority)
+def _check_rank(known: Iterable[Rule], rule: Rule, source: Source) -> None:
+    """Of two banners of one story or exclusive group, the priorities must decide which is shown."""
     for other in known:
-        if other.banner and (other.banner.exclusive, other.banner.priority) == chosen_by:
-            message = f'is exclusive in "{chosen_by[0]}" with the priority of {other.path}'
-            source.refuse(None, message, "give one of them another priority")
+        if rule.banner and other.banner and rule.banner.rank == other.banner.rank:
+            for word in ("story", "exclusive"):
+                name = getattr(rule.banner, word)
+                if name is not None and name == getattr(other.banner, word):
+                    message = f'has {word}="{name}" and the priority of {other.path}'
+                    source.refuse(None, message, "give one of them another priority")
 
 
 def _scripts(folder: Path) -> Iterator[tuple[Path, Source]]:

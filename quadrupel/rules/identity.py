@@ -1,8 +1,11 @@
-"""The identity of a rule: a hash of what its verdicts come from.
+"""The identity of a rule, a hash of what its verdicts come from, and the weight of its banner.
 
 It covers the tree of the predicate, the feeds of every attribute the rule uses, and the names of
 those whose values it shows. Texts, comments, local names and the way a script is laid out leave
 it alone: who edits those re-evaluates nobody.
+
+The weight covers what arbitration goes by: where the banner belongs, what it gives way to, and to
+whom it is shown. Who edits that changes no verdict, and banner sets.
 """
 
 import dataclasses
@@ -11,6 +14,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from quadrupel.core.attributes import Schema
+from quadrupel.rules.placements import Placement
+from quadrupel.rules.rule import Rule
 from quadrupel.rules.tree import Node, inputs
 
 LANGUAGE = "quadrupel-rules-1"
@@ -23,6 +28,17 @@ def identity(tree: Node, shown: Iterable[str], once_per: str | None, schema: Sch
     used = sorted({*inputs(tree), *shown, *([once_per] if once_per else [])})
     feeds = [f"{name}={schema[name].feeds_hash}" for name in used]
     return digest([LANGUAGE, canonical(tree), ",".join(shown), once_per or "", *feeds])
+
+
+def weight(rule: Rule, placement: Placement) -> str:
+    """What the banner of a rule is arbitrated by: 32 hexadecimal digits, as of an identity."""
+    banner = rule.banner
+    parts = (
+        banner and (banner.placement, banner.rank, banner.story, banner.exclusive),
+        (rule.shadow, rule.share),
+        sorted(placement.limits.items()),
+    )
+    return digest(map(canonical, parts))
 
 
 def digest(parts: Iterable[str]) -> str:

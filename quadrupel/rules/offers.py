@@ -3,11 +3,11 @@
 import ast
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from quadrupel.core.attributes import Schema
 from quadrupel.rules import literals
 from quadrupel.rules.holidays import NO_HOLIDAYS, Holidays
+from quadrupel.rules.links import read_link
 from quadrupel.rules.literals import Arguments, word_call
 from quadrupel.rules.names import IDENTIFIER
 from quadrupel.rules.placements import Placement
@@ -17,7 +17,11 @@ from quadrupel.rules.source import Source
 from quadrupel.rules.texts import MAX_TEXT, MAX_TITLE, placeholders, read_texts
 
 MAX_PRIORITY = 100
-MAX_LINK = 500
+
+_BANNER = (
+    *("placement", "priority", "link", "title", "text"),
+    *("exclusive", "story", "must_show"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +55,18 @@ class OfferReader:
         found = word_call(self._source, node, ("Banner",))
         if found is None:
             return None
-        names = ("placement", "priority", "link", "title", "text", "exclusive")
-        arguments = Arguments(self._source, found[1], names)
+        arguments = Arguments(self._source, found[1], _BANNER)
         titles = self._texts(arguments.required("title"), MAX_TITLE)
         texts = self._texts(arguments.optional("text"), MAX_TEXT)
         priority = literals.integer(self._source, arguments.required("priority"), 0, MAX_PRIORITY)
         placement = self._placement(arguments.required("placement"))
-        link = self._link(arguments.required("link"))
+        link = read_link(self._source, arguments.required("link"))
         exclusive = self._identifier(arguments.optional("exclusive"))
+        story = self._identifier(arguments.optional("story"))
+        must_show = literals.boolean(self._source, arguments.optional("must_show"))
         if placement is None or link is None or priority is None:
             return None
-        return Banner(placement, priority, link, titles, texts, exclusive)
+        return Banner(placement, priority, link, titles, texts, exclusive, story, bool(must_show))
 
     def _texts(self, node: ast.expr | None, limit: int) -> Mapping[str, str]:
         texts = read_texts(self._source, node, limit, self._declarations.languages)
@@ -75,13 +80,6 @@ class OfferReader:
             hint = suggest(name, self._declarations.placements, "the placements are ")
             self._source.refuse(node, f'there is no placement "{name}"', hint)
         return name
-
-    def _link(self, node: ast.expr | None) -> str | None:
-        link = literals.text(self._source, node, MAX_LINK)
-        if link is not None and not _is_link(link):
-            hint = '"/services/..." or "https://..."'
-            self._source.refuse(node, "a link is a path or an https address", hint)
-        return link
 
     def email(self, node: ast.expr | None) -> Email | None:
         """The e-mail that it sends; None without one, or when the source says what is wrong."""
@@ -110,22 +108,10 @@ class OfferReader:
     def _identifier(self, node: ast.expr | None) -> str | None:
         name = literals.text(self._source, node)
         if name is not None and not IDENTIFIER.fullmatch(name):
-            self._source.refuse(node, f'"{name}" is not a name', "names are a-z, 0-9 and _")
+            self._source.refuse(node, f'"{name}" is not a name', "names are 3 to 64 of a-z, 0-9 and _")
         return name
 
     def _values(self, node: ast.expr | None) -> tuple[str, ...]:
         names = literals.texts(self._source, node) or ()
         self.shown += [(node, name) for name in names]
         return names
-
-
-def _is_link(link: str) -> bool:
-    if not link.isprintable() or " " in link or "\\" in link:
-        return False
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return False
-    if parts.scheme == "https":
-        return bool(parts.hostname) and "@" not in parts.netloc
-    return link.startswith("/") and not parts.netloc and not link.startswith("//")

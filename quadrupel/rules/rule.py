@@ -13,7 +13,9 @@ from quadrupel.rules.predicate import Predicate
 class Banner:
     """What a match shows. `title` and `text` are by language; `text` may be empty.
 
-    Of the banners of one `exclusive` group, a citizen is shown the one of the highest priority.
+    Of the banners of one `story` the one of the highest priority counts for a citizen, and no
+    others. Those of one `exclusive` group are not shown beside each other. One that is `must_show`
+    gives way to nothing, and cannot be dismissed.
     """
 
     placement: str
@@ -22,6 +24,13 @@ class Banner:
     title: Mapping[str, str]
     text: Mapping[str, str]
     exclusive: str | None = None
+    story: str | None = None
+    must_show: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """What it is ranked by among others, the highest first."""
+        return self.must_show, self.priority
 
 
 @dataclass(frozen=True, slots=True)

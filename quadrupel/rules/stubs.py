@@ -9,6 +9,7 @@ remains what decides.
 from collections.abc import Iterable, Iterator, Mapping
 
 from quadrupel.core.attributes import Attribute, Schema, Type
+from quadrupel.core.banners import CLIENTS
 from quadrupel.rules.functions import FORMS, FUNCTIONS, Function
 from quadrupel.rules.tree import Kind
 
@@ -106,8 +107,16 @@ _EXAMPLES = {
 
 _DECLARATIONS = '''
 class Placement:
-    """A place for banners; at most `limit` of one citizen's are shown there at a time."""
-    def __init__(self, doc: str, *, limit: int) -> None: ...
+    """A place for banners; at most `limit` of one citizen's are shown there at a time.
+
+    Where clients differ, `limit` says how many each shows: `limit={"web": 3, "ios": 1}`.
+    """
+    @overload
+    def __init__(
+        self, doc: str, *, limit: int, clients: list[Client] = ..., fallback: Banner = ...
+    ) -> None: ...
+    @overload
+    def __init__(self, doc: str, *, limit: dict[Client, int], fallback: Banner = ...) -> None: ...
 
 class Feed:
     """How events of a type change an attribute."""
@@ -194,12 +203,16 @@ def _offers(schema: Schema, placements: Iterable[str]) -> Iterator[str]:
     shown = [each.name for each in schema.attributes.values() if each.has_text]
     yield f"AttributeName: TypeAlias = {_literal(shown) or 'str'}"
     yield ""
+    yield f"Client: TypeAlias = {_literal(CLIENTS)}"
+    yield ""
     yield "class Banner:"
     yield _doc("What a match shows; {attribute} in a text stands for its value.")
     yield "    def __init__("
-    yield f"        self, *, placement: {_literal(placements) or 'str'}, priority: int, link: str,"
-    yield "        title: dict[str, str], text: dict[str, str] = ..., exclusive: str = ...,"
-    yield "    ) -> None: ..."
+    yield f"        self, *, placement: {_literal(placements) or 'str'} = ..., priority: int = ...,"
+    yield "        link: str, title: dict[str, str], text: dict[str, str] = ...,"
+    yield "        exclusive: str = ..., story: str = ..., must_show: bool = ...,"
+    yield "    ) -> None:"
+    yield '        """A rule needs `placement` and `priority`; a fallback has link, title and text."""'
     yield ""
     yield from _sending("Email", "template", "The e-mail that a match sends, and what it shows.")
     yield ""

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from quadrupel.core.guards import withheld
 from quadrupel.core.matches import NOTHING_ENDED, Ended, may_return
-from quadrupel.core.publishing import Again, Catalogue, Publication, Stale, decide
+from quadrupel.core.offers import Catalogue
+from quadrupel.core.publishing import Again, Publication, Stale, decide
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.store import published, rule_holds
 from quadrupel.store.published import UserState

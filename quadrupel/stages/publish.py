@@ -10,12 +10,11 @@ import structlog
 
 from quadrupel.bus import codec, message_codec
 from quadrupel.core.errors import InputRefused
+from quadrupel.core.offers import Catalogue
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
-from quadrupel.core.publishing import Again, Catalogue, Offer, Publication, Published, Stale
+from quadrupel.core.publishing import Again, Publication, Published, Stale
 from quadrupel.core.verdicts import Evaluation
-from quadrupel.rules.catalogue import RuleSet
-from quadrupel.rules.rule import Rule
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.decisions import decide_all, heard
 from quadrupel.store import messages as message_store
@@ -122,31 +121,6 @@ class Publish:
 
 def _is_new_set(publication: Publication, before: Published | None) -> bool:
     return before is None or before.version != publication.published.version
-
-
-def offers(rule_set: RuleSet) -> Catalogue:
-    """What publish needs to know of a rule set."""
-    return Catalogue(
-        offers={rule.id: _offer(rule) for rule in rule_set.rules.values()},
-        limits={name: placement.limit for name, placement in rule_set.placements.items()},
-    )
-
-
-def _offer(rule: Rule) -> Offer:
-    messages = []
-    if rule.email is not None:
-        messages.append(("email", rule.email.template))
-    if rule.webhook is not None:
-        messages.append((f"webhook:{rule.webhook.endpoint}", rule.id))
-    return Offer(
-        rule=rule.id,
-        placement=rule.banner.placement if rule.banner else None,
-        priority=rule.banner.priority if rule.banner else 0,
-        messages=tuple(messages),
-        shadow=rule.shadow,
-        share=rule.share,
-        exclusive=rule.banner.exclusive if rule.banner else None,
-    )
 
 
 def _newest(

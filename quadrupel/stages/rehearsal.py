@@ -7,7 +7,8 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from quadrupel.core.publishing import Catalogue, Publication
+from quadrupel.core.offers import Catalogue
+from quadrupel.core.publishing import Publication
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.page_reading import PageRead

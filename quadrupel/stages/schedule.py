@@ -190,7 +190,8 @@ def plan_of(
 ) -> RunPlan:
     """Whom a run that starts now evaluates, of the users of a zone or of all.
 
-    A rule that was released since everybody was asked is asked of everybody again.
+    A rule that was released since everybody was asked is asked of everybody again, and so is one
+    whose banner has another weight now: sets are decided anew for whom it matches.
     """
     covered = runs.covered(connection, zone)
     if covered is None:
@@ -198,8 +199,10 @@ def plan_of(
     hashed, since = covered
     identities = rule_sets.identities(connection, hashed)
     if identities is not None:
-        released = rule_holds.released_since(connection, since)
-        identities = {rule: each for rule, each in identities.items() if rule not in released}
+        before, now = rule_sets.weights(connection, hashed), rule_set.weights
+        again = {rule for rule in rule_set.rules if before.get(rule) != now.get(rule)}
+        again |= rule_holds.released_since(connection, since) & rule_set.rules.keys()
+        identities = {rule: each for rule, each in identities.items() if rule not in again}
     return plan_run(identities, rule_set.identities, full=full)
 
 

@@ -45,7 +45,7 @@ def try_rules(
     it. Where there are no users nothing can be learned, and nothing is. `clock` tells seconds.
     """
     with transaction(engine) as connection:
-        rule_sets.save(connection, rule_set.hash, rule_set.identities)
+        rule_sets.save(connection, rule_set.hash, rule_set.identities, rule_set.weights)
         tried = rule_trials.tried(connection, rule_set.identities, as_of if for_day else None)
     if tried == rule_set.rules.keys():
         return
@@ -93,9 +93,11 @@ def judge_run(engine: sa.Engine, run: RunProgress, rule_set: RuleSet, now: datet
     are judged. Times never are, since a run measures them otherwise. By other rules than the run's
     nothing is judged.
     """
-    if run.rule_set != rule_set.hash or not run.evaluated:
+    if not run.evaluated:
         return
     with transaction(engine) as connection:
+        if rule_sets.identities(connection, run.rule_set) != rule_set.identities:
+            return
         counted = {
             rule: Trial(run.evaluated, counts.matched, counts.errors)
             for rule, counts in runs.rules(connection, run.run).items()

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from psycopg.rows import TupleRow, tuple_row
 
+from quadrupel.core.banners import Banner
 from quadrupel.core.errors import Overloaded
 from quadrupel.core.positions import Position
 from quadrupel.store.published import position
@@ -36,12 +37,12 @@ SAY_SECONDS = 10.0
 
 log = structlog.get_logger()
 
-_banners = msgspec.json.Decoder(tuple[tuple[str, dict[str, str]], ...])
+_banners = msgspec.json.Decoder(tuple[Banner, ...])
 
 
 @dataclass(frozen=True, slots=True)
 class BannerSet:
-    """What a user is shown, in order: rule ids, each with the text forms its texts show.
+    """What a user is shown, in order, on all clients together.
 
     A user who is shown nothing and one who was never heard of have the same: version 0, no day.
     `contains` is the position up to which the user's events are contained, if it is known.
@@ -49,7 +50,7 @@ class BannerSet:
 
     version: int
     as_of: date | None
-    banners: Sequence[tuple[str, Mapping[str, str]]]
+    banners: Sequence[Banner]
     contains: Position | None = None
 
 

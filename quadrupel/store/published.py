@@ -9,6 +9,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.types.json import Jsonb
 
+from quadrupel.core.banners import Banner
 from quadrupel.core.bits import words
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.matches import Ended, Match
@@ -76,7 +77,7 @@ _CLOSE_MATCHES = """
 """
 
 
-_banners = msgspec.json.Decoder(tuple[tuple[str, dict[str, str]], ...])
+_banners = msgspec.json.Decoder(tuple[Banner, ...])
 _json = msgspec.json.Encoder()
 _shown = msgspec.json.Decoder(dict[str, str])
 
@@ -219,12 +220,17 @@ def _row(publication: Publication, held: str, now: datetime) -> tuple[object, ..
         state.as_of,
         state.evaluated_at,
         publication.rule_set,
-        _json.encode(state.banners).decode() if state.banners else "[]",
+        _stored(state.banners),
         *(state.contains or (None, None)),
         state.due_on,
         held,
         now,
     )
+
+
+def _stored(banners: Sequence[Banner]) -> str:
+    """The set as JSON."""
+    return _json.encode([each.elements() for each in banners]).decode() if banners else "[]"
 
 
 def _open_matches(

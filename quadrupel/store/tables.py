@@ -93,7 +93,10 @@ published = sa.Table(
     sa.Column("evaluated_at", Timestamp, nullable=False),
     sa.Column("rule_set", sa.Text, nullable=False),
     sa.Column(
-        "banners", JSONB, nullable=False, comment="[[rule, {attribute: text}], ...] in order"
+        "banners",
+        JSONB,
+        nullable=False,
+        comment="[[rule, {attribute: text}, episode, clients], ...] in order; the last two if any",
     ),
     sa.Column("updated_at", Timestamp, nullable=False),
     sa.Column("event_partition", sa.Integer, comment="all events up to here are contained"),
@@ -127,7 +130,9 @@ rule_sets = sa.Table(
     "rule_sets",
     metadata,
     sa.Column("hash", sa.Text, primary_key=True),
-    sa.Column("identities", JSONB, nullable=False, comment="{rule: identity}"),
+    sa.Column(
+        "identities", JSONB, nullable=False, comment='{rule: identity, "RULE banner": weight}'
+    ),
 )
 
 rule_trials = sa.Table(

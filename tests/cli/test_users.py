@@ -15,7 +15,8 @@ from quadrupel.bus.postgres import PostgresBus
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.events import Event
-from quadrupel.core.publishing import Catalogue, Offer, decide
+from quadrupel.core.offers import Catalogue, Offer
+from quadrupel.core.publishing import decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.core.windows import pack
 from quadrupel.stages.ingest import Ingest, declared

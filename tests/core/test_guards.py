@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from quadrupel.core.guards import Reason, Trial, Usual, judge, withheld
 from quadrupel.core.matches import Match
-from quadrupel.core.publishing import Catalogue, Offer, Publication, Published, decide
+from quadrupel.core.offers import Catalogue, Offer
+from quadrupel.core.publishing import Publication, Published, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 
 USERS = 50_000

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quadrupel.core.matches import Ended, Match, begun, may_return
-from quadrupel.core.publishing import Catalogue, Offer, decide
+from quadrupel.core.offers import Catalogue, Offer
+from quadrupel.core.publishing import decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 
 DAY = date(2026, 11, 23)
@@ -106,7 +107,7 @@ def test_a_match_that_returns_hands_no_message_over_and_shows_its_banner():
     decision = user.evaluate(2, "fine")
     assert decision.messages == ()
     assert decision.opened == (Match("fine", name(0), DAY + timedelta(days=2), {}),)
-    assert [rule for rule, _ in decision.published.banners] == ["fine"]
+    assert [banner.rule for banner in decision.published.banners] == ["fine"]
 
 
 @pytest.mark.parametrize("reopen_days", [1, 365])

@@ -1,23 +1,13 @@
 from datetime import UTC, date, datetime, timedelta
-from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quadrupel.core.matches import Match
+from quadrupel.core.offers import Catalogue, Offer, stable_share
 from quadrupel.core.positions import Cause, Position
-from quadrupel.core.publishing import (
-    Again,
-    Catalogue,
-    Offer,
-    Publication,
-    Stale,
-    _weighed,
-    arbitrate,
-    decide,
-    stable_share,
-)
+from quadrupel.core.publishing import Again, Publication, Stale, _weighed, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 
 DAY = date(2026, 11, 23)
@@ -74,7 +64,7 @@ class User:
         return decision
 
     def rules(self):
-        return [rule for rule, _ in self.published.banners]
+        return [banner.rule for banner in self.published.banners]
 
 
 def test_a_match_opens_shows_its_banner_and_sends_its_message():
@@ -173,20 +163,6 @@ def test_banners_are_ordered_by_priority_and_limited_by_placement():
     assert user.rules() == ["expired", "expiring", "hint"]
 
 
-def test_of_an_exclusive_group_the_highest_priority_is_shown_wherever_it_is_placed():
-    offers = [
-        Offer("low", "main", 1, exclusive="licence"),
-        Offer("high", "sidebar", 9, exclusive="licence"),
-        Offer("other", "main", 5, exclusive="passport"),
-        Offer("free", "main", 3),
-    ]
-    catalogue = Catalogue({offer.rule: offer for offer in offers}, {"main": 3, "sidebar": 3})
-    matches = [Match(offer.rule, "e", DAY, {}) for offer in offers]
-    shown = [rule for rule, _ in arbitrate("c1", matches, catalogue)]
-    assert shown == ["other", "free", "high"]
-    assert [rule for rule, _ in arbitrate("c1", matches[:1], catalogue)] == ["low"]
-
-
 def test_a_shadow_rule_matches_and_shows_and_sends_nothing():
     user = User()
     user.publish(evaluation("trial"))
@@ -208,12 +184,6 @@ def test_a_rule_that_publish_does_not_know_keeps_its_match_and_shows_nothing():
     user.publish(evaluation("from_a_newer_set"))
     assert [match.rule for match in user.open] == ["from_a_newer_set"]
     assert user.rules() == []
-
-
-def test_the_order_of_matches_does_not_matter():
-    matches = [Match(rule, "e", DAY, {}) for rule in ("expired", "expiring", "birthday", "hint")]
-    sets = {str(arbitrate("c1", order, CATALOGUE)) for order in permutations(matches)}
-    assert len(sets) == 1
 
 
 def at(offset, partition=0):

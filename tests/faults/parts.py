@@ -25,7 +25,7 @@ from quadrupel.core.events import Event
 from quadrupel.core.ports import Bus, Outgoing
 from quadrupel.core.profiles import Feeds, Profile
 from quadrupel.core.publishing import Publication, decide
-from quadrupel.stages.publish import offers
+from quadrupel.rules.offered import offers
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.supervisor import Child, Supervisor

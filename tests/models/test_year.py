@@ -20,17 +20,18 @@ import pytest
 from quadrupel import bootstrap_stages
 from quadrupel.bus import codec, topics
 from quadrupel.bus.event_codec import encode_event
+from quadrupel.core.arbitration import arbitrate
 from quadrupel.core.matches import Match
 from quadrupel.core.ports import Message
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
-from quadrupel.core.publishing import arbitrate
 from quadrupel.population import events
 from quadrupel.rules import catalogue
+from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.evaluate import EvaluateProfiles
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.pages import Pages
-from quadrupel.stages.publish import Publish, offers
+from quadrupel.stages.publish import Publish
 from quadrupel.store import published, run_users, schema
 from quadrupel.store.database import open_engine, transaction
 from quadrupel.store.range_pages import Part

@@ -126,13 +126,63 @@ def test_a_hundred_hostile_rules_are_refused_in_seconds(folder):
     assert time.monotonic() - started < 10
 
 
-def test_two_exclusive_banners_of_a_group_with_one_priority_are_refused(folder, script):
-    exclusive = script.replace("placement=", 'exclusive="birth", placement=', 1)
-    assert exclusive != script
-    (folder / "people" / "someone_born.py").write_text(exclusive)
+@pytest.mark.parametrize("word", ["exclusive", "story"])
+def test_two_banners_of_a_group_or_story_with_one_priority_are_refused(folder, script, word):
+    named = script.replace("placement=", f'{word}="birth", placement=', 1)
+    assert named != script
+    (folder / "people" / "someone_born.py").write_text(named)
     assert problems(folder) == []
-    (folder / "people" / "the_same.py").write_text(exclusive)
+    other = folder / "people" / "the_same.py"
+    other.write_text(named)
     [problem] = problems(folder)
-    assert 'is exclusive in "birth" with the priority of' in problem
-    (folder / "people" / "the_same.py").write_text(exclusive.replace('"birth"', '"death"'))
+    assert f'has {word}="birth" and the priority of' in problem
+    other.write_text(named.replace('"birth"', '"death"'))
     assert problems(folder) == []
+    other.write_text(named.replace("priority=5", "priority=6"))
+    assert problems(folder) == []
+    other.write_text(named.replace("priority=5", "priority=5, must_show=True"))
+    assert problems(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("priority=5", "priority=6"),
+        ('placement="main"', 'placement="sidebar"'),
+        ("priority=5", 'priority=5, story="birth"'),
+        ("priority=5", 'priority=5, exclusive="birth"'),
+        ("priority=5", "priority=5, must_show=True"),
+        ('owner = "team"', 'owner = "team"\nshadow = True'),
+        ('owner = "team"', 'owner = "team"\nshare = 0.5'),
+    ],
+)
+def test_what_banners_are_arbitrated_by_is_part_of_the_hash_and_of_no_identity(folder, old, new):
+    before, path = load(folder), folder / "people" / "someone_born.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    after = load(folder)
+    assert after.hash != before.hash
+    assert after.identities == before.identities
+    assert after.weights.keys() == before.weights.keys()
+    assert after.weights != before.weights
+
+
+FALLBACK = 'limit=3, fallback=Banner(link="/x", title={"en": "T", "ru": "T"})'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "weighs"),
+    [
+        ("limit=3", 'limit={"web": 3, "ios": 3, "android": 2}', True),
+        ("limit=3", 'limit=3, clients=["web"]', True),
+        ("limit=3", 'limit={"web": 3, "ios": 3, "android": 3}', False),
+        ("limit=3", FALLBACK, False),
+        ('"m"', '"Another description"', False),
+        ("limit=2", "limit=1", False),  # of a placement that has no rule
+    ],
+)
+def test_the_limits_of_a_placement_weigh_on_its_rules(folder, old, new, weighs):
+    before, path = load(folder).hash, folder / "placements.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert (load(folder).hash != before) is weighs

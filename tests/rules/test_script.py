@@ -476,6 +476,8 @@ banner = Banner(
     title={"en": "Since {issued}", "ru": "С {issued}", "pt-BR": "Desde {issued} {{sic}}"},
     text={"en": "You owe {owed}", "ru": "Долг {owed}"},
     exclusive="debts",
+    story="debt",
+    must_show=True,
 )
 email = Email(template="reminder", values=["born"])
 webhook = Webhook(endpoint="crm", values=["region"])
@@ -521,6 +523,8 @@ examples = [
         },
         "text": {"en": "You owe {owed}", "ru": "Долг {owed}"},
         "exclusive": "debts",
+        "story": "debt",
+        "must_show": True,
     }
     assert (rule.email.template, rule.webhook.endpoint) == ("reminder", "crm")
     assert rule.inputs == ("born", "issued", "orders", "region")
@@ -533,7 +537,7 @@ examples = [
         Verdict.UNKNOWN,
     ]
     example = rule.examples[0]
-    assert (example.today, example.line) == (date(2026, 11, 23), 32)
+    assert (example.today, example.line) == (date(2026, 11, 23), 34)
     assert example.values["orders"]["x"].count == 2
 
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
+from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.ports import Message
-from quadrupel.core.publishing import Catalogue, Offer
 from quadrupel.core.runs import RangeCounts, RuleCounts
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.rules import catalogue

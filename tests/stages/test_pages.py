@@ -16,9 +16,9 @@ from quadrupel.core.runs import RangeCounts
 from quadrupel.core.verdicts import NEVER_DUE
 from quadrupel.population import events
 from quadrupel.rules import catalogue
+from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.pages import Pages
-from quadrupel.stages.publish import offers
 from quadrupel.store import published, run_users, schema
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore

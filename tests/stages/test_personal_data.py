@@ -14,7 +14,7 @@ from quadrupel.channels.smtp import read_smtp_url
 from quadrupel.channels.templates import load_templates
 from quadrupel.core.contacts import Contact
 from quadrupel.core.events import Event
-from quadrupel.core.publishing import Catalogue, Offer
+from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.stages.evaluate import EvaluateProfiles, Rules
 from quadrupel.stages.evaluate_ranges import EvaluateRanges

@@ -9,9 +9,10 @@ from quadrupel.bus import message_codec, topics
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.core.events import Event
 from quadrupel.core.matches import Match
+from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.ports import Outgoing
 from quadrupel.core.profiles import Profile
-from quadrupel.core.publishing import Catalogue, Offer, Published
+from quadrupel.core.publishing import Published
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.stages.decisions import decide_all
 from quadrupel.stages.evaluate import EvaluateProfiles, Rules

@@ -5,47 +5,32 @@ Two thousand users, small rules and the real database; runs go through evaluate 
 
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 
 import pytest
 
-from quadrupel.bus import codec, topics
+from quadrupel.bus import codec
 from quadrupel.core.guards import Reason, Trial
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
-from quadrupel.rules import catalogue
+from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
-from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pages import Pages
 from quadrupel.stages.proof import prove
-from quadrupel.stages.publish import Publish, offers
 from quadrupel.stages.rehearsal import rehearse
-from quadrupel.stages.schedule import fan_out, plan_of, start_run
+from quadrupel.stages.schedule import plan_of
 from quadrupel.stages.trial import judge_run, try_rules
 from quadrupel.store import published, rule_holds, rule_trials, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.rule_numbers import RuleNumbers
-from quadrupel.testing import MemoryBus
 
-from .conftest import FILES, NOW, RULE, SCHEMA, TODAY
+from .conftest import NOW, RULE, SCHEMA, TODAY
+from .small_portal import Portal, rule_set
 
 STORE = ProfileStore(SCHEMA)
 USERS = 2_000
 MATCHING = 40
 """Of the users, so many have a child and as many live in region 77."""
-
-
-def rule_set(tmp_path, **rules):
-    """The small rules, with others in the place of some."""
-    folder = tmp_path / f"rules-{len(list(tmp_path.iterdir()))}"
-    for name, text in {
-        **FILES,
-        **{f"people/{id_}.py": text for id_, text in rules.items()},
-    }.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return catalogue.load(folder, ("en",))
 
 
 def parent(predicate, match="children=1", other="children=0", extra=""):
@@ -56,58 +41,6 @@ WIDER = parent("user.children >= 0", other="children=-1")
 FAILING = parent("2 / (user.children - 5) < 1 and user.children > 0")
 LIMITED = parent("user.children > 0", extra="max_match_ratio = 0.019\n")
 FINE = parent("user.children > 0 and user.children < 9")
-
-
-class Portal:
-    """The stages around one database, by rules that can be changed."""
-
-    def __init__(self, engine, rules):
-        self.engine, self.rules, self.today, self.now = engine, rules, TODAY, NOW
-        self._runs = count()
-
-    def try_changed(self):
-        try_rules(self.engine, self.rules, self.today, self.now)
-
-    def ask(self, query, *arguments):
-        with transaction(self.engine) as connection:
-            return query(connection, *arguments)
-
-    @property
-    def held(self):
-        return {each.rule: each.reason for each in self.ask(rule_holds.held)}
-
-    def night(self):
-        """A run from its start to its last verdict published; what it counted."""
-        name, bus = f"night {next(self._runs)}", MemoryBus()
-        bus.admin().create(topics.topics(1))
-        start_run(self.engine, name, self.today, self.rules, 1_000, self.now)
-        fan_out(self.engine, bus.producer(), self.now)
-        with transaction(self.engine) as connection:
-            numbers = RuleNumbers().of(connection, self.rules.rules)
-        lane = topics.EVALUATE_RANGES
-        consumer = bus.consumer(lane.topic, lane.group)
-        ranges = EvaluateRanges(
-            self.engine,
-            lambda _: Pages(self.rules, numbers),
-            bus.producer(),
-            consumer,
-            "one",
-            lambda: self.now,
-        )
-        while batch := consumer.poll(1, 0.01):
-            ranges.process(batch)
-        verdicts = bus.consumer(topics.VERDICTS, topics.PUBLISH_GROUP)
-        while batch := verdicts.poll(1_000, 0.01):
-            self.publish(batch)
-        self.now += timedelta(hours=1)
-        return self.ask(runs.progress, name, self.now)
-
-    def publish(self, batch):
-        return Publish(self.engine, lambda _: offers(self.rules), lambda: self.now).process(batch)
-
-    def open_matches(self, rule):
-        found = dict(self.ask(published.match_counts))
-        return found.get(rule, 0)
 
 
 @pytest.fixture

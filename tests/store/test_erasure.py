@@ -13,8 +13,9 @@ from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.mailings import Audience, Mailing, MailingState
 from quadrupel.core.messages import Message, MessageKey
+from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.profiles import FoldState, Profile
-from quadrupel.core.publishing import Catalogue, Offer, Publication, decide
+from quadrupel.core.publishing import Publication, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.store import contacts, erasure, mailings, messages, published, schema
 from quadrupel.store.database import transaction

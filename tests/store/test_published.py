@@ -1,12 +1,15 @@
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from quadrupel.core.banners import Banner
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.matches import Ended, Match
+from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.positions import Cause, Position
-from quadrupel.core.publishing import Catalogue, Offer, Stale, decide
+from quadrupel.core.publishing import Stale, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.store import published
 from quadrupel.store.database import driver, transaction
@@ -48,11 +51,43 @@ def test_what_was_published_comes_back_as_it_went(engine):
     publish(engine, evaluation("c2", "b", "a"), evaluation("c1"))
     found = state(engine, "c2")
     shown = {"name": 'quote " and ü'}
-    assert found.published.banners == (("b", shown), ("a", shown))
+    assert found.published.banners == (Banner("b", shown), Banner("a", shown))
     assert sorted(found.open_matches, key=lambda match: match.rule) == [
         Match("a", "2026-11-23", DAY, shown),
         Match("b", "2026-11-23", DAY, shown),
     ]
+    assert state(engine, "c1").published.version == 1
+
+
+def stored(engine, user):
+    with transaction(engine) as connection:
+        query = "SELECT banners::text FROM published WHERE user_id = %s"
+        return driver(connection).execute(query, [user]).fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, '[["a", {"x": "y"}]]'),
+        ({"episode": "once"}, '[["a", {"x": "y"}, "once"]]'),
+        ({"clients": ("web", "ios")}, '[["a", {"x": "y"}, "", ["web", "ios"]]]'),
+        ({"episode": "1", "clients": ("ios",)}, '[["a", {"x": "y"}, "1", ["ios"]]]'),
+    ],
+)
+def test_a_banner_is_stored_without_what_goes_without_saying(engine, more, text):
+    decision = decide(evaluation("c1", "a"), None, (), CATALOGUE)
+    banners = (Banner("a", {"x": "y"}, **more),)
+    decision = decision._replace(published=decision.published._replace(banners=banners))
+    with transaction(engine) as connection:
+        published.save(connection, [decision], NOW)
+    assert stored(engine, "c1") == text
+    assert state(engine, "c1").published.banners == banners
+
+
+def test_a_set_that_was_stored_before_is_the_same_set_when_it_is_decided_again(engine):
+    publish(engine, evaluation("c1", "b", "a"))
+    assert json.loads(stored(engine, "c1")) == [[rule, {"name": 'quote " and ü'}] for rule in "ba"]
+    publish(engine, evaluation("c1", "b", "a", day=1))
     assert state(engine, "c1").published.version == 1
 
 
@@ -87,7 +122,7 @@ def test_a_match_comes_back_whatever_is_in_its_episode(engine, episode):
     for version in (1, 2):
         publish(engine, Evaluation("c1", version, DAY, NOW, "set", found))
         assert state(engine, "c1").open_matches == (Match("a", episode, DAY, {episode: episode}),)
-        assert state(engine, "c1").published.banners == (("a", {episode: episode}),)
+        assert state(engine, "c1").published.banners == (Banner("a", {episode: episode}),)
 
 
 def test_a_user_whose_row_somebody_took_away_is_published_again(engine):
@@ -108,7 +143,7 @@ def test_a_user_first_published_by_another_worker_meanwhile_is_a_concurrent_writ
     decision = decide(evaluation("c1", "b"), before.published, before.open_matches, CATALOGUE)
     with pytest.raises(ConcurrentWrite), transaction(engine) as connection:
         published.save(connection, [decision], NOW)
-    assert [rule for rule, _ in state(engine, "c1").published.banners] == ["a"]
+    assert [banner.rule for banner in state(engine, "c1").published.banners] == ["a"]
 
 
 def test_counts_are_of_open_matches_by_rule(engine):

@@ -1,0 +1,35 @@
+"""What a rule set offers, in the terms of `quadrupel.core.offers`, and when that is another offer."""
+
+from collections.abc import Iterable, Mapping
+
+from quadrupel.core.offers import Catalogue, Offer
+from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.rule import Rule
+
+
+def offers(rule_set: RuleSet) -> Catalogue:
+    """What publish needs to know of a rule set."""
+    return Catalogue(
+        offers={rule.id: _offer(rule) for rule in rule_set.rules.values()},
+        limits={name: placement.limits for name, placement in rule_set.placements.items()},
+    )
+
+
+def _offer(rule: Rule) -> Offer:
+    messages = []
+    if rule.email is not None:
+        messages.append(("email", rule.email.template))
+    if rule.webhook is not None:
+        messages.append((f"webhook:{rule.webhook.endpoint}", rule.id))
+    banner = rule.banner
+    return Offer(
+        rule=rule.id,
+        placement=banner.placement if banner else None,
+        priority=banner.priority if banner else 0,
+        messages=tuple(messages),
+        shadow=rule.shadow,
+        share=rule.share,
+        exclusive=banner.exclusive if banner else None,
+        story=banner.story if banner else None,
+        must_show=banner.must_show if banner else False,
+    )
