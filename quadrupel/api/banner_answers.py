@@ -11,7 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quadrupel.api.after import After
-from quadrupel.api.banner_texts import BannerTexts, check_placement, render
+from quadrupel.api.banner_texts import (
+    BannerTexts,
+    ShownBanner,
+    check_client,
+    check_placement,
+    render,
+    with_fallbacks,
+)
 from quadrupel.api.languages import choose
 from quadrupel.api.waiting import Waits
 from quadrupel.store.banner_reads import BannerReads, BannerSet
@@ -31,6 +38,7 @@ class Question:
     locale: str | None
     accept: str
     if_none_match: str | None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +69,14 @@ class BannerReader:
         """
         texts = self.texts()
         check_placement(texts, question.placement)
+        check_client(texts, question.client)
         language = choose(question.locale, question.accept, self.languages)
         if awaited is None:
             found, contains = await self.sets.find(user_id), None
         else:
             found = await self._wait(user_id, awaited)
             contains = awaited.after.is_reached(user_id, found.contains)
-        tag = _entity_tag(user_id, found, texts.digest, language, question.placement, contains)
+        tag = _entity_tag(user_id, found, texts.digest, language, question, contains)
         headers = [(b"etag", tag.encode()), (b"content-language", language.encode()), *_HEADERS]
         if contains is not None:
             headers.append((b"contains-event", b"true" if contains else b"false"))
@@ -77,9 +86,17 @@ class BannerReader:
             "version": found.version,
             "as_of": found.as_of,
             **({} if contains is None else {"contains_event": contains}),
-            "banners": render(found, texts, language, self.zone, question.placement),
+            "banners": self._shown(found, texts, language, question),
         }
         return _json(headers, _encode(body))
+
+    def _shown(
+        self, found: BannerSet, texts: BannerTexts, language: str, question: Question
+    ) -> list[ShownBanner]:
+        """What is shown of a set, and fallbacks where that is nothing."""
+        where = question.placement, question.client
+        shown = render(found, texts, language, self.zone, *where)
+        return with_fallbacks(shown, texts, language, *where)
 
     async def _wait(self, user_id: str, awaited: Awaited) -> BannerSet:
         """The user's set as soon as it contains what is awaited, or as it is then."""
@@ -109,11 +126,12 @@ def _entity_tag(
     found: BannerSet,
     texts: str,
     language: str,
-    placement: str | None,
+    question: Question,
     contains: bool | None,
 ) -> str:
     """A strong tag: equal tags mean equal bytes, also between users behind one cache."""
-    parts = (user_id, found.version, found.as_of, texts, language, placement, contains)
+    where = question.placement, question.client
+    parts = (user_id, found.version, found.as_of, texts, language, *where, contains)
     return f'"{hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
 
 

@@ -15,6 +15,13 @@ from quadrupel.store.keys import ServiceKey
 Placement = Annotated[
     str | None, Query(description="Only the banners of this placement.", examples=["main"])
 ]
+Client = Annotated[
+    str | None,
+    Query(
+        description="Only what this client shows; without it, what any client shows.",
+        examples=["web"],
+    ),
+]
 Locale = Annotated[
     str | None,
     Query(
@@ -44,6 +51,7 @@ Asked: TypeAlias = tuple[Question, Awaited | None]
 async def asked(
     request: Request,
     placement: Placement = None,
+    client: Client = None,
     locale: Locale = None,
     after: EventToken = None,
     wait: Wait = WAIT_SECONDS,
@@ -52,7 +60,7 @@ async def asked(
     headers = request.headers
     accept, tag = headers.get("accept-language", ""), headers.get("if-none-match")
     awaited = None if after is None else Awaited(read_token(after), request, wait)
-    return Question(placement, locale, accept, tag), awaited
+    return Question(placement, locale, accept, tag, client), awaited
 
 
 def routes(

@@ -1,18 +1,18 @@
 """What /openapi.json says of the routes: OpenAPI 3.1, with examples, and a problem per error."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from quadrupel.api import problems
+from quadrupel.api import explanations, problems
 from quadrupel.api.after import MAX_USERS
 from quadrupel.api.event_bodies import BATCH, JSON, LINES, MAX_EVENTS, ONE
+from quadrupel.api.json_schema import Fields
+from quadrupel.api.json_schema import object_ as _object
+from quadrupel.api.json_schema import reference as _reference
+from quadrupel.api.json_schema import text as _text
 from quadrupel.core.events import MAX_ID, MAX_SOURCE
-
-Fields = dict[str, Any]
 
 DESCRIPTION = """\
 What a citizen is shown now, and the facts it follows from.
@@ -43,6 +43,8 @@ _BANNERS = {
             "title": "Renew your driving licence by 20 December 2026",
             "text": "",
             "link": "/services/driving-licence/renew",
+            "dismissible": True,
+            "fallback": False,
         }
     ],
 }
@@ -58,50 +60,6 @@ _CONTACT = {
     "time_zone": "Europe/Moscow",
     "consents": {"email": True, "sms": False},
 }
-
-
-_EXPLANATIONS = {
-    "user_id": "u0000123456",
-    "profile_version": 7,
-    "as_of": "2026-11-23",
-    "rules": [
-        {
-            "rule": "fine_overdue",
-            "description": "A traffic fine is overdue.",
-            "verdict": "no_match",
-            "deadline": "2026-12-21",
-            "deadline_is_exact": True,
-            "because": ["user.fine_due < today is false"],
-            "inputs": [
-                {
-                    "attribute": "fine_due",
-                    "doc": "The day by which the latest fine is to be paid",
-                    "value": "2026-12-20",
-                    "event": "fine.issued",
-                    "time": "2026-10-20T09:30:00Z",
-                }
-            ],
-            "clause": {
-                "text": "user.fine_due < today",
-                "line": 18,
-                "value": False,
-                "decides": True,
-            },
-        }
-    ],
-}
-
-
-def _text(description: str, **more: object) -> Fields:
-    return {"type": "string", "description": description, **more}
-
-
-def _object(required: Sequence[str], properties: Fields, **more: object) -> Fields:
-    return {"type": "object", "required": list(required), "properties": properties, **more}
-
-
-def _reference(schema: str) -> Fields:
-    return {"$ref": f"#/components/schemas/{schema}"}
 
 
 SCHEMAS: Fields = {
@@ -133,14 +91,25 @@ SCHEMAS: Fields = {
         examples=[_ACCEPTED],
     ),
     "Banner": _object(
-        ["rule", "placement", "priority", "title", "text", "link"],
+        [
+            *("rule", "placement", "priority", "title", "text", "link"),
+            *("dismissible", "fallback"),
+        ],
         {
-            "rule": _text("the rule that matches"),
+            "rule": {
+                "type": ["string", "null"],
+                "description": "that matches; a fallback has none",
+            },
             "placement": _text("where it is shown"),
             "priority": {"type": "integer"},
             "title": _text("plain text, in the language of Content-Language"),
             "text": _text("plain text, may be empty"),
             "link": _text("where it leads"),
+            "dismissible": {"type": "boolean", "description": "the citizen may close it"},
+            "fallback": {
+                "type": "boolean",
+                "description": "of a placement in which nothing else is shown; no rule shows it",
+            },
         },
     ),
     "BannerSet": _object(
@@ -182,58 +151,7 @@ SCHEMAS: Fields = {
         additionalProperties=False,
         examples=[_CONTACT],
     ),
-    "Clause": _object(
-        ["text", "line", "value", "decides"],
-        {
-            "text": _text("the clause in the words of the rule language"),
-            "line": {"type": "integer", "description": "of the rule script"},
-            "value": {"description": "what it came to; null is unknown"},
-            "decides": {"type": "boolean", "description": "it made the clause above what it is"},
-            "error": _text("why it has no value"),
-            "clauses": {"type": "array", "items": _reference("Clause")},
-        },
-    ),
-    "Explanation": _object(
-        ["rule", "verdict", "deadline", "deadline_is_exact", "because", "inputs", "clause"],
-        {
-            "rule": _text("the rule"),
-            "description": _text("what it is about"),
-            "verdict": {"enum": ["match", "no_match", "unknown", "error"]},
-            "deadline": {
-                "type": ["string", "null"],
-                "format": "date",
-                "description": "the first day the verdict can change without an event",
-            },
-            "deadline_is_exact": {"type": "boolean", "description": "it changes on that day"},
-            "because": {"type": "array", "items": _text("a clause that decides")},
-            "inputs": {
-                "type": "array",
-                "items": _object(
-                    ["attribute", "value"],
-                    {
-                        "attribute": _text("the attribute"),
-                        "doc": _text("what it is"),
-                        "value": {
-                            "description": "null if missing; of a windowed count: count, days"
-                        },
-                        "event": {"type": ["string", "null"], "description": "what brought it"},
-                        "time": {"type": ["string", "null"], "format": "date-time"},
-                    },
-                ),
-            },
-            "clause": _reference("Clause"),
-        },
-    ),
-    "Explanations": _object(
-        ["user_id", "profile_version", "as_of", "rules"],
-        {
-            "user_id": _text("the user"),
-            "profile_version": {"type": "integer"},
-            "as_of": _text("the day", format="date"),
-            "rules": {"type": "array", "items": _reference("Explanation")},
-        },
-        examples=[_EXPLANATIONS],
-    ),
+    **explanations.SCHEMAS,
     "Status": _object(["status"], {"status": {"enum": ["alive", "ready"]}}),
     "Problem": _object(
         ["type", "title", "status", "detail"],
@@ -360,7 +278,7 @@ EXPLAIN: Fields = {
     "summary": "Why rules match a user, and why not",
     "description": "Needs the scope `explain:read`. Each look is logged with the key that looked.",
     "responses": {
-        200: _answer("Every clause with its values.", "Explanations", _EXPLANATIONS),
+        200: _answer("Every clause with its values.", "Explanations", explanations.EXAMPLE),
         **_problems(401, 403, 404, 422, 500, 503),
     },
 }

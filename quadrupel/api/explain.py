@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from quadrupel.api import documents
+from quadrupel.api.standings import standings_of
 from quadrupel.core.errors import DatabaseUnavailable, NotFound
 from quadrupel.core.events import check_user_id
 from quadrupel.rules.catalogue import RuleSet
@@ -35,15 +36,21 @@ Explain = Callable[[str, str | None, date | None], Mapping[str, Any]]
 def explained(
     connection: sa.Connection, rule_set: RuleSet, user_id: str, rule: str | None, as_of: date
 ) -> Mapping[str, Any]:
-    """Why all rules, or one, say what they say of a user. Raises NotFound for user or rule."""
+    """Why all rules, or one, say what they say of a user, and what becomes of their banners.
+
+    Raises NotFound for user or rule.
+    """
     if rule is not None and rule not in rule_set.rules:
         raise NotFound(f'there is no rule "{rule}"')
     found = ProfileStore(rule_set.schema).read(connection, [user_id])
     if user_id not in found:
         raise NotFound(f'there is no user "{user_id}"')
     asked = rule_set.rules if rule is None else [rule]
-    told = [explain(rule_set, each, found[user_id], as_of) for each in asked]
-    return explanations_json(found[user_id], as_of, told)
+    profile = found[user_id]
+    told = [explain(rule_set, each, profile, as_of) for each in asked]
+    return explanations_json(
+        profile, as_of, told, standings_of(connection, rule_set, profile, as_of)
+    )
 
 
 def routes(explain: Explain, service: Callable[..., Awaitable[ServiceKey]]) -> APIRouter:

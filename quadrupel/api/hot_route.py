@@ -20,14 +20,14 @@ PATH = "/v1/me/banners"
 _HEADERS = frozenset((b"authorization", b"accept-language", b"if-none-match"))
 _BEARER = b"Bearer "
 _MAX_QUERY = 64
-_PARAMETERS = re.compile(rb"(placement|locale)=([A-Za-z0-9_-]+)")
+_PARAMETERS = re.compile(rb"(placement|client|locale)=([A-Za-z0-9_-]+)")
 
 
 class HotRoute:
     """Answers the reads of `PATH` that are plain, and hands everything else to the application.
 
-    Plain is a GET with a bearer token, at most `placement` and `locale` as plain words, and no
-    header twice that matters here.
+    Plain is a GET with a bearer token, at most `placement`, `client` and `locale` as plain words,
+    and no header twice that matters here.
     """
 
     def __init__(self, app: ASGIApp, reader: BannerReader, tokens: Tokens) -> None:
@@ -65,22 +65,25 @@ def _plain(scope: Scope) -> tuple[str, Question] | None:
     parameters = _parameters(scope["query_string"])
     if parameters is None or not bearer.startswith(_BEARER) or not bearer.isascii():
         return None
-    tag = headers.get(b"if-none-match")
+    placement, client, locale = parameters
+    accept, tag = headers.get(b"accept-language", b""), headers.get(b"if-none-match")
     question = Question(
-        *parameters,
-        headers.get(b"accept-language", b"").decode("latin-1"),
+        placement,
+        locale,
+        accept.decode("latin-1"),
         None if tag is None else tag.decode("latin-1"),
+        client,
     )
     return bearer[len(_BEARER) :].decode("ascii"), question
 
 
 @lru_cache(maxsize=1024)
-def _parameters(query: bytes) -> tuple[str | None, str | None] | None:
-    """`placement` and `locale` of a plain query; None if it has anything else."""
+def _parameters(query: bytes) -> tuple[str | None, str | None, str | None] | None:
+    """`placement`, `client` and `locale` of a plain query; None if it has anything else."""
     if not query:
-        return None, None
+        return None, None, None
     found = [_PARAMETERS.fullmatch(part) for part in query[: _MAX_QUERY + 1].split(b"&")]
     named = {each[1]: each[2].decode() for each in found if each}
     if len(query) > _MAX_QUERY or len(named) < len(found):
         return None
-    return named.get(b"placement"), named.get(b"locale")
+    return named.get(b"placement"), named.get(b"client"), named.get(b"locale")

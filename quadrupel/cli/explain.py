@@ -8,10 +8,12 @@ import structlog
 import typer
 
 from quadrupel import bootstrap, telemetry
+from quadrupel.api.standings import standings_of
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, print_json
 from quadrupel.cli.rule_choice import Folder, chosen, line
 from quadrupel.config import read_settings
+from quadrupel.core.arbitration import Standing
 from quadrupel.core.errors import NotFound
 from quadrupel.core.events import check_user_id
 from quadrupel.core.values import to_text
@@ -20,6 +22,7 @@ from quadrupel.rules import value_forms
 from quadrupel.rules.explain import Clause, Explanation, Origin
 from quadrupel.rules.explain import explain as explain_rule
 from quadrupel.rules.explain_json import explanations_json
+from quadrupel.rules.standings import told as banner_told
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 
@@ -37,7 +40,7 @@ def explain(
     rules: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Say why rules match a user, and why not: every clause with its values, and until when.
+    """Say why rules match a user and why not, until when, and what becomes of their banners.
 
     Examples:
       quadrupel rules explain --user c0000042
@@ -53,19 +56,21 @@ def explain(
     with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
         day = as_of or bootstrap.today_of(settings, connection, user)
         found = ProfileStore(rule_set.schema).read(connection, [check_user_id(user)])
-    if user not in found:
-        raise NotFound(f'there is no user "{user}"')
+        if user not in found:
+            raise NotFound(f'there is no user "{user}"')
+        standings = standings_of(connection, rule_set, found[user], day)
     log.info("a user was looked at", key=None, user=user, rules=rule, as_of=str(day))
     told = [explain_rule(rule_set, each.id, found[user], day) for each in asked]
     if as_json:
-        print_json(explanations_json(found[user], day, told))
+        print_json(explanations_json(found[user], day, told, standings))
         return
     line(f"{user} on {day}, profile version {found[user].version}")
     for each in told:
-        _print(each, whole=bool(rule) or each.verdict in (Verdict.MATCH, Verdict.ERROR))
+        whole = bool(rule) or each.verdict in (Verdict.MATCH, Verdict.ERROR)
+        _print(each, standings.get(each.rule.id), whole=whole)
 
 
-def _print(explanation: Explanation, *, whole: bool) -> None:
+def _print(explanation: Explanation, standing: Standing | None, *, whole: bool) -> None:
     deadline = explanation.deadline
     until = f"until {deadline.day}" if deadline.day else "for good"
     about = until if deadline.exact else f"at least {until}"
@@ -74,6 +79,8 @@ def _print(explanation: Explanation, *, whole: bool) -> None:
     line(name, style=_STYLES.get(explanation.verdict, ""))
     for reason in explanation.because:
         line(f"  {reason}")
+    for sentence in banner_told(standing) if standing else ():
+        line(f"  banner {sentence}")
     if not whole:
         return
     line("  because of")

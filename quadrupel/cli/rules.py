@@ -20,7 +20,8 @@ from quadrupel.cli import (
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.cli.rule_choice import Folder, chosen, counted, line, load
 from quadrupel.config import read_settings, rules_folder
-from quadrupel.rules import catalogue
+from quadrupel.rules import catalogue, placements
+from quadrupel.rules.displays import warnings
 from quadrupel.rules.problems import Problem
 from quadrupel.rules.rule import Rule
 from quadrupel.rules.value_forms import as_json, told
@@ -49,12 +50,14 @@ def check(rules: Folder = None, as_json: Json = False) -> None:
       quadrupel rules check
       quadrupel rules check --rules ~/portal/rules --json
 
-    Exits with 1 if something is wrong.
+    Exits with 1 if something is wrong. Warns of banners that are never shown, or not as is meant.
     """
     settings = read_settings(rules=rules)
     templates = bootstrap.template_placeholders(settings)
-    examined = catalogue.examine(rules_folder(settings), settings.languages, templates)
+    folder = rules_folder(settings)
+    examined = catalogue.examine(folder, settings.languages, templates)
     rule_set = examined.rule_set
+    warned = [] if examined.problems else warnings(rule_set, str(folder / placements.FILE_NAME))
     sizes = {
         "rules": len(rule_set.rules),
         "attributes": len(rule_set.schema.attributes),
@@ -62,10 +65,13 @@ def check(rules: Folder = None, as_json: Json = False) -> None:
     }
     if as_json:
         problems = [problem_json(problem) for problem in examined.problems]
-        print_json({**sizes, "hash": rule_set.hash, "problems": problems})
+        told = {"problems": problems, "warnings": [problem_json(warning) for warning in warned]}
+        print_json({**sizes, "hash": rule_set.hash, **told})
     elif not examined.problems:
         counts = ", ".join(counted(size, name.removesuffix("s")) for name, size in sizes.items())
         console.print(f"{counts}: all right")
+    for warning in () if as_json else warned:
+        line(f"warning: {warning}", "yellow", errors)
     print_problems(() if as_json else examined.problems)
     if examined.problems:
         raise typer.Exit(1)
@@ -173,6 +179,9 @@ def _details(rule: Rule) -> dict[str, Any]:
             "link": banner.link,
             "title": banner.title,
             "text": banner.text,
+            "exclusive": banner.exclusive,
+            "story": banner.story,
+            "must_show": banner.must_show,
         },
         "template": rule.email and rule.email.template,
         "webhook": rule.webhook and rule.webhook.endpoint,
@@ -199,6 +208,9 @@ def _print_rule(rule: Rule) -> None:
         "owner": rule.owner,
         "tags": ", ".join(rule.tags),
         "shown in": rule.banner and rule.banner.placement,
+        "story": rule.banner and rule.banner.story,
+        "exclusive": rule.banner and rule.banner.exclusive,
+        "must show": "yes" if rule.banner and rule.banner.must_show else None,
         "template": rule.email and rule.email.template,
         "webhook": rule.webhook and rule.webhook.endpoint,
         "reads": ", ".join(rule.inputs),

@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,14 @@ from quadrupel.config import Settings, read_settings, rules_folder
 from quadrupel.core.attributes import Schema
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
-from quadrupel.rules.changes import Change, Comparison, How, changes
+from quadrupel.rules.changes import (
+    Change,
+    Comparison,
+    How,
+    PlacementChange,
+    changes,
+    placement_changes,
+)
 
 _STYLES = {How.ADDED: "green", How.REMOVED: "red", How.CHANGED: "yellow", How.EDITED: ""}
 
@@ -43,18 +51,22 @@ def diff(
       quadrupel rules diff rules.before rules --as-of 2026-12-31
 
     Reads the users of the database, or synthetic ones. Texts, priorities and the like move nobody
-    and are listed as edits.
+    and are listed as edits. By some of them banners give way to others: this the next run brings.
     """
     settings = read_settings(rules=rules)
     today = as_of or bootstrap.today(settings)
     with _version(settings, old) as before, _version(settings, new) as after:
-        found = changes(before, after)
+        found, places = changes(before, after), placement_changes(before, after)
         compared = Comparison(before, after, today, sample)
         titles = _compare(settings, compared, population)
     if as_json:
-        print_json([_fields(each, compared, titles) for each in found])
+        moved = [asdict(each) | {"decides_anew": each.decides_anew} for each in places]
+        print_json([*(_fields(each, compared, titles) for each in found), *moved])
     else:
         _print(found, compared, titles)
+        _print_placements(places)
+        if not found and not places:
+            line("nothing differs")
 
 
 def _compare(settings: Settings, compared: Comparison, population: int | None) -> Titles:
@@ -90,11 +102,10 @@ def _version(settings: Settings, name: str | None) -> Iterator[RuleSet]:
 
 
 def _print(found: list[Change], compared: Comparison, titles: Titles) -> None:
-    if not found:
-        line("no rule differs")
     for change in found:
-        what = f" ({', '.join(change.what)})" if change.what else ""
-        line(f"{change.how:<8} {change.rule}{what}", _STYLES[change.how])
+        _print_head(change, change.rule)
+        if change.how is How.EDITED and change.decides_anew:
+            line("  the next run decides the banners anew of whoever matches it")
         for side, verb, tallies in (
             ("gained", "gain", compared.gained),
             ("lost", "lose", compared.lost),
@@ -106,8 +117,21 @@ def _print(found: list[Change], compared: Comparison, titles: Titles) -> None:
                 line(f"    {user_id}  {title}".rstrip())
 
 
+def _print_placements(found: list[PlacementChange]) -> None:
+    for change in found:
+        _print_head(change, f"placement {change.placement}")
+        if change.decides_anew:
+            line("  the next run decides the banners anew of whoever matches one of its rules")
+
+
+def _print_head(change: Change | PlacementChange, name: str) -> None:
+    what = f" ({', '.join(change.what)})" if change.what else ""
+    line(f"{change.how:<8} {name}{what}", _STYLES[change.how])
+
+
 def _fields(change: Change, compared: Comparison, titles: Titles) -> dict[str, Any]:
     fields: dict[str, Any] = {"rule": change.rule, "how": change.how, "what": change.what}
+    fields["decides_anew"] = change.decides_anew
     for side, tallies in (("gained", compared.gained), ("lost", compared.lost)):
         if change.rule in tallies:
             shown = titles.get((side, change.rule), {}).items()

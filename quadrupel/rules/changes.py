@@ -15,6 +15,9 @@ from quadrupel.rules.preview import united
 from quadrupel.rules.rule import Rule
 from quadrupel.rules.tally import Tally
 
+_WEIGHED = frozenset(
+    ("banner", "placement", "priority", "exclusive", "story", "must_show", "shadow", "share")
+)
 _NOT_COMPARED = {"id", "path", "predicate", "identity", "shown", "examples"}
 
 
@@ -40,6 +43,25 @@ class Change:
         """Whether somebody can gain or lose by it: texts and the like move nobody."""
         return self.how is not How.EDITED or "shadow" in self.what
 
+    @property
+    def decides_anew(self) -> bool:
+        """Whether the next run decides the sets anew of those whom the rule matches."""
+        return self.how is not How.EDITED or not _WEIGHED.isdisjoint(self.what)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementChange:
+    """One placement that differs, and in what."""
+
+    placement: str
+    how: How
+    what: tuple[str, ...] = ()
+
+    @property
+    def decides_anew(self) -> bool:
+        """Whether the next run decides the sets anew of those whom one of its rules matches."""
+        return "limit" in self.what
+
 
 def changes(old: RuleSet, new: RuleSet) -> list[Change]:
     """The rules that differ, in the order of ids."""
@@ -54,6 +76,24 @@ def changes(old: RuleSet, new: RuleSet) -> list[Change]:
             found.append(Change(rule_id, How.CHANGED, what))
         elif what:
             found.append(Change(rule_id, How.EDITED, what))
+    return found
+
+
+def placement_changes(old: RuleSet, new: RuleSet) -> list[PlacementChange]:
+    """The placements that differ, in the order of names."""
+    found = []
+    for name in sorted(old.placements.keys() | new.placements.keys()):
+        before, after = old.placements.get(name), new.placements.get(name)
+        if before is None or after is None:
+            found.append(PlacementChange(name, How.ADDED if before is None else How.REMOVED))
+        elif before != after:
+            what = {
+                "doc": before.doc != after.doc,
+                "limit": before.limits != after.limits,
+                "fallback": before.fallback != after.fallback,
+            }
+            differing = tuple([part for part, differs in what.items() if differs])
+            found.append(PlacementChange(name, How.EDITED, differing))
     return found
 
 

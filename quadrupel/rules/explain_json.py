@@ -1,28 +1,33 @@
 """Explanations as JSON: what the command line prints and the API answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from quadrupel.core.arbitration import Standing
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import to_text
 from quadrupel.rules.explain import Clause, Explanation, Origin
+from quadrupel.rules.standings import said
 from quadrupel.rules.value_forms import as_json
 
 
 def explanations_json(
-    profile: Profile, as_of: date, explanations: Sequence[Explanation]
+    profile: Profile,
+    as_of: date,
+    explanations: Sequence[Explanation],
+    standings: Mapping[str, Standing],
 ) -> dict[str, Any]:
-    """Why rules say what they say of one user on one day."""
+    """Why rules say what they say of one user on one day, and what becomes of their banners."""
     return {
         "user_id": profile.user_id,
         "profile_version": profile.version,
         "as_of": as_of.isoformat(),
-        "rules": [_explanation(each) for each in explanations],
+        "rules": [_explanation(each, standings.get(each.rule.id)) for each in explanations],
     }
 
 
-def _explanation(explanation: Explanation) -> dict[str, Any]:
+def _explanation(explanation: Explanation, standing: Standing | None) -> dict[str, Any]:
     deadline = explanation.deadline
     return {
         "rule": explanation.rule.id,
@@ -33,6 +38,23 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
         "because": list(explanation.because),
         "inputs": [_origin(origin) for origin in explanation.origins],
         "clause": _clause(explanation.clause),
+        "banner": standing and _banner(standing),
+    }
+
+
+def _banner(standing: Standing) -> dict[str, Any]:
+    return {
+        "placement": standing.placement,
+        "clients": list(standing.clients),
+        "losses": [
+            {
+                "why": loss.why.value,
+                "clients": list(loss.clients),
+                "to": list(loss.to),
+                "said": said(standing, loss),
+            }
+            for loss in standing.losses
+        ],
     }
 
 

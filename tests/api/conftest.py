@@ -37,6 +37,7 @@ from quadrupel.core.ports import Message, Topic
 from quadrupel.core.positions import Position
 from quadrupel.core.profiles import Feeds
 from quadrupel.portal import free_port
+from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
 from quadrupel.store import contacts, database, keys
 from quadrupel.store.read_pool import new_pool
@@ -59,9 +60,14 @@ TEXTS = BannerTexts(
             {"en": "It costs {fee}.", "ru": "Это стоит {fee}."},
         ),
         "birthday": Banner("side", 10, "/", {"en": "Happy birthday!", "ru": "С днём!"}, {}),
+        "summons": Banner("main", 1, "/court", {"en": "A court", "ru": "Суд"}, {}, must_show=True),
     },
     {"licence_expires": Type.DATE, "fee": Type.DECIMAL},
-    ("main", "side"),
+    {
+        "main": Placement("main", "The top", {"web": 3, "ios": 1}),
+        "side": Placement("side", "Beside it", {"web": 2}),
+        "app": Placement("app", "The first screen", {"ios": 1}),
+    },
     "texts-1",
 )
 
@@ -159,7 +165,7 @@ class Api:
         self,
         user_id: str,
         version: int,
-        *banners: tuple[str, Mapping[str, str]],
+        *banners: Sequence[Any],
         contains: Position | None = None,
     ) -> None:
         with psycopg.connect(self.database_url) as connection:

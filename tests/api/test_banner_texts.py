@@ -1,16 +1,30 @@
+import asyncio
 import dataclasses
 import zoneinfo
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
+from starlette.responses import Response
 
-from quadrupel.api.banner_texts import BannerTexts, banner_texts, check_placement, render
+from quadrupel.api.banner_answers import BannerReader, Question
+from quadrupel.api.banner_texts import (
+    BannerTexts,
+    banner_texts,
+    check_client,
+    check_placement,
+    render,
+    with_fallbacks,
+)
 from quadrupel.core.attributes import Type
+from quadrupel.core.banners import Banner
 from quadrupel.core.errors import InputRefused
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
-from quadrupel.store.banner_reads import BannerSet
+from quadrupel.rules.placements import Fallback, Placement
+from quadrupel.rules.rule import Banner as RuleBanner
+from quadrupel.store.banner_reads import NOTHING, BannerSet
 
 RULES = Path(__file__).parents[2] / "rules"
 UTC = zoneinfo.ZoneInfo("UTC")
@@ -35,7 +49,7 @@ def test_every_shipped_banner_has_its_texts_with_its_values(
 ) -> None:
     texts = banner_texts(shipped)
     stored = [
-        (rule_id, {name: SAMPLES[texts.types[name]] for name in shipped.rules[rule_id].shown})
+        Banner(rule_id, {name: SAMPLES[texts.types[name]] for name in shipped.rules[rule_id].shown})
         for rule_id in texts.banners
     ]
     shown = render(BannerSet(1, date(2026, 11, 23), stored), texts, language, UTC)
@@ -59,8 +73,104 @@ def test_an_edited_text_changes_the_digest(shipped: RuleSet) -> None:
 def test_an_undeclared_placement_is_refused_with_the_declared_ones(shipped: RuleSet) -> None:
     texts = banner_texts(shipped)
     check_placement(texts, None)
-    with pytest.raises(InputRefused, match=texts.placements[0]):
+    with pytest.raises(InputRefused, match="main, sidebar, mobile"):
         check_placement(texts, "attic")
+
+
+@pytest.mark.parametrize("client", ["tv", "", "WEB", "web,ios"])
+def test_an_undeclared_client_is_refused_with_the_declared_ones(
+    shipped: RuleSet, client: str
+) -> None:
+    check_client(banner_texts(shipped), None)
+    check_client(banner_texts(shipped), "android")
+    with pytest.raises(InputRefused, match="the clients are web, ios, android"):
+        check_client(banner_texts(shipped), client)
+
+
+FALLBACK = Fallback("/all", {"en": "All", "ru": "Все"}, {"en": "Here.", "ru": "Тут."})
+PLACED = BannerTexts(
+    {
+        "a": RuleBanner("main", 5, "/a", {"en": "A", "ru": "A"}, {}),
+        "b": RuleBanner("side", 4, "/b", {"en": "B {gone}", "ru": "B"}, {}),
+    },
+    {},
+    {
+        "main": Placement("main", "m", {"web": 2, "ios": 1}, FALLBACK),
+        "side": Placement("side", "s", {"web": 1}, dataclasses.replace(FALLBACK, text={})),
+        "bare": Placement("bare", "b", {"ios": 1}),
+    },
+    "",
+)
+
+
+def seen(*banners: Banner, language: str = "en", **where: str) -> list[tuple[str, str]]:
+    """What is read of a set: pairs of placement and title."""
+    shown = render(BannerSet(1, None, banners), PLACED, language, UTC, **where)
+    read = with_fallbacks(shown, PLACED, language, **where)
+    return [(banner["placement"], banner["title"]) for banner in read]
+
+
+def test_a_fallback_is_read_where_nothing_else_is() -> None:
+    assert seen() == [("main", "All"), ("side", "All")]
+    assert seen(Banner("a", {})) == [("main", "A"), ("side", "All")]
+    assert seen(Banner("a", {}), placement="main") == [("main", "A")]
+    assert seen(Banner("a", {}), placement="bare") == []
+    assert seen(language="ru", placement="side") == [("side", "Все")]
+
+
+def test_a_fallback_is_read_where_a_banner_is_for_other_clients() -> None:
+    only_web = Banner("a", {}, "", ("web",))
+    assert seen(only_web, client="web") == [("main", "A"), ("side", "All")]
+    assert seen(only_web, client="ios") == [("main", "All")]
+    assert seen(only_web, client="ios", placement="side") == []
+
+
+def test_a_fallback_is_read_where_a_banner_cannot_be_told() -> None:
+    assert seen(Banner("b", {}), client="web") == [("main", "All"), ("side", "All")]
+
+
+def test_a_fallback_is_no_rule_and_cannot_be_dismissed() -> None:
+    (found,) = with_fallbacks([], PLACED, "en", "main")
+    assert found == {
+        "rule": None,
+        "placement": "main",
+        "priority": 0,
+        "title": "All",
+        "text": "Here.",
+        "link": "/all",
+        "dismissible": False,
+        "fallback": True,
+    }
+
+
+def test_an_edited_fallback_changes_the_digest(shipped: RuleSet) -> None:
+    main = dataclasses.replace(shipped.placements["main"], fallback=FALLBACK)
+    other = dataclasses.replace(shipped, placements={**shipped.placements, "main": main})
+    assert banner_texts(other).digest != banner_texts(shipped).digest
+
+
+class NoSets:
+    """Where no user was ever heard of."""
+
+    async def find(self, user_id: str) -> BannerSet:
+        return NOTHING
+
+
+def test_who_was_never_heard_of_reads_fallbacks_and_is_told_when_they_change() -> None:
+    texts = [PLACED]
+    reader = BannerReader(NoSets(), None, lambda: texts[0], ("en", "ru"), UTC)
+
+    def read(tag: str | None = None) -> Response:
+        return asyncio.run(reader.answer("u1", Question("main", None, "", tag)))
+
+    first = read()
+    answer = msgspec.json.decode(first.body)
+    assert (answer["version"], answer["as_of"]) == (0, None)
+    assert [banner["fallback"] for banner in answer["banners"]] == [True]
+    tag = dict(first.raw_headers)[b"etag"].decode()
+    assert read(tag).status_code == 304
+    texts[0] = dataclasses.replace(PLACED, digest="edited")
+    assert read(tag).status_code == 200
 
 
 def test_values_are_never_read_as_a_template(shipped: RuleSet) -> None:
@@ -73,9 +183,9 @@ def test_values_are_never_read_as_a_template(shipped: RuleSet) -> None:
             )
         },
         {"name": Type.TEXT},
-        (),
+        {},
         "",
     )
-    stored = BannerSet(1, None, [("rule", {"name": "{name.__class__} {0} {"})])
+    stored = BannerSet(1, None, [Banner("rule", {"name": "{name.__class__} {0} {"})])
     (banner,) = render(stored, texts, "en", UTC)
     assert banner["title"] == "To {name.__class__} {0} {"

@@ -28,6 +28,8 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
                 "title": "Renew your licence by 20 December 2026",
                 "text": "It costs 1,234.5.",
                 "link": "/services/licence",
+                "dismissible": True,
+                "fallback": False,
             },
             {
                 "rule": "birthday",
@@ -36,6 +38,8 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
                 "title": "Happy birthday!",
                 "text": "",
                 "link": "/",
+                "dismissible": True,
+                "fallback": False,
             },
         ],
     }
@@ -76,9 +80,37 @@ def test_a_placement_chooses_banners(api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "rules"),
+    [
+        ("", ["licence_expiring", "summons", "birthday"]),
+        ("client=web", ["licence_expiring", "summons", "birthday"]),
+        ("client=ios", ["summons"]),
+        ("client=ios&placement=main", ["summons"]),
+        ("client=ios&placement=side", []),
+        ("client=web&placement=side", ["birthday"]),
+    ],
+)
+def test_a_client_reads_what_it_shows(api, query: str, rules: list[str]) -> None:
+    api.publish("on-a-phone", 3, (*LICENCE, "", ["web"]), ("summons", {}), BIRTHDAY)
+    response = api.client.get(f"/v1/users/on-a-phone/banners?{query}", headers=api.service)
+    assert [banner["rule"] for banner in response.json()["banners"]] == rules
+    assert response.json()["version"] == 3
+
+
+def test_what_must_be_shown_cannot_be_dismissed(api) -> None:
+    api.publish("summoned", 1, ("summons", {}), BIRTHDAY)
+    response = api.client.get("/v1/users/summoned/banners", headers=api.service)
+    assert [banner["dismissible"] for banner in response.json()["banners"]] == [False, True]
+
+
+@pytest.mark.parametrize(
     ("path", "reason", "says"),
     [
-        ("/v1/users/u1/banners?placement=attic", "unknown-placement", "main, side"),
+        ("/v1/users/u1/banners?placement=attic", "unknown-placement", "main, side, app"),
+        ("/v1/users/u1/banners?client=android", "unknown-client", "the clients are web, ios"),
+        ("/v1/users/u1/banners?client=", "unknown-client", "the clients are web, ios"),
+        ("/v1/users/u1/banners?client=%00", "unknown-client", "the clients are web, ios"),
+        (f"/v1/users/u1/banners?client={'w' * 10_240}", "unknown-client", "web, ios"),
         ("/v1/users/u1/banners?locale=fr", "unknown-locale", "en, ru"),
         ("/v1/users/u1/banners?locale=%00", "unknown-locale", "en, ru"),
         ("/v1/users/u%201/banners", "bad-user-id", "1 to 64"),
@@ -135,7 +167,7 @@ def test_an_unchanged_set_is_304_by_its_tag(api) -> None:
     assert ask(api, tag).status_code == 200
 
 
-def test_a_tag_is_of_one_user_language_and_placement(api) -> None:
+def test_a_tag_is_of_one_user_language_placement_and_client(api) -> None:
     for user in ("tagged-1", "tagged-2"):
         api.publish(user, 1, LICENCE)
     tag = ask(api, "", "tagged-1").headers["etag"]
@@ -143,6 +175,7 @@ def test_a_tag_is_of_one_user_language_and_placement(api) -> None:
     assert ask(api, tag, "tagged-2").status_code == 200
     assert ask(api, tag, "tagged-1", "?locale=ru").status_code == 200
     assert ask(api, tag, "tagged-1", "?placement=main").status_code == 200
+    assert ask(api, tag, "tagged-1", "?client=web").status_code == 200
 
 
 def test_head_has_the_headers_and_no_body(api) -> None:

@@ -14,6 +14,7 @@ from quadrupel.api.hot_route import PATH, HotRoute
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.api.tokens import Tokens
 from quadrupel.api.waiting import Waits
+from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
 from quadrupel.store import banner_reads
 from quadrupel.store.banner_reads import NOTHING, BannerReads
@@ -27,12 +28,15 @@ def told(response) -> tuple:
     return response.status_code, headers, response.content
 
 
-@pytest.mark.parametrize("query", ["", "placement=side", "placement=attic", "locale=fr&"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "placement=side", "client=ios", "client=tv", "client=web&placement=attic", "locale=fr&"],
+)
 @pytest.mark.parametrize("accept", [None, "ru, en;q=0.5", "\xff;q=1"])
 @pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
 def test_both_routes_answer_byte_for_byte_alike(api, query: str, accept, scheme: str) -> None:
     """`wait` without `after` changes nothing, but makes the read one that is not plain."""
-    api.publish("alike", 4, LICENCE, ("birthday", {}))
+    api.publish("alike", 4, (*LICENCE, "", ["web"]), ("birthday", {}))
     headers = {"authorization": f"{scheme} {api.signer.token('alike')}"}
     if accept is not None:
         headers["accept-language"] = accept.encode("latin-1")
@@ -87,7 +91,8 @@ class Door:
             await send({"type": "http.response.body", "body": b""})
 
         self.sets = Stuck()
-        texts = BannerTexts({"b": Banner("main", 1, "/", {"en": "B"}, {})}, {}, ("main",), "1")
+        banner = Banner("main", 1, "/", {"en": "B"}, {})
+        texts = BannerTexts({"b": banner}, {}, {"main": Placement("main", "m", {"web": 1})}, "1")
         utc = zoneinfo.ZoneInfo("UTC")
         reader = BannerReader(self.sets, Waits(self.sets), lambda: texts, ("en",), utc)
         tokens = Tokens(TokenKeys(load), "https://login.portal.example", "quadrupel")
@@ -113,6 +118,8 @@ HANDED_ON = [
             "Locale=en",
             "locale=en&",
             "locale=en&locale=en",
+            "client=web&client=ios",
+            "client=",
             "locale=en&more=1",
             "placement=" + "a" * 64,
         )

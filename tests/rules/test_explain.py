@@ -50,7 +50,7 @@ def test_a_rule_is_explained_whole(rule_set, profile):
 
 def test_an_explanation_is_json(rule_set, profile):
     found = explain(rule_set, "someone_born", profile, TODAY)
-    told = explanations_json(profile, TODAY, [found])
+    told = explanations_json(profile, TODAY, [found], {})
     assert told["rules"][0]["deadline"] == "2027-01-01"
     assert told["rules"][0]["inputs"][0]["time"] == "2026-11-01T12:00:00Z"
     assert told["rules"][0]["clause"]["clauses"][0] == {
@@ -74,7 +74,7 @@ def test_a_windowed_count_is_told_with_the_days_that_are_in_its_window(folder):
         ("user.recent", 3, ()),
         ("1", 1, ()),
     ]
-    told = explanations_json(profile, TODAY, [found])["rules"][0]["inputs"]
+    told = explanations_json(profile, TODAY, [found], {})["rules"][0]["inputs"]
     assert [each["value"] for each in told if each["attribute"] == "recent"] == [
         {"count": 3, "days": {"2026-10-25": 2, "2026-11-23": 1}}
     ]
