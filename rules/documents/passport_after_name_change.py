@@ -5,6 +5,7 @@ tags = ["passport"]
 banner = Banner(
     placement="main",
     priority=82,
+    story="passport",
     link="/services/passport/replace",
     title={
         "en": "Replace your passport after the change of name",

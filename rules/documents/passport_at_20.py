@@ -5,6 +5,7 @@ tags = ["passport"]
 banner = Banner(
     placement="main",
     priority=85,
+    story="passport",
     link="/services/passport/replace",
     title={
         "en": "You are 20: your passport is to be replaced",

@@ -5,6 +5,7 @@ tags = ["passport"]
 banner = Banner(
     placement="main",
     priority=84,
+    story="passport",
     link="/services/passport/replace",
     title={
         "en": "Your passport is no longer valid after 45: order the last replacement",

@@ -8,6 +8,7 @@ tags = ["checkup", "age"]
 banner = Banner(
     placement="sidebar",
     priority=49,
+    exclusive="prevention",
     link="/services/checkup",
     title={
         "en": "Your free check-up this year: book a morning",

@@ -5,6 +5,7 @@ tags = ["vaccination", "season"]
 banner = Banner(
     placement="sidebar",
     priority=41,
+    exclusive="prevention",
     link="/services/vaccination/influenza",
     title={
         "en": "It is time for this season's flu vaccination",

@@ -5,6 +5,7 @@ tags = ["court"]
 banner = Banner(
     placement="main",
     priority=94,
+    must_show=True,
     link="/courts/my-cases",
     title={
         "en": "A court expects you on {court_hearing_on}",

@@ -5,6 +5,7 @@ tags = ["debts", "money"]
 banner = Banner(
     placement="main",
     priority=97,
+    must_show=True,
     link="/services/enforcement/pay",
     title={
         "en": "The bailiffs collect {enforcement_owed} roubles: pay within five days",

@@ -5,6 +5,7 @@ tags = ["taxes", "pension", "money"]
 banner = Banner(
     placement="main",
     priority=79,
+    story="tax_payment",
     link="/services/taxes/relief",
     title={
         "en": "Before you pay the tax: pensioners have a relief",

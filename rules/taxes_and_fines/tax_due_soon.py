@@ -5,6 +5,7 @@ tags = ["taxes", "money"]
 banner = Banner(
     placement="main",
     priority=72,
+    story="tax_payment",
     link="/services/taxes/pay",
     title={
         "en": "Pay {taxes_owed} roubles of tax by {tax_due}",

@@ -5,6 +5,7 @@ tags = ["taxes", "money"]
 banner = Banner(
     placement="main",
     priority=91,
+    story="tax_payment",
     link="/services/taxes/pay",
     title={
         "en": "Tax was due on {tax_due}: {taxes_owed} roubles",

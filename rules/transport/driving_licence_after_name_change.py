@@ -5,6 +5,7 @@ tags = ["licence", "passport"]
 banner = Banner(
     placement="main",
     priority=71,
+    story="driving_licence",
     link="/services/driving-licence/new-name",
     title={
         "en": "Your passport has your new name: replace the driving licence too",

@@ -5,6 +5,7 @@ tags = ["licence"]
 banner = Banner(
     placement="main",
     priority=95,
+    story="driving_licence",
     link="/services/driving-licence/renew",
     title={
         "en": "Your driving licence ran out on {driving_licence_expires}",

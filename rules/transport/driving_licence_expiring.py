@@ -5,6 +5,7 @@ tags = ["licence"]
 banner = Banner(
     placement="main",
     priority=80,
+    story="driving_licence",
     link="/services/driving-licence/renew",
     title={
         "en": "Renew your driving licence by {driving_licence_expires}",

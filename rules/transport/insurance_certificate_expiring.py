@@ -4,7 +4,8 @@ owner = "transport"
 tags = ["insurance"]
 banner = Banner(
     placement="main",
-    priority=70,
+    priority=76,
+    story="motor_insurance",
     link="/services/motor-insurance/renew",
     title={
         "en": "Your motor insurance ends on {insurance_certificate_expires}",

@@ -8,6 +8,7 @@ tags = ["licence", "insurance"]
 banner = Banner(
     placement="main",
     priority=75,
+    story="motor_insurance",
     link="/services/motor-insurance/update",
     title={
         "en": "Update your motor insurance certificate",

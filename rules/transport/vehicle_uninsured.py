@@ -5,6 +5,7 @@ tags = ["vehicle", "insurance"]
 banner = Banner(
     placement="main",
     priority=85,
+    story="motor_insurance",
     link="/services/motor-insurance",
     title={
         "en": "Your vehicle is not insured: do not drive before you have a certificate",

@@ -5,6 +5,7 @@ tags = ["pension", "age"]
 banner = Banner(
     placement="main",
     priority=73,
+    story="retirement",
     link="/services/pension/early",
     title={
         "en": "No job close to retirement? You may apply for an early pension",

@@ -5,6 +5,7 @@ tags = ["pension", "age"]
 banner = Banner(
     placement="main",
     priority=77,
+    story="retirement",
     link="/services/pension",
     title={
         "en": "You may retire: apply for your pension",

@@ -5,6 +5,7 @@ tags = ["pension"]
 banner = Banner(
     placement="main",
     priority=62,
+    story="retirement",
     link="/services/pension/check",
     title={
         "en": "Your pension is near: check your record of employment",

@@ -155,7 +155,7 @@ def test_a_diff_of_texts_needs_no_users(quadrupel, edited):
     path.write_text(text.replace("Renew your", "Please renew your"))
     called = quadrupel("rules", "diff", str(SHIPPED), str(edited))
     assert (called.code, called.out) == (0, f"edited   {RULE} (title)\n")
-    assert quadrupel("rules", "diff", str(edited), str(edited)).out == "no rule differs\n"
+    assert quadrupel("rules", "diff", str(edited), str(edited)).out == "nothing differs\n"
 
 
 def git(folder, *arguments):
