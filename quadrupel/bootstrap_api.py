@@ -21,6 +21,7 @@ from quadrupel.core.errors import Unavailable
 from quadrupel.core.profiles import Feeds
 from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
 from quadrupel.store import contacts, database
+from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 
 
@@ -54,6 +55,7 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
 
     return create_app(
         reads=new_pool(reads_url),
+        news=BannerNews(database_url),
         open_producer=bus.producer,
         token_keys=TokenKeys(key_source(settings.required("jwt_keys"))),
         issuer=settings.required("jwt_issuer"),

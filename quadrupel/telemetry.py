@@ -128,6 +128,26 @@ READS_REFUSED = Counter(
     "quadrupel_banner_reads_refused",
     "Reads of banners refused at once because more wait than can be answered soon",
 )
+STREAMS = Gauge("quadrupel_banner_streams", "Streams of banners that are open")
+STREAMS_REFUSED = Counter(
+    "quadrupel_banner_streams_refused",
+    "Streams of banners refused at once: `process`, `user` have as many as they may; `stopping`",
+    ["reason"],
+)
+STREAMS_ENDED = Counter(
+    "quadrupel_banner_streams_ended",
+    "Streams of banners that ended: `gone`, the caller left; `slow`, it took nothing for long;"
+    " `expired`, its token did; `shutdown`, the process was stopped; `failed`",
+    ["reason"],
+)
+STREAM_EVENTS = Counter(
+    "quadrupel_banner_stream_events", "Events sent on streams of banners", ["event"]
+)
+PUBLISH_TO_STREAM_SECONDS = Histogram(
+    "quadrupel_publish_to_stream_seconds",
+    "From when publish had committed a banner set to when it was sent on a stream",
+    buckets=(0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
 
 
 request_id: ContextVar[str] = ContextVar("request_id")

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from quadrupel.api.admissions import Admission, admit
 from quadrupel.api.service_keys import ServiceKeys
 from quadrupel.api.tokens import Tokens
 from quadrupel.core.errors import NotAuthenticated
@@ -49,6 +50,19 @@ def citizen(tokens: Tokens) -> Callable[..., Awaitable[str]]:
         return await tokens.user_of(bearer.credentials)
 
     return user_id
+
+
+def admitted(tokens: Tokens) -> Callable[..., Awaitable[Admission]]:
+    """A dependency: the admission of a citizen who means to stay. Raises NotAuthenticated."""
+
+    async def admission(
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_citizen_bearer)],
+    ) -> Admission:
+        if bearer is None:
+            raise NotAuthenticated(_MISSING)
+        return await admit(tokens, bearer.credentials)
+
+    return admission
 
 
 def service(keys: ServiceKeys, scope: Scope) -> Callable[..., Awaitable[ServiceKey]]:

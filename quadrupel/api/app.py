@@ -10,7 +10,16 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
 
-from quadrupel.api import access, banners, contacts, documents, events, explain, health
+from quadrupel.api import (
+    access,
+    banners,
+    contacts,
+    documents,
+    events,
+    explain,
+    health,
+    stream_route,
+)
 from quadrupel.api.access import Scope
 from quadrupel.api.banner_answers import BannerReader
 from quadrupel.api.banner_texts import BannerTexts
@@ -19,6 +28,9 @@ from quadrupel.api.inbox import Inbox
 from quadrupel.api.middleware import HeadAsGet, RequestFrame
 from quadrupel.api.problems import handle_errors
 from quadrupel.api.service_keys import ServiceKeys
+from quadrupel.api.stream_route import StreamRoute
+from quadrupel.api.stream_watch import Hears, Watch
+from quadrupel.api.streams import Streams
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.api.tokens import Tokens
 from quadrupel.api.waiting import Waits
@@ -33,6 +45,7 @@ from quadrupel.store.read_pool import Pool
 def create_app(
     *,
     reads: Pool,
+    news: Hears,
     open_producer: Callable[[], Producer],
     token_keys: TokenKeys,
     issuer: str,
@@ -48,24 +61,31 @@ def create_app(
 ) -> FastAPI:
     """The application. It opens `reads` and the producer when it starts, and closes them.
 
-    `save_contact`, `explain_user` and what `open_producer` returns may block: threads use them.
-    `on_stop` is told at the start what to call when the process is to stop, while requests are
-    still in flight: it ends those that wait.
+    `news` tells streams which sets changed. `save_contact`, `explain_user` and what `open_producer`
+    returns may block: threads use them. `on_stop` is told at the start what to call when the
+    process is to stop, while requests are still in flight: it ends those that wait, and streams.
     """
     inbox = Inbox(open_producer)
     sets = BannerReads(reads)
     waits = Waits(sets)
+    reader = BannerReader(sets, waits, texts, languages, zone)
+    streams = Streams()
+    watch = Watch(streams, sets, news, texts)
     service_keys = ServiceKeys(partial(keys.find, reads), now)
     tokens = Tokens(token_keys, issuer, audience)
 
+    def end_what_lasts() -> None:
+        waits.end()
+        streams.end()
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        on_stop(waits.end)
+        on_stop(end_what_lasts)
         await token_keys.loaded()
         # The pool connects by itself, now or later: the API starts without the database too.
         await reads.open(wait=False)
         try:
-            async with inbox.running():
+            async with inbox.running(), watch.running():
                 yield
         finally:
             await reads.close()
@@ -80,10 +100,10 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it looks for each request
     )
     with_scope = partial(access.service, service_keys)
-    reader = BannerReader(sets, waits, texts, languages, zone)
     app.include_router(
         banners.routes(reader, access.citizen(tokens), with_scope(Scope.BANNERS_READ))
     )
+    app.include_router(stream_route.routes(reader, access.admitted(tokens)))
     app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))
@@ -91,6 +111,7 @@ def create_app(
     _serve_openapi(app)
     handle_errors(app)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(StreamRoute, reader=reader, streams=streams, watch=watch)
     app.add_middleware(HotRoute, reader=reader, tokens=tokens)
     app.add_middleware(RequestFrame)
     return app

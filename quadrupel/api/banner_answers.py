@@ -82,21 +82,20 @@ class BannerReader:
             headers.append((b"contains-event", b"true" if contains else b"false"))
         if _matches(question.if_none_match, tag):
             return _Answer(304, headers, b"")
-        body = {
-            "version": found.version,
-            "as_of": found.as_of,
-            **({} if contains is None else {"contains_event": contains}),
-            "banners": self._shown(found, texts, language, question),
-        }
-        return _json(headers, _encode(body))
+        shown = self.shown(found, texts, language, question.placement, question.client)
+        return _json(headers, _encode(document(found, shown, contains)))
 
-    def _shown(
-        self, found: BannerSet, texts: BannerTexts, language: str, question: Question
+    def shown(
+        self,
+        found: BannerSet,
+        texts: BannerTexts,
+        language: str,
+        placement: str | None = None,
+        client: str | None = None,
     ) -> list[ShownBanner]:
         """What is shown of a set, and fallbacks where that is nothing."""
-        where = question.placement, question.client
-        shown = render(found, texts, language, self.zone, *where)
-        return with_fallbacks(shown, texts, language, *where)
+        shown = render(found, texts, language, self.zone, placement, client)
+        return with_fallbacks(shown, texts, language, placement, client)
 
     async def _wait(self, user_id: str, awaited: Awaited) -> BannerSet:
         """The user's set as soon as it contains what is awaited, or as it is then."""
@@ -104,6 +103,18 @@ class BannerReader:
         return await self.waits.until(
             user_id, lambda found: reached(found.contains), awaited.request, awaited.seconds
         )
+
+
+def document(
+    found: BannerSet, shown: Sequence[ShownBanner], contains: bool | None = None
+) -> dict[str, object]:
+    """What is told of a set whose banners were put into words; also on streams."""
+    return {
+        "version": found.version,
+        "as_of": found.as_of,
+        **({} if contains is None else {"contains_event": contains}),
+        "banners": shown,
+    }
 
 
 class _Answer(Response):

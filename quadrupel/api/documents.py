@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.responses import Response
 
 from quadrupel.api import explanations, problems
 from quadrupel.api.after import MAX_USERS
@@ -189,6 +190,7 @@ _MEANINGS = {
     408: "The body took too long to come.",
     413: f"The body has more than its limit, or more than {MAX_EVENTS} events.",
     415: "A media type that is not taken here.",
+    429: "The caller has too much under way; Retry-After says when to ask again.",
     422: "Readable, and refused; `errors` has every wrong part.",
     500: "Something is broken here.",
     503: "A part that this needs does not answer; Retry-After says when to ask again.",
@@ -224,6 +226,43 @@ USERS_BANNERS: Fields = {
     "summary": "The banners of any user",
     "description": f"Needs the scope `banners:read`. An unknown user has no banners. {_AFTER}",
     "responses": {**_READ_RESPONSES, **_problems(403)},
+}
+
+_STREAM = """\
+retry: 3141
+id: 7-4f9a1c0be2d83a65
+event: banners
+data: {"version":7,"as_of":"2026-11-23","banners":[]}
+
+:
+
+id: 7-4f9a1c0be2d83a65
+event: end
+data: {"reason":"expired"}
+
+"""
+
+MY_BANNERS_STREAM: Fields = {
+    "summary": "The banners of the citizen who asks, whenever they change",
+    "description": (
+        "Server-sent events. `banners` has what GET /v1/me/banners would answer, first at once, "
+        "then whenever it has another version or other texts. `end` has the reason why the stream "
+        "ends, `expired` (the token) or `shutdown` (connect again). Comments are signs of life."
+    ),
+    "response_class": Response,
+    "responses": {
+        200: {
+            "description": "The stream.",
+            "content": {
+                "text/event-stream": {
+                    "schema": {"type": "string", "description": "`data` of `banners`: a BannerSet"},
+                    "examples": {"usual": {"value": _STREAM}},
+                }
+            },
+            "headers": {"Content-Language": {"schema": {"type": "string"}}},
+        },
+        **_problems(401, 422, 429, 500, 503),
+    },
 }
 
 EVENTS: Fields = {

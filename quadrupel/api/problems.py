@@ -25,6 +25,7 @@ from quadrupel.core.errors import (
     NotFound,
     Overloaded,
     QuadrupelError,
+    TooManyStreams,
     TopicRefused,
     Unavailable,
 )
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 OVERLOADED_RETRY_AFTER_SECONDS = 2
+STREAMS_RETRY_AFTER_SECONDS = 30
 
 _STATUSES: Mapping[str, HTTPStatus] = {
     "not-json": HTTPStatus.BAD_REQUEST,
@@ -110,6 +112,11 @@ def problem_of(error: QuadrupelError) -> Problem:
                 f'scope="{error.scope}"'
             }
             return Problem(HTTPStatus.FORBIDDEN, "not-allowed", str(error), headers=challenge)
+        case TooManyStreams():
+            later = {"Retry-After": str(STREAMS_RETRY_AFTER_SECONDS)}
+            return Problem(
+                HTTPStatus.TOO_MANY_REQUESTS, "too-many-streams", str(error), headers=later
+            )
         case NotFound():
             return Problem(HTTPStatus.NOT_FOUND, "not-found", str(error))
         case Overloaded():

@@ -6,7 +6,8 @@ QuadrupelError
 │   └── EventsRefused         some events handed over together are wrong, so none was taken
 ├── AccessRefused             a caller of the API may not do what it asked
 │   ├── NotAuthenticated      no token or key, or none that holds
-│   └── NotAllowed            a good key without the scope
+│   ├── NotAllowed            a good key without the scope
+│   └── TooManyStreams        the user has as many streams open as one may have
 ├── DeclarationRefused        rule scripts or the profile declaration are wrong: a list of problems
 ├── SettingRefused            a setting is missing or wrong: names it
 ├── NotFound                  what an operator or a client named does not exist
@@ -84,6 +85,10 @@ class NotAllowed(AccessRefused):
             f"this needs a key with the scope {scope}; `quadrupel keys create` makes one"
         )
         self.scope = scope
+
+
+class TooManyStreams(AccessRefused):
+    """The user has as many streams of banners open here as one user may have."""
 
 
 class DeclarationRefused(QuadrupelError):

@@ -19,7 +19,7 @@ from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
 from quadrupel.stages.alarm import Alarm, Tell
 from quadrupel.stages.aside import Refused, put_aside
 from quadrupel.stages.halving import Unsaved, save_all
-from quadrupel.store import erasure
+from quadrupel.store import banner_news, erasure
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.telemetry import (
@@ -146,7 +146,8 @@ class Ingest:
             tell(outcome.refused)
             declared.store.write(connection, changed, now)
             contained = {each.user_id: _position(outcome.last[each.user_id]) for each in erased}
-            erasure.erase(connection, erased, now, contained)
+            emptied = erasure.erase(connection, erased, now, contained)
+        banner_news.tell(self._engine, emptied, self._clock())
         laps.end("write")
         return outcome
 

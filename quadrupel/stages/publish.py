@@ -17,8 +17,8 @@ from quadrupel.core.publishing import Again, Publication, Published, Stale
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.decisions import decide_all, heard
+from quadrupel.store import banner_news, published
 from quadrupel.store import messages as message_store
-from quadrupel.store import published
 from quadrupel.store.database import transaction
 from quadrupel.store.rule_numbers import RuleNumbers
 from quadrupel.telemetry import (
@@ -72,9 +72,13 @@ class Publish:
                 connection, [message for each in publications for message in each.messages], now
             )
             due += message_store.pending_of(connection, _repeated(older, states))
+        new_sets = [
+            each for each in publications if _is_new_set(each, states[each.user_id].published)
+        ]
+        banner_news.tell(self._engine, _shown(new_sets), self._clock())
         again = [each for each in decisions if isinstance(each, Again)]
         self._observe(evaluations.values(), decisions, states)
-        self._count(decisions, publications, states)
+        self._count(decisions, publications, len(new_sets))
         _count_errors(evaluations)
         return [
             *map(message_codec.outgoing, due),
@@ -104,13 +108,11 @@ class Publish:
     def _count(
         decisions: Iterable[Publication | Stale | Again],
         publications: Sequence[Publication],
-        states: Mapping[str, published.UserState],
+        new_sets: int,
     ) -> None:
         for outcome, number in Counter(map(type, decisions)).items():
             EVALUATIONS_PUBLISHED.labels(outcome.__name__.lower()).inc(number)
-        BANNER_SETS_CHANGED.inc(
-            sum(_is_new_set(each, states[each.user_id].published) for each in publications)
-        )
+        BANNER_SETS_CHANGED.inc(new_sets)
         for matches, metric in (
             ((match for each in publications for match in each.opened), MATCHES_OPENED),
             ((match for each in publications for match in each.closed), MATCHES_CLOSED),
@@ -121,6 +123,15 @@ class Publish:
 
 def _is_new_set(publication: Publication, before: Published | None) -> bool:
     return before is None or before.version != publication.published.version
+
+
+def _shown(new_sets: Iterable[Publication]) -> dict[str, int]:
+    """The versions of new sets by user, without those of users who are shown nothing as before."""
+    return {
+        each.user_id: each.published.version
+        for each in new_sets
+        if each.published.banners or not each.first
+    }
 
 
 def _newest(

@@ -46,12 +46,14 @@ class BannerSet:
 
     A user who is shown nothing and one who was never heard of have the same: version 0, no day.
     `contains` is the position up to which the user's events are contained, if it is known.
+    `stored` is the version of the row, also where nothing is shown; 0: there is no row.
     """
 
     version: int
     as_of: date | None
     banners: Sequence[Banner]
     contains: Position | None = None
+    stored: int = 0
 
 
 NOTHING = BannerSet(0, None, ())
@@ -193,8 +195,8 @@ def _banner_set(row: TupleRow) -> BannerSet:
     version, as_of, banners, partition, offset = row
     contains = position(partition, offset)
     if banners == "[]":
-        return BannerSet(0, None, (), contains)
-    return BannerSet(version, as_of, _banners.decode(banners), contains)
+        return BannerSet(0, None, (), contains, version)
+    return BannerSet(version, as_of, _banners.decode(banners), contains, version)
 
 
 async def reachable(pool: Pool) -> None:

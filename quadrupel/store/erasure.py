@@ -42,15 +42,17 @@ def erase(
     erased: Sequence[Profile],
     now: datetime,
     contained: Mapping[str, Position] | None = None,
-) -> None:
+) -> dict[str, int]:
     """Leave nothing of these users but tombstones, and what events brought after the erasure.
+
+    Returns the versions of their banner sets, which are empty, by user.
 
     `contained` has, by user, the position up to which the user's events are dealt with by that.
     The profiles are those just saved in the same transaction. That holds their rows, so a mailing
     in the middle of a chunk was waited for; a publisher is waited for here. What both wrote goes.
     """
     if not erased:
-        return
+        return {}
     ordered = sorted(erased, key=lambda profile: profile.user_id)
     users = [(profile.user_id,) for profile in ordered]
     _empty_other_columns(connection, ordered)
@@ -70,6 +72,8 @@ def erase(
         for table in EMPTIED:
             delete = sql.SQL("DELETE FROM {} WHERE user_id = %s").format(sql.Identifier(table.name))
             cursor.executemany(delete, users)
+        query = "SELECT user_id, version FROM published WHERE user_id = ANY(%s)"
+        return dict(cursor.execute(query, [[profile.user_id for profile in ordered]]).fetchall())
 
 
 def _tombstone(profile: Profile, now: datetime, contained: Position | None) -> tuple[object, ...]:
