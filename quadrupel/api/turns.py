@@ -19,8 +19,8 @@ Each = TypeVar("Each", bound=Member)
 class Turns(Generic[Each]):
     """Gives every member its turn, evenly spread over the seconds that a round takes.
 
-    The first turn of a member comes a round after it was added. One that is not open any more is
-    forgotten when it would have its turn.
+    The first turn of a member comes a round after it was added, or earlier where others come or go.
+    One that is not open any more is forgotten where it would have had its turn.
     """
 
     def __init__(self) -> None:
@@ -32,12 +32,12 @@ class Turns(Generic[Each]):
         self._circle.append(member)
 
     def take(self, elapsed: float, round_seconds: float) -> Iterator[Each]:
-        """Those whose turn came in the `elapsed` seconds since it was asked for the last time."""
+        """Those whose turn came in the `elapsed` seconds since this was asked for the last time."""
         members = len(self._circle)
         self._owed = min(self._owed + members * elapsed / round_seconds, members)
-        while self._owed >= 1:
-            self._owed -= 1
+        while self._owed >= 1 and self._circle:
             member = self._circle.popleft()
             if member.is_open:
+                self._owed -= 1
                 self._circle.append(member)
                 yield member

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 import zoneinfo
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +40,7 @@ from quadrupel.portal import free_port
 from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
 from quadrupel.store import contacts, database, keys
+from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 from quadrupel.testing import MemoryBus
 
@@ -201,6 +202,7 @@ def running(
     key_file = folder / "jwks.json"
     key_file.write_text(json.dumps(signer.jwks()))
     engine = database.open_engine(api_database)
+    at_stop: list[Callable[[], None]] = []
 
     def save_contact(contact: Contact) -> None:
         with database.transaction(engine) as connection:
@@ -208,6 +210,7 @@ def running(
 
     app = create_app(
         reads=new_pool(replica or api_database, 4),
+        news=BannerNews(api_database),
         open_producer=bus.producer,
         token_keys=TokenKeys(key_source(str(key_file))),
         issuer=ISSUER,
@@ -219,10 +222,11 @@ def running(
         languages=("en", "ru"),
         zone=zoneinfo.ZoneInfo("UTC"),
         now=lambda: datetime.now(UTC),
+        on_stop=at_stop.append,
     )
     port = free_port(0)
     stop = threading.Event()
-    thread = threading.Thread(target=asyncio.run, args=(serve(app, port, stop),))
+    thread = threading.Thread(target=asyncio.run, args=(serve(app, port, stop, at_stop),))
     thread.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
@@ -236,11 +240,15 @@ def running(
         engine.dispose()
 
 
-async def serve(app: FastAPI, port: int, stop: threading.Event) -> None:
+async def serve(
+    app: FastAPI, port: int, stop: threading.Event, at_stop: Sequence[Callable[[], None]]
+) -> None:
     server = Server(app, port=port, interface=Interfaces.ASGI, log_enabled=False)
     serving = asyncio.create_task(server.serve())
     while not stop.is_set():
         await asyncio.sleep(0.05)
+    for each in at_stop:
+        each()
     server.stop()
     await serving
 
