@@ -9,7 +9,8 @@ and over any connection. What is measured:
 - reads/s in a closed loop, all answered 200 with texts;
 - the same when each read is a citizen's first, so that every token must be verified;
 - the same when browsers ask with If-None-Match what they have, so that most answers are 304;
-- the times of answers in an open loop, at 80 % of the first rate: from when a request was due.
+- the times of answers in an open loop, at 80 % of the first rate: from when a request was due;
+- streams, on one worker: `api_streams.py`.
 
 The anchor (`plain_api.py`) answers the first load in the same run, on the same server with as many
 workers and the same database: one FastAPI handler, one query for each read, each token verified.
@@ -30,6 +31,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
 
+import api_streams
 import httpx
 import psycopg
 from citizens import TODAY, user_id
@@ -79,6 +81,8 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=128)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--streams", type=int, default=5_000)
+    parser.add_argument("--changes", type=float, default=100.0, help="of sets streamed, a second")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, stand(kafka=False) as parts:
         fill(parts, arguments.users)
@@ -90,7 +94,9 @@ def main() -> None:
             steady = bench.load("--rate", str(reads.rate * LOAD_SHARE))
         with bench.anchor():
             anchor = bench.load()
-    report(arguments, reads, first, again, steady, anchor)
+        with bench.ours(workers=1):
+            streamed = bench.streams()
+    report(arguments, reads, first, again, steady, anchor, streamed)
 
 
 def fill(parts: Stand, users: int) -> None:
@@ -156,8 +162,9 @@ class Bench:
         self._tokens.write_text("\n".join(make_tokens(self._identity, arguments)))
 
     @contextlib.contextmanager
-    def ours(self) -> Iterator[None]:
-        command = ["api", "--port", str(self._port), "--workers", str(self._arguments.workers)]
+    def ours(self, workers: int | None = None) -> Iterator[None]:
+        workers = workers or self._arguments.workers
+        command = ["api", "--port", str(self._port), "--workers", str(workers)]
         with self._parts.running(command, **self._settings()) as self._servers:
             wait_until(self._is_ready, 60, "the API is not ready")
             yield
@@ -198,6 +205,11 @@ class Bench:
         reads = len(seen["milliseconds"]) * (1 + WARM_UP_SECONDS / mine.seconds)
         each = {name: seconds / reads * 1000 for name, seconds in used.items()}
         return Answers(seen["rate"], seen["milliseconds"], seen["statuses"], each)
+
+    def streams(self) -> api_streams.Streamed:
+        mine = self._arguments
+        world = api_streams.World(self._parts, self._port, self._servers[0], self._tokens)
+        return world.measure(mine.streams, mine.changes, mine.seconds)
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -243,6 +255,7 @@ def report(
     again: Answers,
     steady: Answers,
     anchor: Answers,
+    streamed: api_streams.Streamed,
 ) -> None:
     ratio, p99 = reads.rate / anchor.rate, steady.percentile(99)
     unchanged = again.statuses.get("304", 0) / sum(again.statuses.values())
@@ -262,6 +275,8 @@ def report(
     for name, answers in {"reads": reads, "the anchor": anchor}.items():
         for process, seconds in answers.cpu.items():
             table.add_row(f"CPU of {process}, {name}", f"{seconds * 1000:.0f} µs a read", "")
+    for row in streamed.rows():
+        table.add_row(*row)
     Console(width=100).print(table)
     figures: list[dict[str, object]] = [
         {
@@ -287,6 +302,7 @@ def report(
             {"name": f"cpu_{process}", "value": round(seconds * 1000, 1), "unit": "µs/read"}
             for process, seconds in reads.cpu.items()
         ),
+        *streamed.figures(),
     ]
     print(json.dumps({"bench": "api", "figures": figures}))
 
