@@ -111,7 +111,11 @@ class Stream:
         self._wake()
 
     async def play(
-        self, receive: Receive, send: Send, holds: Callable[[], Awaitable[bool]]
+        self,
+        receive: Receive,
+        send: Send,
+        holds: Callable[[], Awaitable[bool]],
+        patience: float = SEND_SECONDS,
     ) -> None:
         """Send the body of the answer, for as long as the stream is to last.
 
@@ -128,7 +132,8 @@ class Stream:
                     return
                 chunk += self._next_chunk(ends)
                 if chunk:
-                    await _send(send, chunk, more=ends is None)
+                    async with asyncio.timeout(patience):
+                        await send(_part(chunk, more=ends is None))
                 if ends is not None:
                     return
                 chunk = b""
@@ -183,10 +188,8 @@ def _event(name: str, known: str, data: bytes) -> bytes:
     return f"{identity}event: {name}\ndata: ".encode() + data + b"\n\n"
 
 
-async def _send(send: Send, chunk: bytes, *, more: bool) -> None:
-    """Send a part of the body. Raises TimeoutError when the reader takes nothing for too long."""
-    async with asyncio.timeout(SEND_SECONDS):
-        await send({"type": "http.response.body", "body": chunk, "more_body": more})
+def _part(chunk: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": more}
 
 
 class _Caller:

@@ -34,10 +34,13 @@ class Turns(Generic[Each]):
     def take(self, elapsed: float, round_seconds: float) -> Iterator[Each]:
         """Those whose turn came in the `elapsed` seconds since this was asked for the last time."""
         members = len(self._circle)
-        self._owed = min(self._owed + members * elapsed / round_seconds, members)
-        while self._owed >= 1 and self._circle:
+        self._owed += members * elapsed / round_seconds
+        for _ in range(members):
+            if self._owed < 1:
+                return
             member = self._circle.popleft()
             if member.is_open:
                 self._owed -= 1
                 self._circle.append(member)
                 yield member
+        self._owed %= 1  # each has had its turn, and nobody has two at once

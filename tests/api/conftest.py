@@ -39,7 +39,7 @@ from quadrupel.core.profiles import Feeds
 from quadrupel.portal import free_port
 from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
-from quadrupel.store import contacts, database, keys
+from quadrupel.store import banner_news, contacts, database, keys
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 from quadrupel.testing import MemoryBus
@@ -184,6 +184,8 @@ class Api:
                     *(contains or (None, None)),
                 ),
             )
+            for told in banner_news.payloads({user_id: version}, datetime.now(UTC)):
+                connection.execute("SELECT pg_notify(%s, %s)", [banner_news.CHANNEL, told])
 
     def messages(self, user_id: str) -> list[Message]:
         """The events of the user that are on the bus."""
