@@ -207,6 +207,13 @@ def pair_urls(pair: standby.Pair) -> Iterator[tuple[str, str]]:
         pair.lets_go()
 
 
+@pytest.fixture
+def own_server() -> Iterator[standby.Postgres]:
+    """A server for one test, which may set it up anew and start it again."""
+    with standby.primary() as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def new_standby(
     server_pair: standby.Pair,
