@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quadrupel.api import documents, problems
 from quadrupel.api.admissions import Admission
 from quadrupel.api.banner_answers import BannerReader
-from quadrupel.api.banner_texts import check_placement
-from quadrupel.api.banners import Locale, Placement
+from quadrupel.api.banner_texts import check_client, check_placement
+from quadrupel.api.banners import Client, Locale, Placement
 from quadrupel.api.languages import choose
 from quadrupel.api.stream_watch import Watch
 from quadrupel.api.streams import Stream, Streams, View
@@ -69,12 +69,14 @@ def routes(reader: BannerReader, admitted: Callable[..., Awaitable[Admission]]) 
         request: Request,
         admission: Annotated[Admission, Depends(admitted)],
         placement: Placement = None,
+        client: Client = None,
         locale: Locale = None,
         last_event_id: LastEventId = None,
     ) -> Response:
         check_placement(reader.texts(), placement)
+        check_client(reader.texts(), client)
         language = choose(locale, request.headers.get("accept-language", ""), reader.languages)
-        view = View(admission.user_id, placement, language)
+        view = View(admission.user_id, placement, language, client)
         known = last_event_id if _EVENT_ID.fullmatch(last_event_id or "") else None
         return _Later(_Asked(admission, view, known or ""))
 

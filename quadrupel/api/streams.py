@@ -17,7 +17,6 @@ import structlog
 from starlette.types import Message, Receive, Send
 
 from quadrupel.api.banner_answers import BannerReader, document
-from quadrupel.api.banner_texts import render
 from quadrupel.api.turns import Turns
 from quadrupel.core.errors import Overloaded, TooManyStreams
 from quadrupel.store.banner_reads import BannerSet
@@ -54,11 +53,12 @@ _COMMENT = b":\n\n"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a stream shows: a user's banners, of one placement if it is given, in a language."""
+    """What a stream shows: a user's banners in a language, of one placement or client if given."""
 
     user_id: str
     placement: str | None
     language: str
+    client: str | None = None
 
 
 class Stream:
@@ -160,8 +160,8 @@ class Stream:
     def _banners(self, found: BannerSet) -> bytes:
         """The event that shows a set; nothing if the reader has it."""
         view, reader = self.view, self._reader
-        shown = render(found, reader.texts(), view.language, reader.zone, view.placement)
-        content = repr((view.user_id, view.placement, view.language, shown)).encode()
+        shown = reader.shown(found, reader.texts(), view.language, view.placement, view.client)
+        content = repr((view, shown)).encode()
         known = f"{found.version}-{hashlib.blake2b(content, digest_size=8).hexdigest()}"
         if known == self.known:
             return b""
