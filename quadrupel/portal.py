@@ -68,8 +68,9 @@ class Portal:
     def banners(self, user_id: str) -> list[Mapping[str, Any]]:
         """The banners the citizen sees on a page, in English."""
         token = self.identity.token(user_id, datetime.now(UTC))
+        asked = {"client": "web", "locale": "en"}
         response = self.client.get(
-            "/v1/me/banners", params={"locale": "en"}, headers={"authorization": f"Bearer {token}"}
+            "/v1/me/banners", params=asked, headers={"authorization": f"Bearer {token}"}
         )
         response.raise_for_status()
         found: list[Mapping[str, Any]] = response.json()["banners"]

@@ -110,18 +110,15 @@ def with_fallbacks(
     client: str | None = None,
 ) -> list[ShownBanner]:
     """The banners, and the fallbacks of the placements in which there is none, by placement."""
-    taken = {banner["placement"] for banner in shown}
     fallbacks = [
         _fallback(each.name, each.fallback, language)
         for each in texts.placements.values()
         if each.fallback is not None
-        and each.name not in taken
         and placement in (None, each.name)
         and (client is None or client in each.limits)
+        and all(banner["placement"] != each.name for banner in shown)
     ]
-    if not fallbacks:
-        return shown
-    return sorted([*shown, *fallbacks], key=itemgetter("placement"))
+    return sorted([*shown, *fallbacks], key=itemgetter("placement")) if fallbacks else shown
 
 
 def _fallback(placement: str, fallback: Fallback, language: str) -> ShownBanner:

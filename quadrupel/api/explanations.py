@@ -10,39 +10,23 @@ EXAMPLE: Fields = {
     "as_of": "2026-11-23",
     "rules": [
         {
-            "rule": "fine_overdue",
-            "description": "A traffic fine is overdue.",
-            "verdict": "no_match",
-            "deadline": "2026-12-21",
-            "deadline_is_exact": True,
-            "because": ["user.fine_due < today is false"],
-            "inputs": [
-                {
-                    "attribute": "fine_due",
-                    "doc": "The day by which the latest fine is to be paid",
-                    "value": "2026-12-20",
-                    "event": "fine.issued",
-                    "time": "2026-10-20T09:30:00Z",
-                }
-            ],
-            "clause": {
-                "text": "user.fine_due < today",
-                "line": 18,
-                "value": False,
-                "decides": True,
-            },
-            "banner": None,
-        },
-        {
             "rule": "tax_due_soon",
             "description": "An assessed tax is to be paid within a month.",
             "verdict": "match",
             "deadline": "2026-12-02",
             "deadline_is_exact": True,
-            "because": ["user.taxes_owed >= 1 is true"],
-            "inputs": [],
+            "because": ["between(user.tax_due, today, today + months(1)) is true"],
+            "inputs": [
+                {
+                    "attribute": "tax_due",
+                    "doc": "The day by which the assessed tax is to be paid",
+                    "value": "2026-12-01",
+                    "event": "tax.assessed",
+                    "time": "2026-09-20T09:30:00Z",
+                }
+            ],
             "clause": {
-                "text": "user.taxes_owed >= 1",
+                "text": "between(user.tax_due, today, today + months(1))",
                 "line": 21,
                 "value": True,
                 "decides": True,

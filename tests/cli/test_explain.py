@@ -8,9 +8,10 @@ import pytest
 
 from quadrupel.core.contacts import Contact
 from quadrupel.core.events import Event
+from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.rules import catalogue
-from quadrupel.store import contacts, database, schema
+from quadrupel.store import contacts, database, rule_holds, rule_sets, schema
 from quadrupel.store.profiles import ProfileStore
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -52,6 +53,43 @@ def test_a_match_is_told_with_clauses_values_and_the_event(explain):
     assert "birthday: match, until 2026-11-24" in told.out
     assert "anniversary(user.birth_date) == today is true" in told.out
     assert "birth_date = 1990-11-23, by citizen.registered at 2026-11-20T09:30:00Z" in told.out
+
+
+def test_what_becomes_of_the_banner_is_told(explain):
+    told = explain(*BIRTHDAY, "2026-11-23").out
+    assert "banner shown in mobile on ios, android" in told
+    assert "banner not shown on web: mobile is not there" in told
+    assert "banner" not in explain(*BIRTHDAY, "2026-11-24").out
+    (rule,) = json.loads(explain(*BIRTHDAY, "2026-11-23", "--json").out)["rules"]
+    assert rule["banner"] == {
+        "placement": "mobile",
+        "clients": ["ios", "android"],
+        "losses": [{"why": "client", "clients": ["web"], "to": [], "said": "mobile is not there"}],
+    }
+    (rule,) = json.loads(explain(*BIRTHDAY, "2026-11-24", "--json").out)["rules"]
+    assert rule["banner"] is None
+
+
+def test_a_banner_that_is_not_shown_is_told_with_what_it_gave_way_to(explain, engine):
+    with database.transaction(engine) as connection:
+        connection.exec_driver_sql(
+            "UPDATE profiles SET taxes_owed = 900, tax_due = '2026-12-01',"
+            " pension_granted = '2020-01-01'"
+        )
+    told = explain("--user", "u1", "--rule", "tax_due_soon", "--as-of", "2026-11-23").out
+    said = "pensioner_tax_relief comes before it and tells its story"
+    assert f"banner not shown on web, ios, android: {said}" in told
+
+
+def test_the_banner_of_a_held_rule_is_told_to_be_held(explain, engine):
+    rule_set = catalogue.load(RULES)
+    objection = Objection(Reason.RATIO, "matches too many")
+    with database.transaction(engine) as connection:
+        rule_sets.save(connection, rule_set.hash, rule_set.identities)
+        held = ("birthday", rule_set.identities["birthday"], objection, date(2026, 11, 20))
+        rule_holds.hold(connection, *held, Trial(1), NOW)
+    told = explain(*BIRTHDAY, "2026-11-23").out
+    assert "banner not shown on web, ios, android: its rule is held" in told
 
 
 def test_why_not_is_told_too_as_json(explain):

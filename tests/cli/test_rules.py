@@ -77,6 +77,21 @@ def test_check_tells_programs_in_json(folder):
     ]
 
 
+def test_check_warns_of_what_is_never_shown_and_does_not_fail(folder):
+    (folder / "placements.py").write_text(
+        'main = Placement("m", limit=3)\nattic = Placement("a", limit=1)\n'
+    )
+    result = run(rules.app, "check", "--rules", folder)
+    assert (result.exit_code, result.stdout.splitlines()[-1][-9:]) == (0, "all right")
+    assert result.stderr.splitlines() == [
+        f"warning: {folder / 'placements.py'}: attic shows nothing: no rule is placed there",
+        "    hint: place a banner there, or give it a fallback",
+    ]
+    told = json.loads(run(rules.app, "check", "--rules", folder, "--json").stdout)
+    assert told["problems"] == []
+    assert [warning["line"] for warning in told["warnings"]] == [0]
+
+
 def test_test_proves_the_shipped_rules():
     result = run(rules.app, "test", "--rules", SHIPPED)
     assert result.exit_code == 0
@@ -125,6 +140,18 @@ def test_show_shows_one_rule(folder):
     assert shown["inputs"] == ["born"]
     assert shown["examples"][0]["verdict"] == "match"
     assert shown["banner"]["title"] == {"en": "T", "ru": "Т"}
+
+
+def test_show_says_what_a_banner_gives_way_to(folder):
+    path = folder / "people" / "is_born.py"
+    more = 'priority=5, story="birth", exclusive="people", must_show=True'
+    path.write_text(path.read_text().replace("priority=5", more))
+    result = run(rules.app, "show", "is_born", "--rules", folder)
+    for part in ("story      birth", "exclusive  people", "must show  yes"):
+        assert part in result.stdout
+    banner = json.loads(run(rules.app, "show", "is_born", "--rules", folder, "--json").stdout)
+    words = ("story", "exclusive", "must_show")
+    assert [banner["banner"][word] for word in words] == ["birth", "people", True]
 
 
 def test_profile_check_counts_or_explains(folder):

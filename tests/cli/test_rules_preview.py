@@ -158,6 +158,32 @@ def test_a_diff_of_texts_needs_no_users(quadrupel, edited):
     assert quadrupel("rules", "diff", str(edited), str(edited)).out == "nothing differs\n"
 
 
+def test_a_diff_says_what_the_next_run_brings(quadrupel, edited):
+    shutil.copy(SHIPPED / "transport" / f"{RULE}.py", edited / "transport")
+    for name, old, new in (
+        (f"transport/{RULE}.py", "priority=80", "priority=81, must_show=True"),
+        ("placements.py", "limit=4", "limit=5"),
+        ("placements.py", '"/services"', '"/all"'),
+    ):
+        text = (edited / name).read_text()
+        assert old in text
+        (edited / name).write_text(text.replace(old, new))
+    called = quadrupel("rules", "diff", str(SHIPPED), str(edited))
+    assert called.out.splitlines() == [
+        f"edited   {RULE} (priority, must_show)",
+        "  the next run decides the banners anew of whoever matches it",
+        "edited   placement main (fallback)",
+        "edited   placement sidebar (limit)",
+        "  the next run decides the banners anew of whoever matches one of its rules",
+    ]
+    told = json.loads(quadrupel("rules", "diff", str(SHIPPED), str(edited), "--json").out)
+    assert [(each.get("placement"), each["decides_anew"]) for each in told] == [
+        (None, True),
+        ("main", False),
+        ("sidebar", True),
+    ]
+
+
 def git(folder, *arguments):
     identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
     subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)

@@ -171,7 +171,7 @@ def to_publish(settings: Settings, profiles: dict[str, Profile]) -> dict[str, tu
         asked = evaluation(profile, bootstrap.today(settings), bootstrap.now())
         decision = decide(asked, None, (), catalogue)
         assert isinstance(decision, Publication)
-        banners = [[rule, dict(shown)] for rule, shown in decision.published.banners]
+        banners = json.loads(json.dumps([each.elements() for each in decision.published.banners]))
         found[user_id] = profile.version, banners
     return found
 

@@ -5,7 +5,14 @@ import polars as pl
 import pytest
 
 from quadrupel.rules import catalogue
-from quadrupel.rules.changes import Change, Comparison, How, changes
+from quadrupel.rules.changes import (
+    Change,
+    Comparison,
+    How,
+    PlacementChange,
+    changes,
+    placement_changes,
+)
 
 TODAY = date(2026, 11, 23)
 
@@ -42,11 +49,33 @@ def test_what_stands_around_a_condition_is_an_edit(compared, old, new, what):
     (change,) = changes(*compared(replaced(old, new)))
     assert change == Change("someone_born", How.EDITED, what)
     assert not change.can_move_users
+    assert change.decides_anew is (what == ("priority",))
 
 
 @pytest.mark.parametrize(("old", "new"), [("    return", "    # why\n    return"), ("x", "x")])
 def test_comments_and_lines_are_no_difference(compared, old, new):
     assert changes(*compared(replaced(old, new))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ("limit=2", "limit=3", PlacementChange("sidebar", How.EDITED, ("limit",))),
+        ("limit=2", 'limit=2, clients=["web"]', PlacementChange("sidebar", How.EDITED, ("limit",))),
+        ('"s", limit=2', '"S", limit=2', PlacementChange("sidebar", How.EDITED, ("doc",))),
+        ("sidebar", "attic", PlacementChange("attic", How.ADDED)),
+    ],
+)
+def test_what_differs_in_placements(folder, compared, old, new, change):
+    def edit(path):
+        places = path.parents[1] / "placements.py"
+        assert old in places.read_text()
+        places.write_text(places.read_text().replace(old, new))
+
+    found = placement_changes(*compared(edit))
+    assert found[0] == change
+    assert found[0].decides_anew is ("limit" in change.what)
+    assert [each.how for each in found[1:]] == ([How.REMOVED] if change.how is How.ADDED else [])
 
 
 def test_another_condition_is_a_change(compared):

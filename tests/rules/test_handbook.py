@@ -142,3 +142,9 @@ def test_a_page_is_no_wider_than_a_telephone(dom, tmp_path, handbook):
         (tmp_path / name).write_text(page.replace("</body>", measure), encoding="utf-8")
     for name in ("index.html", "transport.html", "taxes_and_fines.html"):
         assert "<title>true</title>" in dom(name, "--dump-dom", "--window-size=500,900")
+
+
+def test_what_a_banner_gives_way_to_is_told(handbook):
+    assert "story “tax payment”" in handbook["taxes_and_fines.html"]
+    assert "Not beside another banner of “prevention”" in handbook["health.html"]
+    assert handbook["notices.html"].count("nobody can dismiss it") == 1  # of a court hearing

@@ -69,7 +69,7 @@ class Flow:
     def banners(self, user="c1"):
         with transaction(self.engine) as connection:
             state = published.lock(connection, [user])[user]
-        return [rule for rule, _ in state.published.banners]
+        return [banner.rule for banner in state.published.banners]
 
     def messages(self, user="c1"):
         with transaction(self.engine) as connection:

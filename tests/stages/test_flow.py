@@ -65,7 +65,7 @@ class Flow:
     def rules(self, user):
         with transaction(self.engine) as connection:
             state = published.lock(connection, [user])[user]
-        return [rule for rule, _ in state.published.banners] if state.published else []
+        return [banner.rule for banner in state.published.banners] if state.published else []
 
     def contains(self, user):
         with transaction(self.engine) as connection:
