@@ -18,11 +18,13 @@ def standings(
     today: date,
     open_rules: Collection[str] = (),
     held: Collection[str] = (),
+    dismissed: Collection[str] = (),
 ) -> dict[str, Standing]:
     """Where the banners of all rules that hold are shown and why not elsewhere, by rule.
 
     As publish decides it: a rule that errs or is among those `held` shows what it shows already,
-    and that it does if it is among the `open_rules`, which have an open match.
+    and that it does if it is among the `open_rules`, which have an open match. The user has
+    `dismissed` the banners of others.
     """
     holding, waiting = set(), set()
     for rule in rule_set.rules.values():
@@ -32,7 +34,8 @@ def standings(
             holding.add(rule.id)
         elif verdict is Verdict.MATCH:
             waiting.add(rule.id)
-    return arbitration.standings(profile.user_id, holding, offers(rule_set), waiting)
+    catalogue = offers(rule_set)
+    return arbitration.standings(profile.user_id, holding, catalogue, waiting, dismissed)
 
 
 def told(standing: Standing) -> list[str]:

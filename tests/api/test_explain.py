@@ -82,6 +82,17 @@ def test_a_rule_is_explained_with_the_event_that_brought_its_input(client):
     assert due["time"] == "2026-11-20T09:30:00Z"
 
 
+def test_what_becomes_of_a_banner_is_explained(client):
+    (rule,) = client.get("/v1/users/u1/explain?rule=fine_overdue").json()["rules"]
+    assert rule["banner"] == {
+        "placement": "main",
+        "clients": ["web", "ios", "android"],
+        "losses": [],
+    }
+    (rule,) = client.get("/v1/users/u1/explain?rule=birthday").json()["rules"]
+    assert rule["banner"] is None
+
+
 def test_another_day_is_explained_on_demand(client):
     params = {"rule": "fine_overdue", "as_of": "2026-11-22"}
     answer = client.get("/v1/users/u1/explain", params=params).json()

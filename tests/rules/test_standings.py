@@ -62,6 +62,12 @@ def test_a_rule_that_is_held_shows_nothing_that_it_does_not_show_already(rule_se
     assert found["low_rule"].clients == ("web",)
 
 
+def test_a_banner_that_was_dismissed_leaves_its_place(rule_set):
+    found = standings(rule_set, VISITOR, TODAY, dismissed={"high_rule"})
+    assert found["high_rule"].losses == (Loss(Why.DISMISSED, ("web",)),)
+    assert found["low_rule"].clients == ("web",)
+
+
 def test_of_who_no_rule_holds_for_nothing_is_said(rule_set):
     assert standings(rule_set, Profile("u1", 1, {}), TODAY) == {}
 
