@@ -46,6 +46,11 @@ STAGE_STUCK = Gauge(
 STAGE_HALTED = Gauge(
     "quadrupel_stage_halted", "1 while the stage waits for an operator to resume it", ["stage"]
 )
+KAFKA_CLIENTS_REPLACED = Counter(
+    "quadrupel_kafka_clients_replaced",
+    "Clients of Kafka that heard nothing although Kafka answered, and were replaced",
+    ["topic"],
+)
 DEAD_LETTERS = Counter(
     "quadrupel_dead_letters", "Messages put aside as dead letters", ["stage", "reason"]
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from .kafka_admin import KafkaAdmin
 from .kafka_client import Cluster
 from .kafka_consumer import KafkaConsumer
+from .kafka_member import Timeouts
 from .kafka_producer import KafkaProducer
 
 
@@ -33,8 +34,7 @@ class KafkaBus:
     ) -> None:
         self._cluster = Cluster(bootstrap, timeout, client or {})
         self._replication = replication
-        self._session_timeout = session_timeout
-        self._poll_timeout = poll_timeout
+        self._timeouts = Timeouts(session_timeout, poll_timeout)
 
     def producer(self) -> KafkaProducer:
         """See `Bus.producer`."""
@@ -42,7 +42,7 @@ class KafkaBus:
 
     def consumer(self, topic: str, group: str) -> KafkaConsumer:
         """See `Bus.consumer`."""
-        return KafkaConsumer(self._cluster, topic, group, self._session_timeout, self._poll_timeout)
+        return KafkaConsumer(self._cluster, topic, group, self._timeouts)
 
     def admin(self) -> KafkaAdmin:
         """See `Bus.admin`."""

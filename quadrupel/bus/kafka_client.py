@@ -10,6 +10,7 @@ from typing import Any
 import confluent_kafka
 import structlog
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from quadrupel.core.errors import BusUnavailable, TopicRefused
 from quadrupel.core.ports import Message
@@ -61,6 +62,15 @@ class Cluster:
             **self.client,
             **named,
         }
+
+    def answers(self, topic: str, timeout: float) -> bool:
+        """Whether the brokers answer a new client, which has forgotten nothing and no one."""
+        client = AdminClient(self.settings(), logger=LibraryLog())
+        try:
+            client.list_topics(topic, timeout=timeout)
+        except KafkaException:
+            return False
+        return True
 
     def unavailable(self, doing: str, error: KafkaError) -> BusUnavailable:
         """The error to raise when the cluster failed while `doing` something."""

@@ -113,7 +113,7 @@ def test_nothing_is_lost_while_the_broker_stops_freezes_and_comes_back(
         broker.pause()
         with pytest.raises(BusUnavailable, match="publishing to outage"):
             producer.publish([Outgoing("outage", b"key", b"frozen")])
-        with pytest.raises(BusUnavailable):
+        with pytest.raises((BusUnavailable, AssignmentLost)):  # as long as a session lasts
             consumer.commit()
         broker.resume()
         publish_when_possible(producer, b"thawed")
