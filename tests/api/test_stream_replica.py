@@ -25,9 +25,7 @@ def bearer(api: Api, user: str) -> dict[str, str]:
     return api.bearer(api.signer.token(user))
 
 
-def test_what_the_replica_does_not_have_yet_is_shown_as_soon_as_it_has_it(
-    replicated, pair
-) -> None:
+def test_what_the_replica_does_not_have_yet_is_shown_as_soon_as_it_has_it(replicated, pair) -> None:
     with reading(replicated.client, bearer(replicated, "reader")) as front_end:
         assert front_end.next().data["version"] == 0
         pair.standby.ask("SELECT pg_wal_replay_pause()")
