@@ -78,6 +78,42 @@ def one_of(x: object, /, *constants: object) -> bool:
 def between(*arguments: object) -> bool:
     """`between(x, a, b)`: Whether a <= x <= b."""
 
+class Statistic_banners:
+    """What is remembered of one key of banners."""
+    seen: int
+    """How often there was `seen`; 0 if never."""
+    first_seen: datetime
+    """When there first was `seen`; unknown if never."""
+    last_seen: datetime
+    """When there last was `seen`; unknown if never."""
+    clicked: int
+    """How often there was `clicked`; 0 if never."""
+    first_clicked: datetime
+    """When there first was `clicked`; unknown if never."""
+    last_clicked: datetime
+    """When there last was `clicked`; unknown if never."""
+    dismissed: int
+    """How often there was `dismissed`; 0 if never."""
+    first_dismissed: datetime
+    """When there first was `dismissed`; unknown if never."""
+    last_dismissed: datetime
+    """When there last was `dismissed`; unknown if never."""
+
+class KeyedStatistics_banners:
+    """Statistics by key: `user.banners[\"...\"].seen`."""
+    def __getitem__(self, key: str, /) -> Statistic_banners: ...
+
+class StatisticExample_banners(TypedDict, total=False):
+    seen: int
+    first_seen: str
+    last_seen: str
+    clicked: int
+    first_clicked: str
+    last_clicked: str
+    dismissed: int
+    first_dismissed: str
+    last_dismissed: str
+
 class User:
     """A citizen's profile. What is missing in it is unknown, as is what is asked of it."""
     birth_date: date
@@ -166,6 +202,8 @@ class User:
     """Services ordered, by service, with what was paid"""
     completed: KeyedStatistics
     """Services completed, by service"""
+    banners: KeyedStatistics_banners
+    """What the citizen did with banners, by rule, each at most once a day"""
     appointment_on: date
     """The day of the next appointment at a public office"""
 
@@ -179,6 +217,7 @@ class Banner:
         self, *, placement: Literal["main", "sidebar", "mobile"] = ..., priority: int = ...,
         link: str, title: dict[str, str], text: dict[str, str] = ...,
         exclusive: str = ..., story: str = ..., must_show: bool = ...,
+        dismiss_for: Period = ...,
     ) -> None:
         """A rule needs `placement` and `priority`; a fallback has link, title and text."""
 
@@ -239,6 +278,7 @@ def match(
     business_report_due: str = ...,
     orders: dict[str, StatisticExample] = ...,
     completed: dict[str, StatisticExample] = ...,
+    banners: dict[str, StatisticExample_banners] = ...,
     appointment_on: str = ...,
 ) -> Example:
     """A user and a day for whom the rule holds."""
@@ -289,6 +329,7 @@ def no_match(
     business_report_due: str = ...,
     orders: dict[str, StatisticExample] = ...,
     completed: dict[str, StatisticExample] = ...,
+    banners: dict[str, StatisticExample_banners] = ...,
     appointment_on: str = ...,
 ) -> Example:
     """A user and a day for whom the rule does not hold."""
@@ -339,6 +380,7 @@ def unknown(
     business_report_due: str = ...,
     orders: dict[str, StatisticExample] = ...,
     completed: dict[str, StatisticExample] = ...,
+    banners: dict[str, StatisticExample_banners] = ...,
     appointment_on: str = ...,
 ) -> Example:
     """A user and a day for whom something is missing to say whether the rule holds."""
@@ -388,5 +430,7 @@ def first_time(event: str, *, where: Where = ...) -> Feed:
     """The time of the earliest event."""
 def last_time(event: str, *, where: Where = ...) -> Feed:
     """The time of the latest event."""
-def statistics(event: str, *, key: str, sum: str = ..., where: Where = ...) -> Feed:
+def statistics(
+    event: str, *, key: str, sum: str = ..., name: str = ..., where: Where = ...
+) -> Feed:
     """Count, sum, first and last time by the value of a member of the event's data."""

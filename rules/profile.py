@@ -235,6 +235,12 @@ completed = Statistics(
     "Services completed, by service",
     statistics("service.completed", key="service"),
 )
+banners = Statistics(
+    "What the citizen did with banners, by rule, each at most once a day",
+    statistics("banner.seen", key="banner", name="seen"),
+    statistics("banner.clicked", key="banner", name="clicked"),
+    statistics("banner.dismissed", key="banner", name="dismissed"),
+)
 appointment_on = Date(
     "The day of the next appointment at a public office",
     latest("appointment.booked", "day"),

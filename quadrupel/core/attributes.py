@@ -80,7 +80,8 @@ class Feed:
     `event` is the CloudEvents type. `field` names a member of `data`: the value (latest, sum,
     subtract), or the amount to sum (statistics, optional). `where` holds members of `data` and the
     value each must have for the event to count. `key` names the member of `data` that is the key
-    of a statistic. `value` is the constant of a set.
+    of a statistic; `name` sets it apart from others of the same key. `value` is the constant of a
+    set.
     """
 
     operation: Operation
@@ -89,13 +90,15 @@ class Feed:
     where: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
     key: str | None = None
     value: Scalar | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """One declared field of a profile. `values` lists what a text may be; empty: anything.
 
-    The feeds of one attribute are all registers, all additive, or one single other operation.
+    The feeds of one attribute are all registers, all additive, statistics of different names, or
+    one single other operation.
     `window` is how many days a windowed count looks back, today included; 0 for other types.
     """
 
@@ -119,8 +122,14 @@ class Attribute:
             for each in self.feeds
         ]
         constants = [each.value for each in self.feeds]
-        hashed = (feeds, constants, self.window) if self.window else (feeds, constants)
+        more = [each for each in (self.window, self.names) if each]
+        hashed = (feeds, constants, *more)
         return hashlib.blake2b(repr(hashed).encode(), digest_size=16).hexdigest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its statistics, if they have some."""
+        return tuple(each.name for each in self.feeds if each.name is not None)
 
     @property
     def is_register(self) -> bool:
@@ -136,6 +145,11 @@ class Attribute:
 def tag_of(name: str) -> int:
     """A stable 32-bit number for the name of an attribute, used in the packed fold state."""
     return zlib.crc32(name.encode())
+
+
+def named_key(key: str, name: str | None) -> str:
+    """The key under which a statistic is kept: with its name, if it has one."""
+    return key if name is None else f"{key}.{name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from quadrupel.core.attributes import REGISTER, Attribute, Feed, Operation, Scalar, Schema, Type
+from quadrupel.core.attributes import (
+    REGISTER,
+    Attribute,
+    Feed,
+    Operation,
+    Scalar,
+    Schema,
+    Type,
+    named_key,
+)
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event
+from quadrupel.core.feedback import TYPES as FEEDBACK
+from quadrupel.core.feedback import read_feedback
 from quadrupel.core.fields import READERS, bounded, to_decimal, to_key
 from quadrupel.core.lifecycle import ERASED, TYPES
 from quadrupel.core.marks import NEVER, Mark, mark_of
@@ -45,6 +56,11 @@ class Changes:
     adds_up: bool = False
     erases: bool = False
     repeats: bool = False
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether the profile is another one with it."""
+        return bool(self.values or self.marks or self.adds_up)
 
     def decide(self, name: str, tag: int, value: Value | None) -> None:
         """Let the event decide the value, unless a later one did."""
@@ -85,11 +101,12 @@ _NONE: Sequence[Change] = ()
 class Feeds:
     """A schema's feeds by event type and, of those with a `where`, by its first condition.
 
-    So of the many feeds of one type an event meets only those that are likely to take it.
+    So of the many feeds of one type an event meets only those that are likely to take it. Feedback
+    on banners has a feed of its own, whatever is declared.
     """
 
     def __init__(self, schema: Schema) -> None:
-        self._types: dict[str, _OfType] = {}
+        self._types = {type_: _OfType([_remembering_feedback]) for type_ in FEEDBACK}
         for attribute in schema.attributes.values():
             for each in attribute.feeds:
                 self._add(each, _change(attribute, each))
@@ -123,7 +140,7 @@ class Feeds:
                 change(changes, event)
         except EventRefused:
             return False
-        return event.type in TYPES or bool(changes.values or changes.marks)
+        return event.type in TYPES or changes.changes_something
 
     def _add(self, each: Feed, change: Change) -> None:
         found = self._types.setdefault(each.event, _OfType())
@@ -161,6 +178,12 @@ def _change(attribute: Attribute, each: Feed) -> Change:
             return _counting(attribute)
         case _:
             return _summing(attribute, each)
+
+
+def _remembering_feedback(changes: Changes, event: Event) -> None:
+    """Count feedback once, though no attribute may be there that counts it."""
+    read_feedback(event)
+    changes.adds_up = True
 
 
 def _member(declared: str | None) -> str:
@@ -228,7 +251,7 @@ def _adding_to_statistics(attribute: Attribute, each: Feed) -> Change:
         raw = event.data.get(member, _ABSENT)
         if raw is _ABSENT:
             return
-        key = to_key(attribute, member, raw)
+        key = named_key(to_key(attribute, member, raw), each.name)
         amount = Decimal(0)
         if amount_member is not None and amount_member in event.data:
             amount = to_decimal(attribute, amount_member, event.data[amount_member])

@@ -9,19 +9,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from quadrupel.core.attributes import ADDITIVE, Attribute, Schema, Type
+from quadrupel.core.attributes import ADDITIVE, Attribute, Schema, Type, named_key
 from quadrupel.rules import build, forms
 from quadrupel.rules.build import Mismatch
 from quadrupel.rules.functions import FORMS, WORDS
 from quadrupel.rules.holidays import NO_HOLIDAYS, Holidays
 from quadrupel.rules.problems import suggest
 from quadrupel.rules.source import Source
+from quadrupel.rules.statistics import FIELDS, words_of
 from quadrupel.rules.syntax import CALCULATIONS, COMPARISONS, describe
 from quadrupel.rules.tree import (
     And,
     Call,
     Constant,
-    Field,
     Input,
     Keyed,
     KeyedField,
@@ -37,13 +37,6 @@ MAX_STEPS = 20_000
 MAX_NODES = 1_000
 MAX_DEPTH = 50
 MAX_INTEGER = 2**63
-
-FIELDS: Mapping[str, tuple[Field, Kind]] = {
-    "count": ("count", Kind.INTEGER),
-    "sum": ("sum", Kind.DECIMAL),
-    "first": ("first", Kind.DATETIME),
-    "last": ("last", Kind.DATETIME),
-}
 
 Names = Mapping[str, Node | None]
 """Local names and their trees; None where a name's own expression was refused already."""
@@ -197,11 +190,16 @@ class Checker:
         if not isinstance(owner, Keyed):
             hint = build.HOW_TO_USE.get(owner.kind, "")
             raise Mismatch(f'{build.WORDING[owner.kind]} has no "{node.attr}"', hint)
-        if node.attr not in FIELDS:
-            hint = suggest(node.attr, FIELDS, "it has ")
+        return self._keyed_field(node, owner)
+
+    def _keyed_field(self, node: ast.Attribute, owner: Keyed) -> Node:
+        words = words_of(self.schema[owner.attribute])
+        if node.attr not in words:
+            hint = suggest(node.attr, words, "it has ")
             raise Mismatch(f'a statistic has no "{node.attr}"', hint)
-        field, kind = FIELDS[node.attr]
-        return KeyedField(owner.attribute, owner.key, field, kind, self.source.place(node))
+        name, field = words[node.attr]
+        key, place = named_key(owner.key, name), self.source.place(node)
+        return KeyedField(owner.attribute, key, field, FIELDS[field], place, name)
 
     def _input(self, node: ast.Attribute, attribute: Attribute) -> Node:
         """An attribute; a windowed count as what it comes to within its window."""

@@ -71,9 +71,7 @@ def columns(trees: Iterable[Node]) -> tuple[Column, ...]:
 
 def column_name(leaf: Leaf) -> str:
     """The name of the column that holds an input: `born`, `orders["passport"].count`."""
-    if isinstance(leaf, Input):
-        return leaf.name
-    return f'{leaf.attribute}["{leaf.key}"].{leaf.name}'
+    return leaf.name if isinstance(leaf, Input) else leaf.written
 
 
 def frame_of(profiles: Iterable[Profile], needed: Iterable[Column]) -> pl.DataFrame:

@@ -60,7 +60,7 @@ FEEDS: Mapping[Operation, tuple[str, ...]] = {
     Operation.SUBTRACT: ("event", "field", "where"),
     Operation.FIRST_TIME: ("event", "where"),
     Operation.LAST_TIME: ("event", "where"),
-    Operation.STATISTICS: ("event", "key", "sum", "where"),
+    Operation.STATISTICS: ("event", "key", "sum", "name", "where"),
 }
 """The arguments of each feed; the first, and `field` and `value`, may stand without a name."""
 
@@ -68,6 +68,7 @@ _STAND_IN = Feed(Operation.LATEST, "refused", "refused")
 """The feed of an attribute whose own were refused, so that rules can be checked against it."""
 
 _ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_STATISTIC_NAME = re.compile(r"(?!first_|last_)[a-z][a-z0-9_]{0,31}")
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -165,12 +166,24 @@ def _window(arguments: Arguments) -> int:
 def _check_mixture(source: Source, nodes: list[ast.expr], feeds: tuple[Feed, ...]) -> None:
     group = next((each for each in (REGISTER, ADDITIVE) if feeds[0].operation in each), frozenset())
     for index in range(1, len(feeds)):
-        if feeds[index].operation not in group:
+        if feeds[0].operation is feeds[index].operation is Operation.STATISTICS:
+            _check_names(source, nodes[index], feeds[: index + 1])
+        elif feeds[index].operation not in group:
             message = f"{feeds[index].operation}() cannot stand beside {feeds[0].operation}()"
             hint = "latest, set and clear go together, and so do count, sum and subtract"
             source.refuse(nodes[index], message, hint)
         elif feeds[index] in feeds[:index]:
             source.refuse(nodes[index], "the same feed is there twice")
+
+
+def _check_names(source: Source, node: ast.expr, feeds: tuple[Feed, ...]) -> None:
+    """Statistics of one attribute are told apart by their names; the last one is looked at."""
+    *others, last = (feed.name for feed in feeds)
+    if last is None or None in others:
+        message = "statistics() beside statistics() needs a name, each its own"
+        source.refuse(node, message, 'name="seen", name="clicked"')
+    elif last in others:
+        source.refuse(node, f'there is a statistic "{last}" already', "give it another name")
 
 
 def _feed(source: Source, node: ast.expr, kind: Type, values: tuple[str, ...]) -> Feed | None:
@@ -198,10 +211,11 @@ def _read_feed(
     event = _matching(source, arguments.required("event"), _EVENT, "an event type")
     if event == lifecycle.ERASED:
         source.refuse(arguments.call, f"{event} feeds nothing: it takes the profile away")
-    key = field = value = None
+    key = field = value = name = None
     if "key" in names:
         key = _matching(source, arguments.required("key"), _FIELD, "a member of an event's data")
         field = _matching(source, arguments.optional("sum"), _FIELD, "a member of an event's data")
+        name = _statistic_name(arguments)
     if "field" in names:
         field = _matching(
             source, arguments.required("field"), _FIELD, "a member of an event's data"
@@ -209,7 +223,16 @@ def _read_feed(
     if "value" in names:
         value = _constant(source, arguments.required("value"), kind, values)
     where = _where(source, arguments.optional("where"))
-    return Feed(operation, event or "", field, where, key, value)
+    return Feed(operation, event or "", field, where, key, value, name)
+
+
+def _statistic_name(arguments: Arguments) -> str | None:
+    """The name of a statistic, from which come the words `NAME`, `first_NAME` and `last_NAME`."""
+    source, node = arguments.source, arguments.optional("name")
+    name = _matching(source, node, _STATISTIC_NAME, "the name of a statistic")
+    if name is not None and arguments.optional("sum") is not None:
+        source.refuse(node, "a statistic with a name sums nothing", "leave out name, or sum")
+    return name
 
 
 def _matching(

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 
-from quadrupel.core.attributes import Attribute, Schema, Type
+from quadrupel.core.attributes import Attribute, Schema, Type, named_key
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.fields import to_decimal, to_key, to_value
 from quadrupel.core.values import Statistic, Value
@@ -21,6 +21,8 @@ from quadrupel.rules.literals import Arguments, day, integer, literal, mapping, 
 from quadrupel.rules.problems import suggest
 from quadrupel.rules.rule import Example
 from quadrupel.rules.source import Source
+from quadrupel.rules.statistics import words_of
+from quadrupel.rules.tree import Field
 
 WORDS: Mapping[str, Verdict] = {
     "match": Verdict.MATCH,
@@ -93,24 +95,41 @@ def _value(
 def _statistics(
     source: Source, node: ast.expr, attribute: Attribute, today: dt.date | None
 ) -> Mapping[str, Statistic]:
-    """Keys with count (1 if left out), sum (0), last (the day of the example) and first (last)."""
+    """By key, the statistics of which something is said; without names the only one, always."""
     statistics: dict[str, Statistic] = {}
+    words = words_of(attribute)
     for key, fields in mapping(source, node).items():
+        to_key(attribute, "the key", key)
         members = mapping(source, fields)
-        for name in members.keys() - {"count", "sum", "first", "last"}:
-            hint = suggest(name, ("count", "sum", "first", "last"), "it has ")
-            source.refuse(members[name], f'a statistic has no "{name}"', hint)
-        midnight = dt.datetime.combine(today or dt.date.min, dt.time(), dt.UTC)
-        last = _time(source, members.get("last"), attribute) or midnight
-        first = _time(source, members.get("first"), attribute) or last
-        total = literal(source, members.get("sum"))
-        statistics[to_key(attribute, "the key", key)] = Statistic(
-            count=integer(source, members.get("count"), 1, 2**31) or 1,
-            sum=Decimal(0) if total is None else to_decimal(attribute, "sum", total),
-            first=first,
-            last=last,
-        )
+        for word in members.keys() - words:
+            hint = suggest(word, words, "it has ")
+            source.refuse(members[word], f'a statistic has no "{word}"', hint)
+        for name in attribute.names or (None,):
+            of_name = {
+                asked.field: members[word]
+                for word, asked in words.items()
+                if asked.name == name and word in members
+            }
+            if name is None or of_name:
+                found = _statistic(source, of_name, attribute, today)
+                statistics[named_key(key, name)] = found
     return statistics
+
+
+def _statistic(
+    source: Source, members: Mapping[Field, ast.expr], attribute: Attribute, today: dt.date | None
+) -> Statistic:
+    """The count (1 if left out), sum (0), last time (the day of the example) and first (last)."""
+    midnight = dt.datetime.combine(today or dt.date.min, dt.time(), dt.UTC)
+    last = _time(source, members.get("last"), attribute) or midnight
+    first = _time(source, members.get("first"), attribute) or last
+    total = literal(source, members.get("sum"))
+    return Statistic(
+        count=integer(source, members.get("count"), 1, 2**31) or 1,
+        sum=Decimal(0) if total is None else to_decimal(attribute, "sum", total),
+        first=first,
+        last=last,
+    )
 
 
 def _counts(source: Source, node: ast.expr) -> DayCounts | None:

@@ -68,7 +68,7 @@ def _atom(node: Node) -> str:
         case Keyed():
             return f'user.{node.attribute}["{node.key}"]'
         case KeyedField():
-            return f'user.{node.attribute}["{node.key}"].{node.name}'
+            return f"user.{node.written}"
         case IsKnown():
             return f"is_known({spell(node.operand)})"
         case _:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from quadrupel.core.attributes import Attribute, Schema, Type
 from quadrupel.core.banners import CLIENTS
 from quadrupel.rules.functions import FORMS, FUNCTIONS, Function
+from quadrupel.rules.statistics import FIELDS, words_of
 from quadrupel.rules.tree import Kind
 
 FILE_NAME = "__builtins__.pyi"
@@ -87,6 +88,12 @@ _FORMS = {
 }
 """The signatures of forms that have one; the others take anything and answer with a boolean."""
 
+_ASKED: Mapping[str, str] = {
+    "count": "How often there was `{}`; 0 if never.",
+    "first": "When there first was `{}`; unknown if never.",
+    "last": "When there last was `{}`; unknown if never.",
+}
+
 _IN_EXAMPLES: Mapping[Type, str] = {
     Type.DATE: "str",
     Type.DATETIME: "str",
@@ -151,7 +158,9 @@ def first_time(event: str, *, where: Where = ...) -> Feed:
     """The time of the earliest event."""
 def last_time(event: str, *, where: Where = ...) -> Feed:
     """The time of the latest event."""
-def statistics(event: str, *, key: str, sum: str = ..., where: Where = ...) -> Feed:
+def statistics(
+    event: str, *, key: str, sum: str = ..., name: str = ..., where: Where = ...
+) -> Feed:
     """Count, sum, first and last time by the value of a member of the event's data."""
 '''
 
@@ -162,6 +171,7 @@ def stubs(schema: Schema, placements: Iterable[str]) -> str:
     sections = [
         _HEAD.strip(),
         "\n".join(_functions()),
+        *("\n".join(_statistics(each)) for each in attributes if each.names),
         "\n".join(_user(attributes)),
         "\n".join(_offers(schema, placements)),
         "\n".join(_examples(attributes)),
@@ -185,6 +195,24 @@ def _signature(function: Function) -> str:
     return f"({', '.join([*parameters, '/'] if parameters else [])}) -> {_TYPES[function.result]}"
 
 
+def _statistics(attribute: Attribute) -> Iterator[str]:
+    """The classes of an attribute whose statistics have names."""
+    words = words_of(attribute)
+    yield f"class Statistic_{attribute.name}:"
+    yield _doc(f"What is remembered of one key of {attribute.name}.")
+    for word, (name, field) in words.items():
+        yield f"    {word}: {_TYPES[FIELDS[field]]}"
+        yield _doc(_ASKED[field].format(name))
+    yield ""
+    yield f"class KeyedStatistics_{attribute.name}:"
+    yield _doc(f'Statistics by key: `user.{attribute.name}["..."].{attribute.names[0]}`.')
+    yield f"    def __getitem__(self, key: str, /) -> Statistic_{attribute.name}: ..."
+    yield ""
+    yield f"class StatisticExample_{attribute.name}(TypedDict, total=False):"
+    for word, (_, field) in words.items():
+        yield f"    {word}: {'int' if field == 'count' else 'str'}"
+
+
 def _user(attributes: Iterable[Attribute]) -> Iterator[str]:
     """The class of profiles. A type whose name is an attribute's too goes by an alias in it."""
     names = {attribute.name for attribute in attributes}
@@ -195,7 +223,10 @@ def _user(attributes: Iterable[Attribute]) -> Iterator[str]:
     yield "class User:"
     yield _doc("A citizen's profile. What is missing in it is unknown, as is what is asked of it.")
     for attribute in attributes:
-        yield f"    {attribute.name}: {_literal(attribute.values) or types[Kind(attribute.type)]}"
+        type_ = _literal(attribute.values) or types[Kind(attribute.type)]
+        if attribute.names:
+            type_ = f"KeyedStatistics_{attribute.name}"
+        yield f"    {attribute.name}: {type_}"
         yield _doc(attribute.doc)
 
 
@@ -211,6 +242,7 @@ def _offers(schema: Schema, placements: Iterable[str]) -> Iterator[str]:
     yield f"        self, *, placement: {_literal(placements) or 'str'} = ..., priority: int = ...,"
     yield "        link: str, title: dict[str, str], text: dict[str, str] = ...,"
     yield "        exclusive: str = ..., story: str = ..., must_show: bool = ...,"
+    yield "        dismiss_for: Period = ...,"
     yield "    ) -> None:"
     yield '        """A rule needs `placement` and `priority`; a fallback has link, title and text."""'
     yield ""
@@ -229,10 +261,7 @@ def _sending(word: str, target: str, doc: str) -> Iterator[str]:
 def _examples(attributes: Iterable[Attribute]) -> Iterator[str]:
     yield "class Example:"
     yield _doc("A user and a day, and the verdict that the author expects.")
-    parameters = [
-        f"    {each.name}: {_literal(each.values) or _IN_EXAMPLES[each.type]} = ...,"
-        for each in attributes
-    ]
+    parameters = [f"    {each.name}: {_in_examples(each)} = ...," for each in attributes]
     for word, doc in _EXAMPLES.items():
         yield ""
         yield f"def {word}("
@@ -241,6 +270,12 @@ def _examples(attributes: Iterable[Attribute]) -> Iterator[str]:
         yield from parameters
         yield ") -> Example:"
         yield _doc(doc)
+
+
+def _in_examples(attribute: Attribute) -> str:
+    if attribute.names:
+        return f"dict[str, StatisticExample_{attribute.name}]"
+    return _literal(attribute.values) or _IN_EXAMPLES[attribute.type]
 
 
 def _literal(values: Iterable[str]) -> str:

@@ -88,7 +88,8 @@ class Keyed:
 class KeyedField:
     """`count` (integer), `sum` (decimal), `first` or `last` (datetime) of a key of a statistic.
 
-    Of a key that never occurred count and sum are 0, first and last unknown.
+    Of a key that never occurred count and sum are 0, first and last unknown. Of a statistic that
+    has a name, `statistic`, the key includes it.
     """
 
     attribute: str
@@ -96,6 +97,20 @@ class KeyedField:
     name: Field
     kind: Kind
     place: Place | None = field(default=None, compare=False)
+    statistic: str | None = field(default=None, compare=False)
+
+    @property
+    def own_key(self) -> str:
+        """The key without the name of its statistic."""
+        return self.key if self.statistic is None else self.key[: -1 - len(self.statistic)]
+
+    @property
+    def written(self) -> str:
+        """As rules write it, without `user.`: `orders["passport"].count`."""
+        word: str = self.name
+        if self.statistic is not None:
+            word = self.statistic if word == "count" else f"{word}_{self.statistic}"
+        return f'{self.attribute}["{self.own_key}"].{word}'
 
 
 @dataclass(frozen=True, slots=True)

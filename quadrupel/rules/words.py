@@ -169,7 +169,9 @@ class Words:
             case Input():
                 return self._attribute(node.name).removeprefix("whether ")
             case KeyedField():
-                return f'{_FIELDS[node.name]} "{node.key}" in {self._attribute(node.attribute)}'
+                named = f'"{node.statistic}" of ' if node.statistic else ""
+                of_key = f'{named}"{node.own_key}" in {self._attribute(node.attribute)}'
+                return f"{_FIELDS[node.name]} {of_key}"
             case Arithmetic():
                 calculation = _CALCULATIONS[node.operator]
                 return f"{self._operand(node.left)} {calculation} {self._operand(node.right)}"

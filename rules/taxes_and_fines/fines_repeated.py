@@ -1,4 +1,7 @@
-"""There were three traffic fines or more within a year, and nobody sees to their payment."""
+"""There were three traffic fines or more within a year, and nobody sees to their payment.
+
+Fines leave the year and others come, so the offer returns; who has dismissed it twice has answered.
+"""
 
 owner = "fines"
 tags = ["fines", "money"]
@@ -18,7 +21,8 @@ banner = Banner(
 
 
 def matches(user, today):
-    return user.recent_fines >= 3 and user.orders["fine_autopay"].count == 0
+    declined = user.banners["fines_repeated"].dismissed >= 2
+    return user.recent_fines >= 3 and user.orders["fine_autopay"].count == 0 and not declined
 
 
 examples = [
@@ -30,6 +34,16 @@ examples = [
         today="2026-11-23",
         recent_fines=["2026-01-10", "2026-06-01", "2026-11-20"],
         orders={"fine_autopay": {"last": "2026-06-02T18:00:00Z"}},
+    ),
+    match(
+        today="2026-11-23",
+        recent_fines=["2026-01-10", "2026-06-01", "2026-11-20"],
+        banners={"fines_repeated": {"seen": 5, "dismissed": 1}},
+    ),
+    no_match(
+        today="2026-11-23",
+        recent_fines=["2026-01-10", "2026-06-01", "2026-11-20"],
+        banners={"fines_repeated": {"dismissed": 2, "last_dismissed": "2026-03-08T12:00:00Z"}},
     ),
     no_match(today="2026-11-23"),
 ]
