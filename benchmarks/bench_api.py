@@ -124,7 +124,11 @@ def banners(rules: RuleSet, shown: Sequence[Rule], chance: random.Random) -> str
     types = rules.schema.attributes
     return json.dumps(
         [
-            [rule.id, {name: value(types[name].type, chance) for name in rule.shown}]
+            [
+                rule.id,
+                {name: value(types[name].type, chance) for name in rule.shown},
+                TODAY.isoformat(),
+            ]
             for rule in chosen
         ]
     )

@@ -76,7 +76,7 @@ async def my_banners(
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag})
     response.headers["ETag"] = tag
-    banners = [{"rule": rule, **shown} for rule, shown in row[2] if placement in (None, rule)]
+    banners = [{"rule": rule, **shown} for rule, shown, _ in row[2] if placement in (None, rule)]
     return {"version": row[0], "as_of": row[1], "banners": banners}
 
 

@@ -67,6 +67,15 @@ EVENTS_LATE = Counter(
 )
 PROFILES_WRITTEN = Counter("quadrupel_profiles_written", "Profiles saved by ingest")
 USERS_ERASED = Counter("quadrupel_users_erased", "Erasures of users that took effect")
+BANNER_FEEDBACK = Counter(
+    "quadrupel_banner_feedback",
+    "What citizens told of banners, by action: `seen`, `clicked`, `dismissed`; repetitions too",
+    ["action"],
+)
+BANNER_FEEDBACK_IGNORED = Counter(
+    "quadrupel_banner_feedback_ignored",
+    "Feedback on banners beyond what is kept of one user",
+)
 
 # Evaluate.
 RUN_USERS_EVALUATED = Counter("quadrupel_run_users_evaluated", "Users evaluated by runs")

@@ -36,7 +36,7 @@ _service_bearer = HTTPBearer(
     auto_error=False,
 )
 
-_MISSING = "this needs the header Authorization: Bearer ..."
+MISSING = "this needs the header Authorization: Bearer ..."
 
 
 def citizen(tokens: Tokens) -> Callable[..., Awaitable[str]]:
@@ -46,7 +46,7 @@ def citizen(tokens: Tokens) -> Callable[..., Awaitable[str]]:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_citizen_bearer)],
     ) -> str:
         if bearer is None:
-            raise NotAuthenticated(_MISSING)
+            raise NotAuthenticated(MISSING)
         return await tokens.user_of(bearer.credentials)
 
     return user_id
@@ -59,10 +59,17 @@ def admitted(tokens: Tokens) -> Callable[..., Awaitable[Admission]]:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_citizen_bearer)],
     ) -> Admission:
         if bearer is None:
-            raise NotAuthenticated(_MISSING)
+            raise NotAuthenticated(MISSING)
         return await admit(tokens, bearer.credentials)
 
     return admission
+
+
+async def citizens_token(
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_citizen_bearer)],
+) -> str | None:
+    """A dependency: the citizen's token, not verified yet; None if no header shows one."""
+    return None if bearer is None else bearer.credentials
 
 
 def service(keys: ServiceKeys, scope: Scope) -> Callable[..., Awaitable[ServiceKey]]:
@@ -72,7 +79,7 @@ def service(keys: ServiceKeys, scope: Scope) -> Callable[..., Awaitable[ServiceK
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_service_bearer)],
     ) -> ServiceKey:
         if bearer is None:
-            raise NotAuthenticated(_MISSING)
+            raise NotAuthenticated(MISSING)
         return await keys.check(bearer.credentials, scope)
 
     return key

@@ -17,6 +17,7 @@ from quadrupel.api import (
     documents,
     events,
     explain,
+    feedback,
     health,
     stream_route,
 )
@@ -104,6 +105,7 @@ def create_app(
         banners.routes(reader, access.citizen(tokens), with_scope(Scope.BANNERS_READ))
     )
     app.include_router(stream_route.routes(reader, access.admitted(tokens)))
+    app.include_router(feedback.routes(inbox, tokens, waits, texts, now))
     app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))

@@ -10,6 +10,7 @@ from typing import TypedDict
 import structlog
 
 from quadrupel.core.attributes import Type
+from quadrupel.core.banners import Banner as DecidedBanner
 from quadrupel.core.errors import InputRefused
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.placements import Fallback, Placement, clients_of
@@ -21,9 +22,13 @@ log = structlog.get_logger()
 
 
 class ShownBanner(TypedDict):
-    """One banner as the API answers it. `rule` is None of a fallback."""
+    """One banner as the API answers it; feedback on it names its rule and its episode.
+
+    Of a fallback both are None.
+    """
 
     rule: str | None
+    episode: str | None
     placement: str
     priority: int
     title: str
@@ -84,16 +89,16 @@ def render(
     stored or fits its type no more: half a sentence is worse than none.
     """
     shown = []
-    for rule, values, _, clients in banner_set.banners:
-        banner = texts.banners.get(rule)
+    for each in banner_set.banners:
+        banner = texts.banners.get(each.rule)
         if banner is None or placement not in (None, banner.placement):
             continue
-        if client is not None and not _shows(client, clients, banner.placement, texts):
+        if client is not None and not _shows(client, each.clients, banner.placement, texts):
             continue
         try:
-            shown.append(_render(rule, banner, values, texts, language, zone))
+            shown.append(_render(each, banner, texts, language, zone))
         except (KeyError, ValueError):
-            log.warning("a banner lacks a value that its text shows", rule=rule)
+            log.warning("a banner lacks a value that its text shows", rule=each.rule)
     return shown
 
 
@@ -124,6 +129,7 @@ def with_fallbacks(
 def _fallback(placement: str, fallback: Fallback, language: str) -> ShownBanner:
     return {
         "rule": None,
+        "episode": None,
         "placement": placement,
         "priority": 0,
         "title": fallback.title[language],
@@ -135,25 +141,25 @@ def _fallback(placement: str, fallback: Fallback, language: str) -> ShownBanner:
 
 
 def _render(
-    rule: str,
+    decided: DecidedBanner,
     banner: Banner,
-    values: Mapping[str, str],
     texts: BannerTexts,
     language: str,
     zone: zoneinfo.ZoneInfo,
 ) -> ShownBanner:
     words = {
         name: in_words(text, texts.types[name], language, zone)
-        for name, text in values.items()
+        for name, text in decided.shown.items()
         if name in texts.types
     }
     return {
-        "rule": rule,
+        "rule": decided.rule,
+        "episode": decided.episode,
         "placement": banner.placement,
         "priority": banner.priority,
         "title": banner.title[language].format_map(words),
         "text": banner.text.get(language, "").format_map(words),
         "link": banner.link,
-        "dismissible": not banner.must_show,
+        "dismissible": bool(decided.episode) and not banner.must_show,
         "fallback": False,
     }

@@ -6,9 +6,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from quadrupel.api import explanations, problems
+from quadrupel.api import explanations, feedback_documents
 from quadrupel.api.after import MAX_USERS
-from quadrupel.api.event_bodies import BATCH, JSON, LINES, MAX_EVENTS, ONE
+from quadrupel.api.answer_documents import answer as _answer
+from quadrupel.api.answer_documents import problems as _problems
+from quadrupel.api.event_bodies import BATCH, JSON, LINES, ONE
 from quadrupel.api.json_schema import Fields
 from quadrupel.api.json_schema import object_ as _object
 from quadrupel.api.json_schema import reference as _reference
@@ -39,6 +41,7 @@ _BANNERS = {
     "banners": [
         {
             "rule": "driving_licence_expiring",
+            "episode": "2026-12-20",
             "placement": "main",
             "priority": 80,
             "title": "Renew your driving licence by 20 December 2026",
@@ -93,7 +96,7 @@ SCHEMAS: Fields = {
     ),
     "Banner": _object(
         [
-            *("rule", "placement", "priority", "title", "text", "link"),
+            *("rule", "episode", "placement", "priority", "title", "text", "link"),
             *("dismissible", "fallback"),
         ],
         {
@@ -101,12 +104,20 @@ SCHEMAS: Fields = {
                 "type": ["string", "null"],
                 "description": "that matches; a fallback has none",
             },
+            "episode": {
+                "type": ["string", "null"],
+                "description": "the episode of its match, which feedback names with the rule; null"
+                " of a fallback, empty where it is not known",
+            },
             "placement": _text("where it is shown"),
             "priority": {"type": "integer"},
             "title": _text("plain text, in the language of Content-Language"),
             "text": _text("plain text, may be empty"),
             "link": _text("where it leads"),
-            "dismissible": {"type": "boolean", "description": "the citizen may close it"},
+            "dismissible": {
+                "type": "boolean",
+                "description": "whether the citizen may dismiss it",
+            },
             "fallback": {
                 "type": "boolean",
                 "description": "of a placement in which nothing else is shown; no rule shows it",
@@ -171,30 +182,6 @@ SCHEMAS: Fields = {
     ),
 }
 
-
-def _answer(description: str, schema: str, example: object, **more: object) -> Fields:
-    content = {JSON: {"schema": _reference(schema), "examples": {"usual": {"value": example}}}}
-    return {"description": description, "content": content, **more}
-
-
-def _problems(*statuses: int) -> dict[int | str, Fields]:
-    content = {problems.MEDIA_TYPE: {"schema": _reference("Problem")}}
-    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
-
-
-_MEANINGS = {
-    400: "The body cannot be read as what it says it is; for events, `errors` has every bad one.",
-    404: "There is no such user, or no such rule.",
-    401: "No token or key, or none that holds.",
-    403: "The key lacks the scope.",
-    408: "The body took too long to come.",
-    413: f"The body has more than its limit, or more than {MAX_EVENTS} events.",
-    415: "A media type that is not taken here.",
-    429: "The caller has too much under way; Retry-After says when to ask again.",
-    422: "Readable, and refused; `errors` has every wrong part.",
-    500: "Something is broken here.",
-    503: "A part that this needs does not answer; Retry-After says when to ask again.",
-}
 
 _HEADERS = {
     "ETag": {"schema": {"type": "string"}, "description": "for If-None-Match"},
@@ -338,5 +325,5 @@ def openapi(app: FastAPI) -> Fields:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    document["components"]["schemas"] = SCHEMAS
+    document["components"]["schemas"] = SCHEMAS | feedback_documents.SCHEMAS
     return document

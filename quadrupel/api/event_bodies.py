@@ -19,6 +19,7 @@ from quadrupel.api.bodies import unsupported
 from quadrupel.bus.event_codec import decode_event, decode_json, event_message
 from quadrupel.core.errors import EventRefused, EventsRefused, InputRefused
 from quadrupel.core.events import Event, check_time, is_json, read_event
+from quadrupel.core.feedback import check_outside
 from quadrupel.core.ports import Outgoing
 
 MAX_EVENTS = 1_000
@@ -67,6 +68,7 @@ def read_events(media_type: str, headers: Headers, body: bytes, now: datetime) -
 
 def _taken(event: Event, now: datetime) -> Taken:
     check_time(event, now)
+    check_outside(event)
     return Taken(event, event_message(event))
 
 

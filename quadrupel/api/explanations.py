@@ -43,6 +43,7 @@ EXAMPLE: Fields = {
                         " it",
                     }
                 ],
+                "dismissed": None,
             },
         },
     ],
@@ -104,7 +105,7 @@ SCHEMAS: Fields = {
         },
     ),
     "Standing": object_(
-        ["placement", "clients", "losses"],
+        ["placement", "clients", "losses", "dismissed"],
         {
             "placement": text("where it belongs"),
             "clients": _clients("that show it"),
@@ -120,8 +121,24 @@ SCHEMAS: Fields = {
                     },
                 ),
             },
+            "dismissed": {
+                "oneOf": [reference("Dismissal"), {"type": "null"}],
+                "description": "by the citizen, if that is why it is not shown",
+            },
         },
         description="Where the banner of a rule that holds is shown, and why not elsewhere.",
+    ),
+    "Dismissal": object_(
+        ["on", "until"],
+        {
+            "on": text("the day (UTC)", format="date"),
+            "until": {
+                "type": ["string", "null"],
+                "format": "date",
+                "description": "the first day on which it may be shown again; null: as long as the"
+                " episode goes on",
+            },
+        },
     ),
     "Explanations": object_(
         ["user_id", "profile_version", "as_of", "rules"],

@@ -40,6 +40,7 @@ STREAMS_RETRY_AFTER_SECONDS = 30
 _STATUSES: Mapping[str, HTTPStatus] = {
     "not-json": HTTPStatus.BAD_REQUEST,
     "not-an-object": HTTPStatus.BAD_REQUEST,
+    "two-tokens": HTTPStatus.BAD_REQUEST,
     "too-slow": HTTPStatus.REQUEST_TIMEOUT,
     "too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too-many-events": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -5,16 +5,24 @@ from datetime import date
 import sqlalchemy as sa
 
 from quadrupel.core.arbitration import Standing
+from quadrupel.core.dismissals import NOTHING_DISMISSED, dismissals
 from quadrupel.core.profiles import Profile
 from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.offered import offers
 from quadrupel.rules.standings import standings
-from quadrupel.store import published, rule_holds
+from quadrupel.store import banner_feedback, published, rule_holds
 
 
 def standings_of(
     connection: sa.Connection, rule_set: RuleSet, profile: Profile, today: date
 ) -> dict[str, Standing]:
-    """Where the banners of rules that hold for a user are shown and why not elsewhere, by rule."""
+    """Where the banners of rules that hold for a user are shown and why not elsewhere, by rule.
+
+    What the user dismissed is of the episodes that go on now, whatever day `today` is.
+    """
+    user_id = profile.user_id
     held = rule_holds.withheld(connection, [rule_set.hash]).get(rule_set.hash, ())
-    state = published.states(connection, [profile.user_id])[profile.user_id]
-    return standings(rule_set, profile, today, {match.rule for match in state.open_matches}, held)
+    matches = published.states(connection, [user_id])[user_id].open_matches
+    dismissed = banner_feedback.dismissed(connection, [user_id]).get(user_id, NOTHING_DISMISSED)
+    away = dismissals(matches, dismissed, offers(rule_set), today)
+    return standings(rule_set, profile, today, {match.rule for match in matches}, held, away)

@@ -23,7 +23,7 @@ from quadrupel.config import read_settings, rules_folder
 from quadrupel.rules import catalogue, placements
 from quadrupel.rules.displays import warnings
 from quadrupel.rules.problems import Problem
-from quadrupel.rules.rule import Rule
+from quadrupel.rules.rule import Banner, Rule
 from quadrupel.rules.value_forms import as_json, told
 
 app = typer.Typer(
@@ -177,6 +177,7 @@ def _details(rule: Rule) -> dict[str, Any]:
             "placement": banner.placement,
             "priority": banner.priority,
             "link": banner.link,
+            "dismiss_for": banner.dismiss_for,
             "title": banner.title,
             "text": banner.text,
             "exclusive": banner.exclusive,
@@ -197,6 +198,11 @@ def _details(rule: Rule) -> dict[str, Any]:
     }
 
 
+def _dismissed(banner: Banner) -> str | None:
+    """How long the banner stays away then, where its author says so."""
+    return None if banner.dismiss_for is None else f"for {counted(banner.dismiss_for, 'day')}"
+
+
 def _print_rule(rule: Rule) -> None:
     line(rule.id, style="bold")
     line(rule.description)
@@ -211,6 +217,7 @@ def _print_rule(rule: Rule) -> None:
         "story": rule.banner and rule.banner.story,
         "exclusive": rule.banner and rule.banner.exclusive,
         "must show": "yes" if rule.banner and rule.banner.must_show else None,
+        "dismissed": rule.banner and _dismissed(rule.banner),
         "template": rule.email and rule.email.template,
         "webhook": rule.webhook and rule.webhook.endpoint,
         "reads": ", ".join(rule.inputs),

@@ -23,6 +23,7 @@ def summary(held: HeldUser) -> Document:
         "refused": {each.channel: each.reason for each in held.suppressions},
         "banner_set": _banner_set(held.banner_set),
         "open_matches": [_match(match) for match in held.open_matches],
+        "feedback": [_feedback(row) for row in held.feedback],
         "messages": {state.value: count for state, count in held.message_counts().items()},
         "mailings": list(held.mailings),
     }
@@ -40,6 +41,7 @@ def whole(held: HeldUser, now: datetime) -> Document:
         ],
         "banner_set": _banner_set(held.banner_set),
         "matches": [_match(match) for match in held.matches],
+        "feedback": [_feedback(row) for row in held.feedback],
         "messages": [_message(entry) for entry in held.messages],
         "mailings": list(held.mailings),
     }
@@ -76,7 +78,7 @@ def _banner_set(row: Row | None) -> Document | None:
 
 def _banner(banner: Banner) -> Document:
     """A banner of the set; clients are named where not all of its placement show it."""
-    shown: Document = {"rule": banner.rule, "values": banner.shown}
+    shown: Document = {"rule": banner.rule, "episode": banner.episode, "values": banner.shown}
     return {**shown, "clients": banner.clients} if banner.clients else shown
 
 
@@ -88,6 +90,11 @@ def _match(row: Row) -> Document:
         "closed_on": row["closed_on"],
         "values": row["shown"],
     }
+
+
+def _feedback(row: Row) -> Document:
+    """What the user did with the banner of an episode, each the first and the last time."""
+    return {name: value for name, value in row.items() if name != "user_id"}
 
 
 def _message(entry: Entry) -> Mapping[str, Any]:

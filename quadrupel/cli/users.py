@@ -21,6 +21,7 @@ from quadrupel.cli.user_documents import Document, summary, whole
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import Conflict, NotFound, Unavailable
 from quadrupel.core.events import Event, check_user_id
+from quadrupel.core.feedback import Action
 from quadrupel.core.lifecycle import ERASED
 from quadrupel.core.values import to_text
 from quadrupel.store import users
@@ -201,6 +202,8 @@ def _print(document: Document) -> None:
         _print_attributes(profile["attributes"])
     if document["open_matches"]:
         _print_matches(document["open_matches"])
+    if document["feedback"]:
+        _print_feedback(document["feedback"])
 
 
 def _print_attributes(attributes: Document) -> None:
@@ -215,6 +218,15 @@ def _print_matches(matches: list[Document]) -> None:
     table = Table("match", "episode", "since")
     for match in matches:
         table.add_row(match["rule"], escape(match["episode"]), str(match["opened_on"]))
+    console.print(table)
+
+
+def _print_feedback(feedback: list[Document]) -> None:
+    table = Table("banner", "episode", *(f"{action.value} last" for action in Action))
+    for row in feedback:
+        times = [row[f"last_{action}"] for action in Action]
+        told = ["" if time is None else to_text(time) for time in times]
+        table.add_row(row["rule"], escape(row["episode"]), *told)
     console.print(table)
 
 

@@ -9,14 +9,17 @@ rule id. In this order each takes a place on each client of its placement, unles
 - the client shows as many banners in the placement as its limit says.
 
 One that must be shown takes its place in any case. So nothing depends on the order of rules or of
-matches, and no banner gives way to one of lower rank.
+matches, and no banner gives way to one of lower rank. What the user dismissed is not ranked at all:
+it takes no place and tells no story.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from quadrupel.core.banners import Banner, in_order
+from quadrupel.core.dismissals import Dismissal
 from quadrupel.core.matches import Match
 from quadrupel.core.offers import Catalogue, Offer, Seat
 
@@ -43,12 +46,16 @@ class Loss(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The clients that show the banner of a rule that holds, and why others do not."""
+    """The clients that show the banner of a rule that holds, and why others do not.
+
+    `dismissal` is the user's, if that is why.
+    """
 
     rule: str
     placement: str
     clients: tuple[str, ...]
     losses: tuple[Loss, ...]
+    dismissal: Dismissal | None = None
 
 
 REMEMBERED = 10_000
@@ -58,7 +65,10 @@ Lost = tuple[Why, tuple[str, ...]]
 
 
 def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> tuple[Banner, ...]:
-    """The banner set: by placement, in each by rank. Of a rule there is one match at most."""
+    """The banner set: by placement, in each by rank. Of a rule there is one match at most.
+
+    `matches` are those that hold and whose banners are not dismissed.
+    """
     placed = catalogue.placed
     found = [
         match
@@ -69,7 +79,12 @@ def arbitrate(user_id: str, matches: Sequence[Match], catalogue: Catalogue) -> t
     seats = catalogue.seats.get(rules)
     if seats is None:
         seats = _remember(rules, catalogue)
-    return tuple([Banner(found[at].rule, found[at].shown, "", clients) for at, clients in seats])
+    return tuple(
+        [
+            Banner(found[at].rule, found[at].shown, found[at].episode, clients)
+            for at, clients in seats
+        ]
+    )
 
 
 def _remember(rules: tuple[str, ...], catalogue: Catalogue) -> tuple[Seat, ...]:
@@ -99,12 +114,12 @@ def standings(
     rules: Iterable[str],
     catalogue: Catalogue,
     held: Collection[str] = (),
-    dismissed: Collection[str] = (),
+    dismissed: Mapping[str, Dismissal] = MappingProxyType({}),
 ) -> dict[str, Standing]:
     """Where the banners of rules are shown and why not elsewhere, by rule, in the order of rank.
 
-    `rules` hold for the user. Those `held` hold too, but publish does not hear of them; the user
-    has `dismissed` the banners of others.
+    `rules` hold for the user. Those `held` hold too, but publish does not hear of them; the banners
+    of those `dismissed` are away.
     """
     offers = _ranked({*rules, *held} & catalogue.placed.keys(), catalogue)
     out = {offer.rule: _left_out(offer, user_id, held, dismissed) for offer in offers}
@@ -118,6 +133,8 @@ def standings(
             for clients, lost in contests
         ]
         found[offer.rule] = _standing(offer, results)
+        if why is Why.DISMISSED:
+            found[offer.rule] = found[offer.rule]._replace(dismissal=dismissed[offer.rule])
     return found
 
 
@@ -127,14 +144,14 @@ def _ranked(rules: Iterable[str], catalogue: Catalogue) -> list[Offer]:
 
 
 def _left_out(
-    offer: Offer, user_id: str, held: Collection[str], dismissed: Collection[str]
+    offer: Offer, user_id: str, held: Collection[str], dismissed: Container[str]
 ) -> Why | None:
     """Why a banner is not arbitrated at all."""
     if not offer.reaches(user_id):
         return Why.SHADOW if offer.shadow else Why.SHARE
     if offer.rule in held:
         return Why.HELD
-    return Why.DISMISSED if offer.rule in dismissed and not offer.must_show else None
+    return Why.DISMISSED if offer.rule in dismissed else None
 
 
 def _standing(offer: Offer, results: Iterable[tuple[tuple[str, ...], Lost | None]]) -> Standing:

@@ -10,20 +10,14 @@ CLIENTS = ("web", "ios", "android")
 class Banner(NamedTuple):
     """A banner that a user is shown: the rule, and the text forms of what its texts show.
 
-    `episode` is that of the match. `clients` are those that show it; empty: all of its placement.
-    It is stored as a JSON array, of which defaults at the end are left out.
+    `episode` is that of the match; empty where it was stored when sets did not name them.
+    `clients` are those that show it; empty: all of its placement.
     """
 
     rule: str
     shown: Mapping[str, str]
     episode: str = ""
     clients: tuple[str, ...] = ()
-
-    def elements(self) -> tuple[object, ...]:
-        """The elements of the array."""
-        if self.clients:
-            return self
-        return self[:3] if self.episode else self[:2]
 
 
 def in_order(clients: frozenset[str] | set[str]) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def read_event(fields: object) -> Event:
         source=_text(fields, "source", MAX_SOURCE),
         type=_type(fields),
         subject=check_user_id(_attribute(fields, "subject")),
-        time=_time(_attribute(fields, "time")),
+        time=read_time(_attribute(fields, "time")),
         data=_data(fields.get("data")),
     )
 
@@ -118,7 +118,7 @@ def plain_event(
     if origin is None:
         return None
     source, type_ = origin
-    user_id, moment = check_user_id(subject), _time(time)
+    user_id, moment = check_user_id(subject), read_time(time)
     for value in data.values():
         if type(value) is not str:
             _check_value(value, 1)
@@ -161,6 +161,23 @@ def check_user_id(text: object) -> str:
     return text
 
 
+def read_time(value: object) -> datetime:
+    """The time in UTC; EventRefused (`bad-time`) if it is not as RFC 3339 with an offset."""
+    if type(value) is not str or not _TIME.fullmatch(value):
+        raise EventRefused(
+            "bad-time", "time must be as RFC 3339 with an offset: 2026-11-23T10:00:00Z"
+        )
+    try:
+        time = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise EventRefused("bad-time", f"there is no time {value}") from error
+    if time.year not in YEARS:
+        raise EventRefused(
+            "bad-time", f"time must be in the years {YEARS.start} to {YEARS.stop - 1}"
+        )
+    return time
+
+
 def is_json(media_type: str) -> bool:
     """Whether data of this media type is JSON; parameters do not matter."""
     return _JSON_MEDIA_TYPE.fullmatch(media_type) is not None
@@ -189,22 +206,6 @@ def _type(fields: Mapping[str, object]) -> str:
             "wrong-attribute", "type must be 1 to 128 of the characters A-Z a-z 0-9 . _ : / -"
         )
     return value
-
-
-def _time(value: object) -> datetime:
-    if type(value) is not str or not _TIME.fullmatch(value):
-        raise EventRefused(
-            "bad-time", "time must be as RFC 3339 with an offset: 2026-11-23T10:00:00Z"
-        )
-    try:
-        time = datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise EventRefused("bad-time", f"there is no time {value}") from error
-    if time.year not in YEARS:
-        raise EventRefused(
-            "bad-time", f"time must be in the years {YEARS.start} to {YEARS.stop - 1}"
-        )
-    return time
 
 
 def _data(value: object) -> Mapping[str, object]:

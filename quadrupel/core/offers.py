@@ -14,7 +14,8 @@ class Offer:
 
     `placement` None: no banner. `messages` are pairs of channel and template. `share`: the part of
     the users, by a stable hash, who are shown anything; `shadow`: nobody is. What the banner gives
-    way to is said in `quadrupel.core.arbitration`.
+    way to is said in `quadrupel.core.arbitration`. Who dismisses it is not shown it for so many
+    days, `dismiss_for`; None: as long as the episode goes on.
     """
 
     rule: str
@@ -26,6 +27,7 @@ class Offer:
     exclusive: str | None = None
     story: str | None = None
     must_show: bool = False
+    dismiss_for: int | None = None
 
     def reaches(self, user_id: str) -> bool:
         """Whether this user is shown and sent what the rule offers."""

@@ -20,6 +20,8 @@ from typing import NamedTuple
 from quadrupel.core import lifecycle, places
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import Event
+from quadrupel.core.feedback import TYPES as FEEDBACK
+from quadrupel.core.feedback import Given, read_feedback
 from quadrupel.core.feeds import MAX_STATISTIC_KEYS as MAX_STATISTIC_KEYS
 from quadrupel.core.feeds import Change, Changes
 from quadrupel.core.feeds import Feeds as Feeds
@@ -73,6 +75,8 @@ class FoldResult(NamedTuple):
     saved, and its version is one higher than before; if nothing was applied, it is because the
     place of a repetition is to be remembered. `erased`: one of them erased the user, so that
     everything else known of the user must go, even if another then opened the user again.
+    `feedback` is what is to be kept of it: all that came after an erasure, repetitions too, since
+    they may tell another time.
     """
 
     applied: int
@@ -80,6 +84,7 @@ class FoldResult(NamedTuple):
     refused: tuple[tuple[Event, EventRefused], ...]
     changed: bool
     erased: bool = False
+    feedback: tuple[Given, ...] = ()
 
 
 def arrived(events: Iterable[Event], on: date) -> list[Arrival]:
@@ -95,12 +100,15 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
     applied = unchanged = latest = 0
     repeated = erased = False
     refused: list[tuple[Event, EventRefused]] = []
+    feedback: list[Given] = []
     for event, day, place in arrivals:
         interested = feeds.of(event)
         if not interested and event.type not in lifecycle.TYPES:
             continue
         try:
             changes = _changes(profile, event, day, place, interested)
+            if changes is not None and event.type in FEEDBACK:
+                feedback.append(read_feedback(event))
         except EventRefused as error:
             refused.append((event, error))
             continue
@@ -115,12 +123,14 @@ def fold(profile: Profile, arrivals: Iterable[Arrival], feeds: Feeds) -> FoldRes
         if changes.arrived > latest:
             latest = changes.arrived
         applied += 1
-        erased |= changes.erases
+        if changes.erases:
+            erased = True
+            feedback.clear()
     if applied:
         _forget(profile.state, latest)
     changed = applied > 0 or repeated
     profile.version += changed
-    return FoldResult(applied, unchanged, tuple(refused), changed, erased)
+    return FoldResult(applied, unchanged, tuple(refused), changed, erased, tuple(feedback))
 
 
 def _apply(changes: Changes, profile: Profile, place: Place | None) -> None:
@@ -161,7 +171,7 @@ def _changes(
             change(changes, event)
     if changes.adds_up and place is not None and places.is_reached(place, state.reached):
         return None
-    return changes if changes.values or changes.marks else None
+    return changes if changes.values or changes.marks or changes.adds_up else None
 
 
 def _is_known(place: Place | None, state: FoldState) -> bool:

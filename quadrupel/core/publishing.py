@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 from quadrupel.core.arbitration import arbitrate
 from quadrupel.core.banners import Banner
+from quadrupel.core.dismissals import NOTHING_DISMISSED, Dismissed, dismissals
 from quadrupel.core.matches import NOTHING_ENDED, Ended, Match, begun, changes, holding, returning
 from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.offers import Catalogue
 from quadrupel.core.positions import Cause, Position, contains
-from quadrupel.core.verdicts import Evaluation
+from quadrupel.core.verdicts import NEVER_DUE, Evaluation
 
 
 class Published(NamedTuple):
@@ -86,18 +87,20 @@ def decide(
     catalogue: Catalogue,
     ended: Mapping[str, Ended] = NOTHING_ENDED,
     reopen_days: int = 0,
+    dismissed: Dismissed = NOTHING_DISMISSED,
 ) -> Publication | Stale | Again:
     """Decide what becomes of an evaluation. Pure, and the same again for the same evaluation.
 
     `ended` has, by rule, the last match that ended, at least of the rules of `may_return`. One that
     returns within `reopen_days` goes on with its episode and sends nothing; 0: none does.
+    `dismissed` has the banners that the user dismissed, at least those of what holds.
     """
     if published is not None and (refusal := _refusal(evaluation, published)):
         return refusal
     if not evaluation.matches and not open_matches:
         return _publication(evaluation, published)  # most users: nothing holds and nothing did
     returned = returning(evaluation, open_matches, ended, reopen_days)
-    return _weighed(evaluation, published, open_matches, catalogue, returned)
+    return _weighed(evaluation, published, open_matches, catalogue, returned, dismissed)
 
 
 def _weighed(
@@ -106,6 +109,7 @@ def _weighed(
     open_matches: Sequence[Match],
     catalogue: Catalogue,
     returned: Mapping[str, str],
+    dismissed: Dismissed = NOTHING_DISMISSED,
 ) -> Publication:
     """What to write of an evaluation that is not refused, with all matches compared."""
     matches = holding(evaluation, open_matches, returned)
@@ -113,15 +117,28 @@ def _weighed(
     repeated = published is not None and _place(evaluation) == _place(published)
     # What a repeated evaluation began is open by now, so it is known by its day and its episode.
     begin = begun(evaluation, matches) if repeated else [m for m in new if m.rule not in returned]
+    shown, back_on = _undismissed(matches, dismissed, catalogue, evaluation.as_of)
     return _publication(
         evaluation,
         published,
-        banners=arbitrate(evaluation.user_id, matches, catalogue),
+        banners=arbitrate(evaluation.user_id, shown, catalogue),
         opened=opened,
         closed=closed,
         messages=tuple(_messages(evaluation, begin, catalogue)),
         held=tuple({match.rule: None for match in matches}),
+        due=min(evaluation.due, back_on),
     )
+
+
+def _undismissed(
+    matches: Sequence[Match], dismissed: Dismissed, catalogue: Catalogue, as_of: date
+) -> tuple[Sequence[Match], date]:
+    """The matches whose banners are not dismissed, and the day on which the first other is back."""
+    if not dismissed:
+        return matches, NEVER_DUE
+    away = dismissals(matches, dismissed, catalogue, as_of)
+    back_on = min((each.until for each in away.values()), default=NEVER_DUE)
+    return [match for match in matches if match.rule not in away], back_on
 
 
 def _publication(
@@ -132,6 +149,7 @@ def _publication(
     closed: tuple[Match, ...] = (),
     messages: tuple[Message, ...] = (),
     held: tuple[str, ...] = (),
+    due: date | None = None,
 ) -> Publication:
     version = before.version if before else 0
     if before is None or banners != before.banners:
@@ -143,7 +161,7 @@ def _publication(
         evaluation.evaluated_at,
         banners,
         _contained(evaluation, before),
-        evaluation.due,
+        due or evaluation.due,
     )
     user_id, rule_set = evaluation.user_id, evaluation.rule_set
     return Publication(user_id, before is None, after, rule_set, opened, closed, messages, held)

@@ -16,7 +16,10 @@ from quadrupel.rules.rule import Rule
 from quadrupel.rules.tally import Tally
 
 _WEIGHED = frozenset(
-    ("banner", "placement", "priority", "exclusive", "story", "must_show", "shadow", "share")
+    (
+        *("banner", "placement", "priority", "exclusive", "story", "must_show", "dismiss_for"),
+        *("shadow", "share"),
+    )
 )
 _NOT_COMPARED = {"id", "path", "predicate", "identity", "shown", "examples"}
 

@@ -3,6 +3,7 @@
     a placement in which nothing is placed
     a rule that gives way to another one whenever it matches
     more rules that must be shown than their placement has room for
+    how long one stays away that cannot be dismissed
     a story or an exclusive group of a single rule, whose name is often misspelt
 """
 
@@ -58,6 +59,9 @@ def _must_show(placed: _Placed) -> Iterator[Problem]:
     elif placed.banner.must_show and rule.share < 1:
         message = f"must be shown, and is shown to a share of {rule.share:.4g} only"
         yield _problem(rule.path, message, "remove share or must_show")
+    if placed.banner.must_show and placed.banner.dismiss_for is not None:
+        message = "must be shown, so nobody can dismiss it"
+        yield _problem(rule.path, message, "remove dismiss_for or must_show")
 
 
 def _groups(word: str, placed: Sequence[_Placed]) -> Iterator[Problem]:

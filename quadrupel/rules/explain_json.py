@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from quadrupel.core.arbitration import Standing
+from quadrupel.core.dismissals import NEVER_BACK, Dismissal
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import to_text
 from quadrupel.rules.explain import Clause, Explanation, Origin
@@ -55,7 +56,13 @@ def _banner(standing: Standing) -> dict[str, Any]:
             }
             for loss in standing.losses
         ],
+        "dismissed": standing.dismissal and _dismissal(standing.dismissal),
     }
+
+
+def _dismissal(dismissal: Dismissal) -> dict[str, Any]:
+    until = None if dismissal.until == NEVER_BACK else dismissal.until.isoformat()
+    return {"on": dismissal.on.isoformat(), "until": until}
 
 
 def _origin(origin: Origin) -> dict[str, Any]:

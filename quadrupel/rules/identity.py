@@ -34,7 +34,7 @@ def weight(rule: Rule, placement: Placement) -> str:
     """What the banner of a rule is arbitrated by: 32 hexadecimal digits, as of an identity."""
     banner = rule.banner
     parts = (
-        banner and (banner.placement, banner.rank, banner.story, banner.exclusive),
+        banner and (banner.placement, banner.rank, banner.story, banner.exclusive, banner.dismiss_for),
         (rule.shadow, rule.share),
         sorted(placement.limits.items()),
     )

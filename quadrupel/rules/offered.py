@@ -32,4 +32,5 @@ def _offer(rule: Rule) -> Offer:
         exclusive=banner.exclusive if banner else None,
         story=banner.story if banner else None,
         must_show=banner.must_show if banner else False,
+        dismiss_for=banner.dismiss_for if banner else None,
     )

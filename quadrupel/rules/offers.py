@@ -17,10 +17,12 @@ from quadrupel.rules.source import Source
 from quadrupel.rules.texts import MAX_TEXT, MAX_TITLE, placeholders, read_texts
 
 MAX_PRIORITY = 100
+MAX_DISMISS_FOR = 3_660
 
+_DISMISS_FOR = "for example dismiss_for=days(30)"
 _BANNER = (
     *("placement", "priority", "link", "title", "text"),
-    *("exclusive", "story", "must_show"),
+    *("exclusive", "story", "must_show", "dismiss_for"),
 )
 
 
@@ -63,10 +65,13 @@ class OfferReader:
         link = read_link(self._source, arguments.required("link"))
         exclusive = self._identifier(arguments.optional("exclusive"))
         story = self._identifier(arguments.optional("story"))
-        must_show = literals.boolean(self._source, arguments.optional("must_show"))
+        must_show = bool(literals.boolean(self._source, arguments.optional("must_show")))
+        dismiss_for = self._days(arguments.optional("dismiss_for"))
         if placement is None or link is None or priority is None:
             return None
-        return Banner(placement, priority, link, titles, texts, exclusive, story, bool(must_show))
+        return Banner(
+            *(placement, priority, link, titles, texts, exclusive, story, must_show, dismiss_for)
+        )
 
     def _texts(self, node: ast.expr | None, limit: int) -> Mapping[str, str]:
         texts = read_texts(self._source, node, limit, self._declarations.languages)
@@ -80,6 +85,17 @@ class OfferReader:
             hint = suggest(name, self._declarations.placements, "the placements are ")
             self._source.refuse(node, f'there is no placement "{name}"', hint)
         return name
+
+    def _days(self, node: ast.expr | None) -> int | None:
+        """The number of days in `days(30)`."""
+        match node:
+            case None:
+                return None
+            case ast.Call(func=ast.Name(id="days"), args=[number], keywords=[]):
+                return literals.integer(self._source, number, 1, MAX_DISMISS_FOR, _DISMISS_FOR)
+            case _:
+                self._source.refuse(node, "this must be a number of days", _DISMISS_FOR)
+                return None
 
     def email(self, node: ast.expr | None) -> Email | None:
         """The e-mail that it sends; None without one, or when the source says what is wrong."""

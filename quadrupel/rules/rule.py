@@ -14,7 +14,8 @@ class Banner:
     """What a match shows. `title` and `text` are by language; `text` may be empty.
 
     Of the banners of one `story` the one of the highest priority counts for a citizen, and no
-    others. Those of one `exclusive` group are not shown beside each other. One that is `must_show`
+    others. Those of one `exclusive` group are not shown beside each other. Who dismisses one is not
+    shown it for `dismiss_for` days; None: as long as the episode goes on. One that is `must_show`
     gives way to nothing, and cannot be dismissed.
     """
 
@@ -26,6 +27,7 @@ class Banner:
     exclusive: str | None = None
     story: str | None = None
     must_show: bool = False
+    dismiss_for: int | None = None
 
     @property
     def rank(self) -> tuple[bool, int]:

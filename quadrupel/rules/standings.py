@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 from quadrupel.core import arbitration
 from quadrupel.core.arbitration import Loss, Standing, Why
+from quadrupel.core.dismissals import Dismissal
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.catalogue import RuleSet
@@ -18,13 +20,13 @@ def standings(
     today: date,
     open_rules: Collection[str] = (),
     held: Collection[str] = (),
-    dismissed: Collection[str] = (),
+    dismissed: Mapping[str, Dismissal] = MappingProxyType({}),
 ) -> dict[str, Standing]:
     """Where the banners of all rules that hold are shown and why not elsewhere, by rule.
 
     As publish decides it: a rule that errs or is among those `held` shows what it shows already,
-    and that it does if it is among the `open_rules`, which have an open match. The user has
-    `dismissed` the banners of others.
+    and that it does if it is among the `open_rules`, which have an open match. The banners of those
+    `dismissed` are away.
     """
     holding, waiting = set(), set()
     for rule in rule_set.rules.values():
@@ -34,8 +36,7 @@ def standings(
             holding.add(rule.id)
         elif verdict is Verdict.MATCH:
             waiting.add(rule.id)
-    catalogue = offers(rule_set)
-    return arbitration.standings(profile.user_id, holding, catalogue, waiting, dismissed)
+    return arbitration.standings(profile.user_id, holding, offers(rule_set), waiting, dismissed)
 
 
 def told(standing: Standing) -> list[str]:
@@ -55,7 +56,7 @@ def said(standing: Standing, loss: Loss) -> str:
         Why.SHADOW: "its rule is in shadow",
         Why.SHARE: "the user is not in the share of users it is shown to",
         Why.HELD: "its rule is held, see `quadrupel rules held`",
-        Why.DISMISSED: "the user has dismissed it",
+        Why.DISMISSED: f"it {standing.dismissal}",
         Why.CLIENT: f"{standing.placement} is not there",
         Why.STORY: f"{before} and tells its story",
         Why.EXCLUSIVE: f"{before}, of the same exclusive group",

@@ -5,12 +5,13 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from quadrupel.core.dismissals import NOTHING_DISMISSED, Dismissed
 from quadrupel.core.guards import withheld
 from quadrupel.core.matches import NOTHING_ENDED, Ended, may_return
 from quadrupel.core.offers import Catalogue
 from quadrupel.core.publishing import Again, Publication, Stale, decide
 from quadrupel.core.verdicts import Evaluation
-from quadrupel.store import published, rule_holds
+from quadrupel.store import banner_feedback, published, rule_holds
 from quadrupel.store.published import UserState
 
 
@@ -29,9 +30,11 @@ def decide_all(
 ) -> list[Publication | Stale | Again]:
     """What becomes of each evaluation, in their order; one per user, whose state is given.
 
-    Reads the matches that ended, where one may return. `reopen_days` as in `decide`.
+    Reads the matches that ended, where one may return, and what was dismissed, where something
+    holds. `reopen_days` as in `decide`.
     """
     ended = _ended(connection, evaluations, states, reopen_days)
+    dismissed = _dismissed(connection, evaluations, states)
     return [
         decide(
             evaluation,
@@ -40,6 +43,7 @@ def decide_all(
             catalogue,
             ended.get(evaluation.user_id, NOTHING_ENDED),
             reopen_days,
+            dismissed.get(evaluation.user_id, NOTHING_DISMISSED),
         )
         for evaluation in evaluations
     ]
@@ -61,6 +65,16 @@ def _ended(
     first_day = min(each.as_of for each in asked)
     since = date.fromordinal(max(1, first_day.toordinal() - reopen_days))
     return published.ended(connection, [each.user_id for each in asked], since)
+
+
+def _dismissed(
+    connection: sa.Connection, evaluations: Iterable[Evaluation], states: Mapping[str, UserState]
+) -> Mapping[str, Dismissed]:
+    """By user, the banners that were dismissed, of the users for whom a rule may hold."""
+    asked = [
+        each.user_id for each in evaluations if each.matches or states[each.user_id].open_matches
+    ]
+    return banner_feedback.dismissed(connection, asked)
 
 
 def _asks(evaluation: Evaluation, state: UserState) -> bool:

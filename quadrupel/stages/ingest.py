@@ -1,7 +1,7 @@
 """Ingest: events in, profiles folded and saved, the changed profiles handed on to evaluate."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,17 +12,21 @@ from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import check_time, is_late
+from quadrupel.core.feedback import TYPES as FEEDBACK
+from quadrupel.core.feedback import Given
 from quadrupel.core.places import Place
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import Cause, Position
 from quadrupel.core.profiles import Arrival, Feeds, Profile, fold
 from quadrupel.stages.alarm import Alarm, Tell
 from quadrupel.stages.aside import Refused, put_aside
+from quadrupel.stages.feedback_limit import within_limit
 from quadrupel.stages.halving import Unsaved, save_all
-from quadrupel.store import banner_news, erasure
+from quadrupel.store import banner_feedback, banner_news, erasure
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.telemetry import (
+    BANNER_FEEDBACK,
     EVENTS_CONSUMED,
     EVENTS_FOLDED,
     EVENTS_LATE,
@@ -58,11 +62,13 @@ def declared(schema: Schema) -> Declared:
 class _Outcome:
     """What became of a batch, or of a part of it.
 
-    `last` has the users to hand on, each with the message of the last of its events.
+    `last` has the users to hand on, each with the message of the last of its events. `feedback`
+    has what users told of banners, each with its user.
     """
 
     last: dict[str, Message] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    feedback: list[tuple[str, Given]] = field(default_factory=list)
     folded: int = 0
     unchanged: int = 0
     written: int = 0
@@ -76,6 +82,7 @@ class _Outcome:
             return
         self.last |= part.last
         self.refused += part.refused
+        self.feedback += part.feedback
         self.folded += part.folded
         self.unchanged += part.unchanged
         self.written += part.written
@@ -115,12 +122,13 @@ class Ingest:
         """
         laps = Laps(NAME)
         outcome = _Outcome()
-        events, outcome.refused = _decode(messages)
+        events, givers, outcome.refused = _decode(messages)
         laps.end("decode")
         with self._alarm.judging(messages) as tell:
 
             def save(part: Events) -> _Outcome:
-                return self._save(part, laps, lambda more: tell([*outcome.refused, *more]))
+                of_part = givers & part.keys()
+                return self._save(part, of_part, laps, lambda more: tell([*outcome.refused, *more]))
 
             for part in save_all(events, save, self._keep_alive):
                 outcome.add(part)
@@ -135,10 +143,15 @@ class Ingest:
             *(put_aside(NAME, message, error) for message, error in outcome.refused),
         ]
 
-    def _save(self, events: Events, laps: Laps, tell: Tell) -> _Outcome:
-        """Fold and save in one transaction, unless what was refused is too much."""
+    def _save(self, events: Events, givers: Collection[str], laps: Laps, tell: Tell) -> _Outcome:
+        """Fold and save in one transaction, unless what was refused is too much.
+
+        `givers` are the users with feedback among their events.
+        """
         now, declared = self._clock(), self._declared()
         with transaction(self._engine) as connection:
+            if givers:
+                events = within_limit(connection, events, givers)
             known = declared.store.read(connection, list(events), erased=True)
             laps.end("read")
             outcome, changed, erased = _fold(events, known, declared.feeds)
@@ -147,6 +160,7 @@ class Ingest:
             declared.store.write(connection, changed, now)
             contained = {each.user_id: _position(outcome.last[each.user_id]) for each in erased}
             emptied = erasure.erase(connection, erased, now, contained)
+            banner_feedback.save(connection, outcome.feedback)
         banner_news.tell(self._engine, emptied, self._clock())
         laps.end("write")
         return outcome
@@ -171,15 +185,19 @@ def _fold(
             changed.append(profile)
         if result.erased:
             erased.append(profile)
+        outcome.feedback += [(user_id, given) for given in result.feedback]
         if result.applied or result.unchanged or result.refused:
             outcome.last[user_id] = sent[-1][0]
     outcome.written, outcome.erased = len(changed), len(erased)
     return outcome, changed, erased
 
 
-def _decode(messages: Sequence[Message]) -> tuple[dict[str, list[Carried]], list[Refused]]:
-    """The events of a batch by user, and what is no event."""
+def _decode(
+    messages: Sequence[Message],
+) -> tuple[dict[str, list[Carried]], set[str], list[Refused]]:
+    """The events of a batch by user, the users with feedback among them, and what is no event."""
     events: defaultdict[str, list[Carried]] = defaultdict(list)
+    givers: set[str] = set()
     refused: list[Refused] = []
     for message in messages:
         _, partition, offset, _, body, taken_at = message
@@ -193,9 +211,11 @@ def _decode(messages: Sequence[Message]) -> tuple[dict[str, list[Carried]], list
         place = tuple.__new__(Place, (taken_at, offset, partition))
         arrival = tuple.__new__(Arrival, (event, taken_at.date(), place))
         events[event.subject].append((message, arrival))
+        if event.type in FEEDBACK:
+            givers.add(event.subject)
         if is_late(event, taken_at):
             EVENTS_LATE.inc()
-    return events, refused
+    return events, givers, refused
 
 
 def _position(message: Message) -> Position:
@@ -212,3 +232,5 @@ def _count(outcome: _Outcome, consumed: int) -> None:
     EVENTS_UNCHANGED.inc(outcome.unchanged)
     PROFILES_WRITTEN.inc(outcome.written)
     USERS_ERASED.inc(outcome.erased)
+    for _, given in outcome.feedback:
+        BANNER_FEEDBACK.labels(given.action).inc()

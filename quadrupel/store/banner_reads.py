@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import msgspec
 import structlog
 from psycopg.rows import TupleRow, tuple_row
 
 from quadrupel.core.banners import Banner
 from quadrupel.core.errors import Overloaded
 from quadrupel.core.positions import Position
+from quadrupel.store.banner_rows import read_banners
 from quadrupel.store.published import position
 from quadrupel.store.read_pool import Pool, fetch_all, fetch_one
 from quadrupel.telemetry import READS_REFUSED
@@ -36,8 +36,6 @@ SAY_SECONDS = 10.0
 """How often the log says that requests are refused, at most."""
 
 log = structlog.get_logger()
-
-_banners = msgspec.json.Decoder(tuple[Banner, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +194,7 @@ def _banner_set(row: TupleRow) -> BannerSet:
     contains = position(partition, offset)
     if banners == "[]":
         return BannerSet(0, None, (), contains, version)
-    return BannerSet(version, as_of, _banners.decode(banners), contains, version)
+    return BannerSet(version, as_of, read_banners(banners), contains, version)
 
 
 async def reachable(pool: Pool) -> None:

@@ -18,6 +18,7 @@ from quadrupel.core.profiles import Profile
 from quadrupel.store import schema
 from quadrupel.store.database import driver
 from quadrupel.store.tables import (
+    banner_feedback,
     contacts,
     mailing_users,
     matches,
@@ -28,7 +29,7 @@ from quadrupel.store.tables import (
 )
 
 TOMBSTONES = (profiles, published)
-EMPTIED = (matches, messages, contacts, suppressions, mailing_users)
+EMPTIED = (matches, messages, contacts, suppressions, mailing_users, banner_feedback)
 """The other tables that hold users; contacts before suppressions, which are recorded for contacts
 only: so none is recorded in between."""
 

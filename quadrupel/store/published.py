@@ -9,13 +9,13 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.types.json import Jsonb
 
-from quadrupel.core.banners import Banner
 from quadrupel.core.bits import words
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.matches import Ended, Match
 from quadrupel.core.positions import Position
 from quadrupel.core.publishing import Publication, Published, Stale
 from quadrupel.store import bulk
+from quadrupel.store.banner_rows import read_banners, write_banners
 from quadrupel.store.database import driver
 from quadrupel.store.rule_numbers import RuleNumbers
 from quadrupel.store.tables import matches, published
@@ -77,8 +77,6 @@ _CLOSE_MATCHES = """
 """
 
 
-_banners = msgspec.json.Decoder(tuple[Banner, ...])
-_json = msgspec.json.Encoder()
 _shown = msgspec.json.Decoder(dict[str, str])
 
 
@@ -141,7 +139,7 @@ def _published(
     offset: int | None,
     due_on: date,
 ) -> Published:
-    shown = _banners.decode(banners) if banners else ()
+    shown = read_banners(banners) if banners else ()
     contains = position(partition, offset)
     return Published(version, profile_version, as_of, evaluated_at, shown, contains, due_on)
 
@@ -220,17 +218,12 @@ def _row(publication: Publication, held: str, now: datetime) -> tuple[object, ..
         state.as_of,
         state.evaluated_at,
         publication.rule_set,
-        _stored(state.banners),
+        write_banners(state.banners) if state.banners else "[]",
         *(state.contains or (None, None)),
         state.due_on,
         held,
         now,
     )
-
-
-def _stored(banners: Sequence[Banner]) -> str:
-    """The set as JSON."""
-    return _json.encode([each.elements() for each in banners]).decode() if banners else "[]"
 
 
 def _open_matches(

@@ -171,6 +171,25 @@ matches = sa.Table(
     sa.Column("shown", JSONB, nullable=False, comment="{attribute: text} for the texts"),
 )
 
+banner_feedback = sa.Table(
+    "banner_feedback",
+    metadata,
+    _user_id(),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("episode", sa.Text, primary_key=True),
+    sa.Column("first_seen", Timestamp),
+    sa.Column("last_seen", Timestamp),
+    sa.Column("first_clicked", Timestamp),
+    sa.Column("last_clicked", Timestamp),
+    sa.Column("first_dismissed", Timestamp),
+    sa.Column("last_dismissed", Timestamp),
+    sa.Index(
+        "banner_feedback_dismissed",
+        "user_id",
+        postgresql_where=sa.text("last_dismissed IS NOT NULL"),
+    ),
+)
+
 messages = sa.Table(
     "messages",
     metadata,

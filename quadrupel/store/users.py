@@ -16,7 +16,7 @@ from quadrupel.core.messages import MessageState
 from quadrupel.core.windows import unpack
 from quadrupel.store import contacts, fold_state, message_desk
 from quadrupel.store.message_desk import Entry, Filter
-from quadrupel.store.tables import mailing_users, matches, profiles, published
+from quadrupel.store.tables import banner_feedback, mailing_users, matches, profiles, published
 
 Row = sa.RowMapping
 """A row of a table, by column."""
@@ -63,12 +63,13 @@ class HeldUser:
     matches: Sequence[Row]
     messages: Sequence[Entry]
     mailings: Sequence[str]
+    feedback: Sequence[Row] = ()
 
     @property
     def is_known(self) -> bool:
         """Whether anything is held at all, be it a tombstone."""
         parts = (self.profile, self.contact, self.banner_set)
-        lists = (self.suppressions, self.matches, self.messages, self.mailings)
+        lists = (self.suppressions, self.matches, self.messages, self.mailings, self.feedback)
         return any(part is not None for part in parts) or any(lists)
 
     @property
@@ -93,6 +94,7 @@ def read(connection: sa.Connection, user_id: str) -> HeldUser:
         matches=_rows(connection, matches, user_id, "opened_on", "rule", "episode"),
         messages=message_desk.find(connection, Filter(user_id=user_id), None),
         mailings=[row["mailing"] for row in _rows(connection, mailing_users, user_id, "mailing")],
+        feedback=_rows(connection, banner_feedback, user_id, "rule", "episode"),
     )
 
 

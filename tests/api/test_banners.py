@@ -9,7 +9,9 @@ import structlog
 from quadrupel.api.after import write_token
 from quadrupel.core.positions import Position
 
-LICENCE = ("licence_expiring", {"licence_expires": "2026-12-20", "fee": "1234.50"})
+LICENCE = (
+    "licence_expiring", {"licence_expires": "2026-12-20", "fee": "1234.50"}, "2026-12-20"
+)  # fmt: skip
 BIRTHDAY = ("birthday", {})
 
 
@@ -23,6 +25,7 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
         "banners": [
             {
                 "rule": "licence_expiring",
+                "episode": "2026-12-20",
                 "placement": "main",
                 "priority": 80,
                 "title": "Renew your licence by 20 December 2026",
@@ -33,12 +36,13 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
             },
             {
                 "rule": "birthday",
+                "episode": "",
                 "placement": "side",
                 "priority": 10,
                 "title": "Happy birthday!",
                 "text": "",
                 "link": "/",
-                "dismissible": True,
+                "dismissible": False,
                 "fallback": False,
             },
         ],
@@ -46,6 +50,12 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
     assert response.headers["cache-control"] == "private, no-cache"
     assert response.headers["content-language"] == "en"
     assert "Authorization" in response.headers["vary"]
+
+
+def test_a_banner_that_must_be_shown_is_not_dismissible(api) -> None:
+    api.publish("warned", 1, ("summons", {}, "2026-11-23"))
+    response = api.client.get("/v1/users/warned/banners", headers=api.service)
+    assert [banner["dismissible"] for banner in response.json()["banners"]] == [False]
 
 
 def test_a_system_reads_the_same_with_a_key(api) -> None:

@@ -53,6 +53,11 @@ def test_what_its_examples_show_works(api, document: dict) -> None:
     response = api.client.post("/v1/events", content=json.dumps(event), headers=sent)
     assert response.status_code == 202
     validator(document, schemas["Accepted"]).validate(response.json())
+    feedback = schemas["Feedback"]["examples"][0] | {"banner": "birthday", "time": None}
+    own = api.bearer(api.signer.token("documented-giver"))
+    given = api.client.post("/v1/me/banners/feedback", json=[feedback], headers=own)
+    assert given.status_code == 202
+    validator(document, schemas["FeedbackTaken"]).validate(given.json())
     contact = schemas["Contact"]["examples"][0]
     saved = api.client.put("/v1/users/example/contacts", json=contact, headers=api.service)
     assert saved.status_code == 204
@@ -73,6 +78,7 @@ def test_every_route_has_a_summary_a_door_and_a_problem_for_every_error(document
     paths = {f"{method.upper()} {path}" for path, method, _ in operations(document)}
     assert paths == {
         "GET /v1/me/banners",
+        "POST /v1/me/banners/feedback",
         "GET /v1/users/{user_id}/banners",
         "GET /v1/users/{user_id}/explain",
         "POST /v1/events",

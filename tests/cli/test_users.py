@@ -15,6 +15,7 @@ from quadrupel.bus.postgres import PostgresBus
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.events import Event
+from quadrupel.core.feedback import Action, Given, feedback_event
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.publishing import decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
@@ -69,7 +70,9 @@ class World:
     def citizen(self, user="anna"):
         """A user of whom every table holds something."""
         registered = Event("r", "/portal", "user.registered", user, YESTERDAY, {})
-        self.ingest(registered, Event("1", "/registry", "told", user, NOW, TOLD))
+        given = Given("moscow", "2020-11-23", Action.DISMISSED, NOW)
+        told = Event("1", "/registry", "told", user, NOW, TOLD)
+        self.ingest(registered, told, feedback_event(user, given))
         match = RuleMatch("moscow", None, {"region": "77"})
         evaluation = Evaluation(user, 1, NOW.date(), NOW, "set", (match,))
         with transaction(self.engine) as connection:
@@ -108,7 +111,7 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
                 "fines": {"value": "500.5", "event_time": None},
                 "region": {"value": "[77]", "event_time": "2020-11-23T12:00:00Z"},
             },
-            "events_remembered": 1,
+            "events_remembered": 2,
         },
         "contact": True,
         "refused": {"email": "550"},
@@ -116,7 +119,7 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
             "version": 1,
             "as_of": "2020-11-23",
             "evaluated_at": "2020-11-23T12:00:00Z",
-            "banners": [{"rule": "moscow", "values": {"region": "77"}}],
+            "banners": [{"rule": "moscow", "episode": "2020-11-23", "values": {"region": "77"}}],
         },
         "open_matches": [
             {
@@ -125,6 +128,18 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
                 "opened_on": "2020-11-23",
                 "closed_on": None,
                 "values": {"region": "77"},
+            }
+        ],
+        "feedback": [
+            {
+                "rule": "moscow",
+                "episode": "2020-11-23",
+                "first_seen": None,
+                "last_seen": None,
+                "first_clicked": None,
+                "last_clicked": None,
+                "first_dismissed": "2020-11-23T12:00:00Z",
+                "last_dismissed": "2020-11-23T12:00:00Z",
             }
         ],
         "messages": {"pending": 1},

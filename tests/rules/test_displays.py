@@ -66,6 +66,14 @@ def test_what_must_be_shown_and_is_not(folder, script, more, said):
     assert warning.message == said
 
 
+def test_what_must_be_shown_cannot_be_dismissed_for_days(warned):
+    [said] = warned(one="must_show=True, dismiss_for=days(3)")
+    assert said == (
+        "one.py: must be shown, so nobody can dismiss it; remove dismiss_for or must_show"
+    )
+    assert warned(one="dismiss_for=days(3)") == []
+
+
 @pytest.mark.parametrize("word", ["story", "exclusive"])
 def test_a_name_that_one_rule_has_is_perhaps_misspelt(warned, word):
     [said] = warned(one=f'{word}="licence"')

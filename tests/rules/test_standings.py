@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from quadrupel.core.arbitration import Loss, Standing, Why
+from quadrupel.core.dismissals import Dismissal
 from quadrupel.core.profiles import Profile
 from quadrupel.rules import catalogue
 from quadrupel.rules.standings import standings, told
@@ -38,6 +39,7 @@ def rule_set(folder):
 
 
 VISITOR = Profile("u1", 1, {"visits": 1})
+AWAY = Dismissal(date(2026, 11, 20), date(2026, 12, 20))
 
 
 def test_of_the_rules_that_hold_the_first_is_shown(rule_set):
@@ -62,9 +64,11 @@ def test_a_rule_that_is_held_shows_nothing_that_it_does_not_show_already(rule_se
     assert found["low_rule"].clients == ("web",)
 
 
-def test_a_banner_that_was_dismissed_leaves_its_place(rule_set):
-    found = standings(rule_set, VISITOR, TODAY, dismissed={"high_rule"})
-    assert found["high_rule"].losses == (Loss(Why.DISMISSED, ("web",)),)
+def test_a_banner_that_is_dismissed_makes_room_and_says_until_when(rule_set):
+    found = standings(rule_set, VISITOR, TODAY, {"high_rule"}, dismissed={"high_rule": AWAY})
+    assert found["high_rule"] == Standing(
+        "high_rule", "main", (), (Loss(Why.DISMISSED, ("web",)),), AWAY
+    )
     assert found["low_rule"].clients == ("web",)
 
 
@@ -78,7 +82,10 @@ def test_of_who_no_rule_holds_for_nothing_is_said(rule_set):
         (Loss(Why.SHADOW, ("web",)), "its rule is in shadow"),
         (Loss(Why.SHARE, ("web",)), "the user is not in the share of users it is shown to"),
         (Loss(Why.HELD, ("web",)), "its rule is held, see `quadrupel rules held`"),
-        (Loss(Why.DISMISSED, ("web",)), "the user has dismissed it"),
+        (
+            Loss(Why.DISMISSED, ("web",)),
+            "it was dismissed on 2026-11-20, stays away until 2026-12-20",
+        ),
         (Loss(Why.CLIENT, ("web",)), "main is not there"),
         (Loss(Why.STORY, ("web",), ("a",)), "a comes before it and tells its story"),
         (Loss(Why.EXCLUSIVE, ("web",), ("a",)), "a comes before it, of the same exclusive group"),
@@ -87,7 +94,7 @@ def test_of_who_no_rule_holds_for_nothing_is_said(rule_set):
     ],
 )
 def test_every_loss_is_said_in_words(loss, said):
-    lost = Standing("x", "main", (), (loss,))
+    lost = Standing("x", "main", (), (loss,), AWAY)
     assert told(lost) == [f"not shown on web: {said}"]
 
 

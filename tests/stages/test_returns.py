@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -152,24 +153,39 @@ def test_a_rehearsal_counts_the_messages_that_the_run_sends(citizen, small_pages
     assert len(citizen.published()) == sum(told.values())
 
 
-def test_of_users_of_whom_nothing_may_return_no_ended_match_is_read():
-    """There is no connection, so whoever read would fail."""
+def test_of_users_of_whom_nothing_may_return_no_ended_match_is_read(applied):
+    """There is no table of matches, so whoever read it would fail."""
     muscovite, nobody = (
         evaluator(Profile("c1", 1, values), TODAY, NOW) for values in ({"region": "77"}, {})
     )
     before = Published(1, 1, TODAY, NOW, ())
     still = published.UserState(before, (Match("moscow", FIRST, TODAY, {}),))
-    for asked, state in (
-        (muscovite, published.UserState(None, ())),
-        (muscovite, still),
-        (nobody, still),
-        (nobody, published.UserState(before, ())),
-    ):
-        [decision] = decide_all(None, [asked], {"c1": state}, CATALOGUE, REOPEN_DAYS)
-        assert decision.user_id == "c1"
     may_return = published.UserState(before, ())
+    with applied.connect() as connection:
+        connection.execute(sa.text("ALTER TABLE matches RENAME TO gone"))
+        for asked, state in (
+            (muscovite, published.UserState(None, ())),
+            (muscovite, still),
+            (nobody, still),
+            (nobody, may_return),
+        ):
+            [decision] = decide_all(connection, [asked], {"c1": state}, CATALOGUE, REOPEN_DAYS)
+            assert decision.user_id == "c1"
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            decide_all(connection, [muscovite], {"c1": may_return}, CATALOGUE, REOPEN_DAYS)
+
+
+def test_of_users_for_whom_nothing_holds_no_dismissal_is_read():
+    """There is no connection, so whoever read would fail."""
+    nobody, muscovite = (
+        evaluator(Profile("c1", 1, values), TODAY, NOW) for values in ({}, {"region": "77"})
+    )
+    state = published.UserState(Published(1, 1, TODAY, NOW, ()), ())
+    [decision] = decide_all(None, [nobody], {"c1": state}, CATALOGUE, REOPEN_DAYS)
+    assert decision.held == ()
+    new = published.UserState(None, ())
     with pytest.raises(AttributeError):
-        decide_all(None, [muscovite], {"c1": may_return}, CATALOGUE, REOPEN_DAYS)
+        decide_all(None, [muscovite], {"c1": new}, CATALOGUE, REOPEN_DAYS)
 
 
 def test_the_first_day_of_the_calendar_has_days_before_it_too(applied):

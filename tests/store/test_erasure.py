@@ -11,13 +11,22 @@ from quadrupel.core import lifecycle
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.feedback import Action, Given
 from quadrupel.core.mailings import Audience, Mailing, MailingState
 from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.profiles import FoldState, Profile
 from quadrupel.core.publishing import Publication, decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
-from quadrupel.store import contacts, erasure, mailings, messages, published, schema
+from quadrupel.store import (
+    banner_feedback,
+    contacts,
+    erasure,
+    mailings,
+    messages,
+    published,
+    schema,
+)
 from quadrupel.store.database import transaction
 from quadrupel.store.profile_columns import frames
 from quadrupel.store.profiles import ProfileStore, count
@@ -91,6 +100,8 @@ def full(engine):
             ),
         )
         mailings.add_users(connection, "spring", users)
+        seen = Given("a", "2026-11-23", Action.SEEN, NOW)
+        banner_feedback.save(connection, [(user, seen) for user in users])
     return engine
 
 

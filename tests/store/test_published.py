@@ -51,7 +51,10 @@ def test_what_was_published_comes_back_as_it_went(engine):
     publish(engine, evaluation("c2", "b", "a"), evaluation("c1"))
     found = state(engine, "c2")
     shown = {"name": 'quote " and ü'}
-    assert found.published.banners == (Banner("b", shown), Banner("a", shown))
+    assert found.published.banners == (
+        Banner("b", shown, "2026-11-23"),
+        Banner("a", shown, "2026-11-23"),
+    )
     assert sorted(found.open_matches, key=lambda match: match.rule) == [
         Match("a", "2026-11-23", DAY, shown),
         Match("b", "2026-11-23", DAY, shown),
@@ -122,7 +125,8 @@ def test_a_match_comes_back_whatever_is_in_its_episode(engine, episode):
     for version in (1, 2):
         publish(engine, Evaluation("c1", version, DAY, NOW, "set", found))
         assert state(engine, "c1").open_matches == (Match("a", episode, DAY, {episode: episode}),)
-        assert state(engine, "c1").published.banners == (Banner("a", {episode: episode}),)
+        [banner] = state(engine, "c1").published.banners
+        assert banner == Banner("a", {episode: episode}, episode)
 
 
 def test_a_user_whose_row_somebody_took_away_is_published_again(engine):
