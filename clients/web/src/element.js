@@ -1,0 +1,130 @@
+/**
+ * `<quadrupel-banners>`: a view that shows what a connection brings.
+ * @typedef {import('../quadrupel-banners.js').Defaults} Defaults
+ * @typedef {import('../quadrupel-banners.js').Options} Options
+ * @typedef {import('../quadrupel-banners.js').Banner} Banner
+ */
+
+import { connect } from './connect.js';
+import { styleSheet } from './style.js';
+import { openView } from './view.js';
+import { WAITS } from './waits.js';
+import { wordsIn } from './words.js';
+
+/** @type {Set<QuadrupelBanners>} */
+const inPage = new Set();
+
+/** @type {Defaults} */
+let defaults = {};
+
+/** A server that renders pages imports this too, and has no elements. */
+const Base = globalThis.HTMLElement || /** @type {typeof HTMLElement} */ (class {});
+
+export class QuadrupelBanners extends Base {
+  static get observedAttributes() {
+    return ['placement', 'api', 'locale', 'label'];
+  }
+
+  /** What holds for all elements that do not say otherwise. @param {Defaults} options */
+  static configure({ token = defaults.token, ...others }) {
+    // A function of its own for each call: the citizen may be another one, whose banners come from a new source.
+    defaults = { ...defaults, ...others, token: token && ((refused) => token(refused)) };
+    for (const element of inPage) element._settle();
+  }
+
+  constructor() {
+    super();
+    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [styleSheet()];
+    /** @type {unknown[]} */
+    this._settings = [];
+    this._close = () => {};
+    /** @type {Options['token'] | undefined} */
+    this._token = undefined;
+  }
+
+  get token() {
+    return this._token;
+  }
+
+  set token(token) {
+    this._token = token;
+    this._settle();
+  }
+
+  connectedCallback() {
+    const own = Object.getOwnPropertyDescriptor(this, 'token'); // set before the element was defined
+    if (own) {
+      Reflect.deleteProperty(this, 'token');
+      this._token = own.value;
+    }
+    inPage.add(this);
+    this._settle();
+  }
+
+  disconnectedCallback() {
+    inPage.delete(this);
+    this._settle();
+  }
+
+  attributeChangedCallback() {
+    this._settle();
+  }
+
+  /** When all has been said in this turn, begin anew if what was said differs from before. */
+  _settle() {
+    queueMicrotask(() => {
+      const token = this.isConnected ? this._token || defaults.token : undefined;
+      const attributes = QuadrupelBanners.observedAttributes.map((name) => this.getAttribute(name));
+      const settings = [token, defaults, ...attributes];
+      if (settings.every((each, place) => each === this._settings[place])) return;
+      this._settings = settings;
+      this._close();
+      this._close = token ? this._open(token) : () => {};
+    });
+  }
+
+  /** @param {Options['token']} token */
+  _open(token) {
+    const get = (/** @type {string} */ name) => this.getAttribute(name) || undefined;
+    const locale = get('locale') || defaults.locale;
+    const language = locale || document.documentElement.lang;
+    const words = { ...wordsIn(language), ...defaults.words };
+    const waits = { ...WAITS, ...defaults.waits };
+    const view = openView(
+      /** @type {ShadowRoot} */ (this.shadowRoot),
+      words,
+      get('label') || words.region,
+      {
+        seen: (banner) => connection.seen(banner),
+        dismiss: (banner) => connection.dismiss(banner),
+        clicked: (banner, event) => {
+          connection.clicked(banner);
+          const { button, ctrlKey, metaKey, shiftKey } = event;
+          const plain = !(button || ctrlKey || metaKey || shiftKey);
+          if (plain && !this._emit('quadrupel-click', { banner })) event.preventDefault();
+        },
+      },
+      waits.seen,
+    );
+    const connection = connect({
+      api: get('api') || defaults.api,
+      placement: get('placement'),
+      locale,
+      token,
+      waits,
+      onBanners: (banners) => {
+        view.render(banners);
+        this._emit('quadrupel-banners', { banners });
+      },
+    });
+    return () => {
+      connection.close();
+      view.close();
+    };
+  }
+
+  /** Whether nobody prevented what follows. @param {string} type @param {object} detail */
+  _emit(type, detail) {
+    return this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, cancelable: true }));
+  }
+}

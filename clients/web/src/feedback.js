@@ -1,0 +1,75 @@
+/**
+ * What the citizen did with banners, on its way to the API.
+ * @typedef {import('../quadrupel-banners.js').Banner} Banner
+ * @typedef {import('../quadrupel-banners.js').Waits} Waits
+ * @typedef {import('./session.js').Session} Session
+ * @typedef {'seen' | 'clicked' | 'dismissed'} Action
+ * @typedef {{ id: string, banner: string, episode?: string, action: Action }} Feedback
+ */
+
+import { refusal } from './session.js';
+import { backoff } from './waits.js';
+
+const MOST_AT_ONCE = 50;
+
+/**
+ * Each piece is repeated until it has arrived, or is refused for good: then `onRefused` hears of it.
+ * @param {Session} session @param {Waits} waits @param {(feedback: Feedback) => void} onRefused
+ */
+export function openFeedback(session, waits, onRefused) {
+  /** @type {Feedback[]} */
+  let queue = [];
+  let [timer, held, failures, atOnce] = [0, 0, 0, MOST_AT_ONCE];
+  let sending = false;
+
+  function sendIn(/** @type {number} */ milliseconds) {
+    clearTimeout(timer);
+    timer = setTimeout(send, Math.max(milliseconds, held - Date.now()));
+  }
+
+  async function send() {
+    if (sending || !queue.length) return;
+    sending = true;
+    const batch = queue.slice(0, atOnce);
+    if (await settle(batch)) queue = queue.filter((each) => !batch.includes(each));
+    sending = false;
+    if (queue.length) sendIn(0);
+  }
+
+  /** Whether `batch` is done with: it arrived, or is refused. @param {Feedback[]} batch */
+  async function settle(batch) {
+    const headers = { 'Content-Type': 'application/json' };
+    const body = JSON.stringify(batch);
+    try {
+      await session.call('/feedback', { method: 'POST', keepalive: true, headers, body });
+    } catch (error) {
+      const { final, after } = refusal(error);
+      if (!final) held = Date.now() + Math.max(after, backoff(++failures, waits.retry, waits.most));
+      else if (batch.length === 1) onRefused(batch[0]);
+      else atOnce = 1; // find out which
+      return final && batch.length === 1;
+    }
+    failures = 0;
+    atOnce = Math.min(atOnce * 2, MOST_AT_ONCE);
+    return true;
+  }
+
+  return {
+    /** @param {Banner} banner @param {Action} action */
+    add({ rule, episode }, action) {
+      queue.push({ id: crypto.randomUUID(), banner: rule, episode, action });
+      if (action !== 'seen') sendIn(0);
+      else if (queue.length === 1) sendIn(waits.feedback);
+    },
+
+    /** The page is hidden, and may not be shown again: do not wait for more. */
+    flush: () => sendIn(0),
+
+    /** The page goes away: what may not have arrived goes once more, by a request that outlives it. */
+    leave() {
+      if (!queue.length || !session.used) return;
+      const body = JSON.stringify({ access_token: session.used, feedback: queue });
+      if (navigator.sendBeacon(`${session.base}/feedback`, body)) queue = [];
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * A list of banners in a shadow root: what is shown, said and focused.
+ *
+ * Texts become text nodes, links are checked; nothing here reads markup.
+ * @typedef {import('../quadrupel-banners.js').Banner} Banner
+ * @typedef {import('../quadrupel-banners.js').Words} Words
+ * @typedef {{ seen: (banner: Banner) => void, clicked: (banner: Banner, event: MouseEvent) => void, dismiss: (banner: Banner) => void }} Actions
+ */
+
+import { keyOf, safeLink } from './banner.js';
+import { watchSeen } from './seen.js';
+
+/** For how long a screen reader finds what was said, in milliseconds. */
+const SAID = 10000;
+
+/**
+ * An element with attributes and children; strings become text.
+ * @param {string} name @param {Record<string, string>} attributes @param {(Node | string)[]} children
+ */
+function make(name, attributes, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+/**
+ * Fills `root`, which has to be empty. `label` names the region to screen readers.
+ * @param {ShadowRoot} root @param {Words} words @param {string} label @param {Actions} actions @param {number} second
+ */
+export function openView(root, words, label, actions, second) {
+  const list = make('ul', { part: 'list', role: 'list' });
+  const region = make('section', { part: 'region', 'aria-label': label }, list);
+  const status = make('p', { class: 'status', role: 'status', tabindex: '-1' });
+  /** @type {Map<string, { node: HTMLElement, banner: Banner, form: string }>} */
+  let items = new Map();
+  let answered = false;
+  let saying = 0;
+  region.hidden = true;
+  root.append(region, status);
+  const watch = watchSeen(second, (node) => {
+    for (const item of items.values()) if (item.node === node) actions.seen(item.banner);
+  });
+
+  function say(/** @type {string} */ text) {
+    clearTimeout(saying);
+    status.textContent = text;
+    saying = setTimeout(() => {
+      status.textContent = '';
+    }, SAID);
+  }
+
+  /** @param {Banner} banner */
+  function titleOf(banner) {
+    const href = safeLink(banner.link);
+    if (!href) return banner.title;
+    const link = make('a', { part: 'link', href }, banner.title);
+    const click = (/** @type {MouseEvent} */ event) => {
+      if (event.button < 2) actions.clicked(banner, event); // the middle one opens a tab
+    };
+    link.addEventListener('click', click);
+    link.addEventListener('auxclick', click);
+    return link;
+  }
+
+  /** @param {Banner} banner */
+  function itemOf(banner) {
+    const title = make('p', { part: 'title', class: 'title', dir: 'auto' }, titleOf(banner));
+    const body = make('div', {}, title);
+    if (banner.text) body.append(make('p', { part: 'text', class: 'text', dir: 'auto' }, banner.text));
+    const item = make('li', { part: 'banner' }, body);
+    if (banner.dismissible) {
+      const name = `${words.dismiss}: ${banner.title}`;
+      const button = make('button', { part: 'dismiss', type: 'button', 'aria-label': name });
+      button.addEventListener('click', () => {
+        say(words.dismissed);
+        actions.dismiss(banner);
+      });
+      item.append(button);
+    }
+    return item;
+  }
+
+  /** Put the nodes of `items` into the list, moving as few as possible. */
+  function arrange() {
+    /** @type {Element[]} */
+    const nodes = [...items.values()].map((item) => item.node);
+    for (const node of [...list.children]) if (!nodes.includes(node)) drop(node);
+    nodes.forEach((node, place) => {
+      const there = list.children[place] || null;
+      if (there === node) return;
+      if (!node.isConnected) watch.observe(node);
+      list.insertBefore(node, there);
+    });
+    region.hidden = !nodes.length;
+    root.host.toggleAttribute('empty', !nodes.length);
+  }
+
+  function drop(/** @type {Element} */ node) {
+    watch.forget(node);
+    node.remove();
+  }
+
+  /** What is focused when `lost` is not any more: its like in the banner that has taken its place. */
+  function refocus(/** @type {Element} */ lost, /** @type {number} */ place) {
+    /** @type {Element | undefined} */
+    const next = list.children[Math.min(place, list.children.length - 1)];
+    const like = next?.querySelector(lost.localName) || next?.querySelector('button, a');
+    const found = lost.isConnected ? lost : like || status;
+    /** @type {HTMLElement} */ (found).focus();
+  }
+
+  return {
+    /** Show these banners, in this order. What arrives after the first time is announced. @param {Banner[]} banners */
+    render(banners) {
+      const focused = root.activeElement;
+      const place = [...list.children].findIndex((node) => node.contains(focused));
+      const before = items;
+      const arrived = [];
+      items = new Map();
+      for (const banner of banners) {
+        const key = keyOf(banner.rule, banner.episode);
+        const form = JSON.stringify(banner);
+        const old = before.get(key);
+        const node = old && old.form === form ? old.node : itemOf(banner);
+        items.set(key, { node, banner, form });
+        if (old || !answered) continue;
+        node.classList.add('new');
+        arrived.push(banner.title);
+      }
+      answered = true;
+      arrange();
+      if (arrived.length) say(`${words.arrived}: ${arrived.join('; ')}`);
+      if (focused && root.activeElement !== focused) refocus(focused, place);
+    },
+
+    close() {
+      clearTimeout(saying);
+      watch.close();
+      root.replaceChildren();
+    },
+  };
+}
