@@ -23,9 +23,18 @@ $(VENV)/dev.installed: requirements/dev.txt $(VENV)/run.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/web.installed: clients/web/package-lock.json $(VENV)/dev.installed
+	@echo "installing what checks and builds the web client into clients/web ..."
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --loglevel=error --prefix clients/web
+	@touch $@
+
 .PHONY: install dev
 install: $(VENV)/run.installed ## Install Quadrupel into its own virtual environment
-dev: $(VENV)/dev.installed ## ... and what tests and checks need
+dev: $(VENV)/dev.installed $(VENV)/web.installed ## ... and what tests and checks need
+
+.PHONY: web
+web: dev ## Build the web client again after a change of clients/web/src
+	@PATH="$(abspath $(BIN)):$$PATH" npm run --silent --prefix clients/web build
 
 .PHONY: demo
 demo: install ## Watch the driving-licence story happen (ARGS=--once ends by itself)

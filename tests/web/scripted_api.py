@@ -54,7 +54,7 @@ def banner(rule: str = "driving_licence_expiring", **given: Any) -> dict[str, An
         "rule": rule,
         "placement": "main",
         "priority": 80,
-        "title": "Обновите водительское удостоверение до 20 декабря 2026 г.",
+        "title": "Обновите удостоверение до 20 декабря",
         "text": "",
         "link": "/services/driving-licence/renew",
         "episode": "2026-12-20",
@@ -85,6 +85,7 @@ class ScriptedApi:
         """What a stream begins with."""
         self.refused_feedback: set[str] = set()
         """Banners whose feedback is refused."""
+        self.accepted: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
@@ -119,7 +120,7 @@ class ScriptedApi:
         return f"event: banners\nid: {self.version}\ndata: {data}\n\n".encode()
 
     def set(self, placement: str | None) -> dict[str, Any]:
-        shown = [each for each in self.banners if placement in (None, each.get("placement"))]
+        shown = [each for each in self.banners if not placement or each["placement"] == placement]
         return {"version": self.version, "as_of": "2026-11-23", "banners": shown}
 
     def to(self, route: str) -> list[Asked]:
@@ -194,6 +195,7 @@ class ScriptedApi:
         given = body.get("feedback", [body]) if isinstance(body, dict) else body
         if any(each["banner"] in self.refused_feedback for each in given):
             return _problem(422, "there is no such banner")
+        self.accepted += given
         return JSONResponse({"accepted": len(given)}, status_code=202)
 
 

@@ -72,12 +72,9 @@ function openSource(api, token, locale, waits) {
       tellAll();
       banners = undefined;
     },
+    onHidden: feedback.flush,
+    onLeft: feedback.leave,
   });
-
-  const listening = new AbortController();
-  const { signal } = listening;
-  addEventListener('pagehide', feedback.leave, { signal });
-  document.addEventListener('visibilitychange', feedback.flush, { signal });
 
   const source = {
     api,
@@ -95,8 +92,6 @@ function openSource(api, token, locale, waits) {
       setTimeout(() => {
         if (members.size || !sources.delete(source)) return;
         reader.close();
-        listening.abort();
-        feedback.leave();
       });
     },
 

@@ -79,6 +79,7 @@ export class QuadrupelBanners extends Base {
       if (settings.every((each, place) => each === this._settings[place])) return;
       this._settings = settings;
       this._close();
+      this.toggleAttribute('empty', true);
       this._close = token ? this._open(token) : () => {};
     });
   }

@@ -6,7 +6,7 @@
  * @typedef {import('../quadrupel-banners.js').BannerSet} BannerSet
  * @typedef {import('../quadrupel-banners.js').Waits} Waits
  * @typedef {import('./session.js').Session} Session
- * @typedef {{ parameters: () => string, language: () => string, onSet: (set: BannerSet) => void, onLost: () => void }} Needs
+ * @typedef {{ parameters: () => string, language: () => string, onSet: (set: BannerSet) => void, onLost: () => void, onHidden: () => void, onLeft: () => void }} Needs
  */
 
 import { eventReader } from './events.js';
@@ -18,10 +18,11 @@ const SHORT_STREAMS = 3;
 
 /**
  * `onSet` takes a set, and throws if it is none. `onLost`: what came before does not hold any more, be it too old or
- * the citizen signed out.
+ * the citizen signed out. `onHidden` and `onLeft`: nobody looks for now, and nobody will.
  * @param {Session} session @param {Waits} waits @param {Needs} needs
  */
-export function openReader(session, waits, { parameters, language, onSet, onLost }) {
+export function openReader(session, waits, needs) {
+  const { parameters, language, onSet, onLost, onHidden, onLeft } = needs;
   let request = new AbortController();
   let wake = () => {};
   let [asked, etag, lastId] = ['', '', ''];
@@ -58,6 +59,7 @@ export function openReader(session, waits, { parameters, language, onSet, onLost
       return interrupted ? 0 : failed(refusal(error));
     } finally {
       clearTimeout(guard);
+      request.abort(); // what is not read to its end would stay open
     }
   }
 
@@ -66,6 +68,7 @@ export function openReader(session, waits, { parameters, language, onSet, onLost
     const signedOut = status === 401 || status === 403;
     failures += 1;
     held = Date.now() + after;
+    if (!signedOut) noStreamUntil = Infinity; // until a read, which costs less, is answered
     if (signedOut ? failures > 1 : Date.now() - confirmed > waits.age) {
       etag = lastId = '';
       onLost();
@@ -116,16 +119,14 @@ export function openReader(session, waits, { parameters, language, onSet, onLost
     } catch (error) {
       if (interrupted) throw error;
     }
-    const now = Date.now();
-    if (now - began > waits.stable) {
+    const lived = Date.now() - began > waits.stable;
+    failures = lived ? 0 : failures + 1;
+    if (confirmed < began || failures >= SHORT_STREAMS) {
+      noStreamUntil = Date.now() + waits.again; // something on the way does not let streams through
       failures = 0;
-      return ended === 'expired' ? 0 : backoff(0, retry, waits.most);
+      return 0;
     }
-    failures += 1;
-    if (confirmed >= began && failures < SHORT_STREAMS) return backoff(failures, retry, waits.most);
-    noStreamUntil = now + waits.again; // something between here and the API does not let streams through
-    failures = 0;
-    return 0;
+    return lived && ended === 'expired' ? 0 : backoff(failures, retry, waits.most);
   }
 
   /** Nothing, when there is no stream to be had for a while. */
@@ -176,6 +177,11 @@ export function openReader(session, waits, { parameters, language, onSet, onLost
     interrupt();
   }
 
+  function leave() {
+    onLeft();
+    pause();
+  }
+
   function resume() {
     if (document.hidden || !paused) return;
     paused = false;
@@ -189,14 +195,15 @@ export function openReader(session, waits, { parameters, language, onSet, onLost
 
   function turn() {
     clearTimeout(hiding);
-    if (document.hidden) hiding = setTimeout(pause, waits.hidden);
-    else resume();
+    if (!document.hidden) return resume();
+    hiding = setTimeout(pause, waits.hidden);
+    onHidden();
   }
 
   const listening = new AbortController();
   const { signal } = listening;
   document.addEventListener('visibilitychange', turn, { signal });
-  addEventListener('pagehide', pause, { signal });
+  addEventListener('pagehide', leave, { signal });
   addEventListener('pageshow', resume, { signal });
   addEventListener('online', hurry, { signal });
   queueMicrotask(run); // when everybody who is on the page already has said what to ask for
@@ -213,7 +220,7 @@ export function openReader(session, waits, { parameters, language, onSet, onLost
       closed = true;
       listening.abort();
       clearTimeout(hiding);
-      interrupt();
+      leave();
     },
   };
 }

@@ -31,7 +31,7 @@ function make(name, attributes, ...children) {
 export function openView(root, words, label, actions, second) {
   const list = make('ul', { part: 'list', role: 'list' });
   const region = make('section', { part: 'region', 'aria-label': label }, list);
-  const status = make('p', { class: 'status', role: 'status', tabindex: '-1' });
+  const status = make('p', { class: 'status', role: 'status', 'aria-live': 'polite', tabindex: '-1' });
   /** @type {Map<string, { node: HTMLElement, banner: Banner, form: string }>} */
   let items = new Map();
   let answered = false;
@@ -124,9 +124,7 @@ export function openView(root, words, label, actions, second) {
         const old = before.get(key);
         const node = old && old.form === form ? old.node : itemOf(banner);
         items.set(key, { node, banner, form });
-        if (old || !answered) continue;
-        node.classList.add('new');
-        arrived.push(banner.title);
+        if (!old && answered) arrived.push(banner.title);
       }
       answered = true;
       arrange();

@@ -1,0 +1,234 @@
+"""What a page shows, and asks, when the API or something before it does not do as it should."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+from starlette.responses import Response
+
+from .portal import ELEMENT
+from .scripted_api import banner
+
+pytestmark = pytest.mark.browser
+
+FIRST, SECOND, THIRD = (banner(title=title, episode=title) for title in ("1", "2", "3"))
+
+
+def shown(page):
+    return page.get_by_role("listitem")
+
+
+def test_what_is_shown_stays_while_the_api_is_away_and_follows_it_when_it_is_back(
+    api, open_page, complaints
+):
+    api.show(FIRST)
+    page = open_page()
+    expect(shown(page)).to_have_text(["1"])
+    api.stop()
+    page.wait_for_timeout(1500)
+    expect(shown(page)).to_have_text(["1"])
+    api.show(SECOND)
+    api.start()
+    expect(shown(page)).to_have_text(["2"])
+    api.wait(lambda: api.streams)
+    api.show(THIRD)
+    expect(shown(page)).to_have_text(["3"])
+    assert complaints == []
+
+
+def test_a_page_opened_while_the_api_is_away_is_as_without_banners(api, open_page, complaints):
+    api.stop()
+    page = open_page()
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("heading", name="Портал")).to_be_visible()
+    expect(shown(page)).to_have_count(0)
+    api.show(FIRST)
+    api.start()
+    expect(shown(page)).to_have_text(["1"])
+    assert complaints == []
+
+
+def test_what_is_broken_is_asked_ever_more_rarely(api, open_page):
+    api.refuse = {route: Response(status_code=500) for route in ("read", "stream")}
+    page = open_page(most=60_000)
+    page.wait_for_timeout(2500)
+    times = [asked.at for asked in api.asked]
+    waits = [later - earlier for earlier, later in zip(times[1:], times[2:], strict=False)]
+    assert 4 <= len(times) <= 6  # the stream, a read at once, and after 0.2 to 0.4 s, 0.4 to 0.8 ...
+    assert waits == sorted(waits)
+
+
+def test_what_nobody_confirms_for_too_long_goes(api, open_page):
+    api.show(FIRST)
+    page = open_page(age=600)
+    expect(shown(page)).to_have_text(["1"])
+    api.stop()
+    expect(shown(page)).to_have_count(0)
+    api.start()
+    expect(shown(page)).to_have_text(["1"])
+
+
+def test_without_a_stream_it_asks_again_and_again_whether_something_changed(
+    api, open_page, complaints
+):
+    api.refuse = {"stream": Response(status_code=404)}
+    api.show(FIRST)
+    page = open_page()
+    expect(shown(page)).to_have_text(["1"])
+    api.wait(lambda: len(api.to("read")) >= 3)
+    api.show(SECOND)
+    expect(shown(page)).to_have_text(["2"])
+    assert len(api.to("stream")) == 1
+    assert [asked.headers.get("if-none-match") for asked in api.to("read")[:3]] == [
+        None, '"1"', '"1"',
+    ]  # fmt: skip
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [Response(status_code=502), Response("<h1>Sign in</h1>", media_type="text/html")],
+    ids=["a status", "a page"],
+)
+def test_a_stream_that_cannot_be_opened_is_followed_by_a_read_at_once(api, open_page, refusal):
+    api.refuse = {"stream": refusal}
+    api.show(FIRST)
+    expect(shown(open_page(poll=60_000))).to_have_text(["1"])
+    assert [asked.route for asked in api.asked][:2] == ["stream", "read"]
+
+
+def test_a_stream_that_a_proxy_holds_back_is_given_up(api, open_page):
+    api.show(FIRST)
+    api.greeting = lambda stream: b""
+    page = open_page(answer=300)
+    expect(shown(page)).to_have_text(["1"])
+    api.wait(lambda: len(api.to("read")) >= 3)
+    assert len(api.to("stream")) == 1
+
+
+def test_a_stream_that_falls_silent_is_opened_again(api, open_page):
+    api.show(FIRST)
+    page = open_page(silence=300)
+    expect(shown(page)).to_have_text(["1"])
+    api.wait(lambda: len(api.to("stream")) == 2)
+    assert api.to("stream")[1].headers["last-event-id"] == "1"
+
+
+def test_a_stream_with_heartbeats_is_left_alone(api, open_page):
+    page = open_page(silence=400)
+    api.wait(lambda: api.streams)
+    for _ in range(5):
+        page.wait_for_timeout(200)
+        api.send(b": heartbeat\n\n")
+    assert len(api.to("stream")) == 1
+
+
+def test_streams_that_never_last_are_given_up_for_polling(api, open_page):
+    api.show(FIRST)
+    api.greeting = lambda stream: None
+    page = open_page(stable=5000)
+    expect(shown(page)).to_have_text(["1"])
+    api.wait(lambda: len(api.to("read")) >= 2)
+    assert 1 <= len(api.to("stream")) <= 3
+
+
+def test_a_stream_is_tried_again_where_there_was_none(api, open_page):
+    api.refuse = {"stream": Response(status_code=404)}
+    open_page(again=500)
+    api.wait(lambda: api.to("read"))
+    api.refuse = {}
+    api.wait(lambda: api.streams)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_when_the_api_wants_to_be_left_alone_it_is(api, open_page, status, turn):
+    busy = Response(status_code=status, headers={"Retry-After": "1"})
+    api.refuse = {"stream": busy, "read": busy}
+    page = open_page()
+    api.wait(lambda: api.asked)
+    api.refuse = {}
+    api.show(FIRST)
+    for hidden in (True, False):  # not even whoever comes back asks earlier
+        page.wait_for_timeout(100)
+        turn(page, hidden)
+    expect(shown(page)).to_have_text(["1"])
+    first, second, *_ = api.asked
+    assert second.at - first.at >= 1
+
+
+def test_a_date_to_come_back_at_is_understood(api, open_page):
+    busy = Response(status_code=503, headers={"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"})
+    api.refuse = {"stream": busy}
+    page = open_page()
+    page.wait_for_timeout(500)
+    assert len(api.asked) == 1
+
+
+def test_a_stream_says_after_how_long_to_come_back(api, open_page):
+    page = open_page()
+    api.wait(lambda: api.streams)
+    page.wait_for_timeout(200)
+    api.send(b"retry: 700\n\n")
+    api.end("shutdown")
+    first, second = api.wait(lambda: api.to("stream")[1:] and api.to("stream"))
+    assert second.at - first.at >= 0.9
+
+
+def test_a_token_that_ends_is_replaced_without_a_pause(api, open_page):
+    api.tokens = {"1", "2"}
+    api.show(FIRST)
+    page = open_page(ELEMENT, "let n = 0; configure({ api, waits, token: () => `${n += 1}` });")
+    expect(shown(page)).to_have_text(["1"])
+    page.wait_for_timeout(200)
+    api.end("expired")
+    api.wait(lambda: api.to("stream")[1:])
+    assert [asked.headers["authorization"] for asked in api.to("stream")] == ["Bearer 1", "Bearer 2"]
+    assert api.to("stream")[1].headers["last-event-id"] == "1"
+    assert api.to("read") == []
+
+
+def test_a_token_that_is_not_accepted_is_asked_for_anew(api, open_page, complaints):
+    api.show(FIRST)
+    script = """
+      window.refusals = [];
+      configure({ api, waits, token: (refused) => {
+        refusals.push(refused);
+        return refused ? 'citizen' : 'old';
+      } });
+    """
+    page = open_page(ELEMENT, script)
+    expect(shown(page)).to_have_text(["1"])
+    assert page.evaluate("refusals.slice(0, 2)") == [None, "old"]
+    assert complaints == []
+
+
+def test_whoever_is_not_let_in_any_more_is_shown_nothing(api, open_page):
+    api.show(FIRST)
+    page = open_page()
+    expect(shown(page)).to_have_text(["1"])
+    api.tokens = set()
+    api.end("expired")
+    expect(shown(page)).to_have_count(0)
+    api.tokens = {"citizen"}
+    expect(shown(page)).to_have_text(["1"])
+
+
+def test_a_token_that_cannot_be_got_is_told_once(api, open_page, complaints):
+    script = "configure({ api, waits, token: () => Promise.reject(new Error('no session')) });"
+    page = open_page(ELEMENT, script)
+    page.wait_for_timeout(1000)
+    assert api.asked == []
+    assert len(complaints) == 1
+    assert complaints[0].startswith("quadrupel-banners: no token: Error: no session")
+
+
+def test_a_mistake_of_the_page_is_told_once_with_what_to_do(api, open_page, complaints):
+    problem = {"detail": "there is no placement 'mian'; declared are main, profile"}
+    refusal = Response(json.dumps(problem), 422, media_type="application/problem+json")
+    api.refuse = {"stream": refusal, "read": refusal}
+    page = open_page(ELEMENT.replace("main", "mian"))
+    page.wait_for_timeout(1000)
+    assert len(api.to("read")) > 1
+    assert complaints == [
+        f"quadrupel-banners: 422 from {api.url}/v1/me/banners: {problem['detail']}"
+    ]

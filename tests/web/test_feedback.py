@@ -1,0 +1,281 @@
+"""What the API hears of what a citizen does with banners."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+from starlette.responses import Response
+
+from .portal import CONFIGURE, ELEMENT
+from .scripted_api import banner
+
+pytestmark = pytest.mark.browser
+
+FINE = banner("fine_discount", title="Штраф со скидкой", episode="fine 7")
+AWAY = Response(status_code=503, headers={"Retry-After": "0"})
+FAR_BELOW = '<div class="tall"></div>' + ELEMENT
+TALL = ".tall { height: 2000px }"
+
+
+def shown(page):
+    return page.get_by_role("listitem")
+
+
+def dismiss(page, one):
+    page.get_by_role("button", name=f"Скрыть: {one['title']}").click()
+
+
+def heard(api, action):
+    """The rules and episodes of which it was said, without repetitions."""
+    pieces = {piece["id"]: piece for piece in api.feedback() if piece["action"] == action}
+    return [(piece["banner"], piece["episode"]) for piece in pieces.values()]
+
+
+def story(one):
+    return (one["rule"], one["episode"])
+
+
+def test_what_has_been_in_view_for_a_while_is_reported_as_seen_once_and_together(api, open_page):
+    api.show(banner(), FINE)
+    page = open_page()
+    api.wait(lambda: api.feedback())
+    [asked] = api.to("feedback")
+    assert asked.headers["content-type"] == "application/json"
+    assert asked.headers["authorization"] == "Bearer citizen"
+    assert [{**piece, "id": len(piece["id"])} for piece in json.loads(asked.body)] == [
+        {"id": 36, "banner": rule, "episode": episode, "action": "seen"}
+        for rule, episode in (story(banner()), story(FINE))
+    ]
+    api.show(FINE, banner(text="Иначе"))
+    page.wait_for_timeout(600)
+    assert len(api.feedback()) == 2
+
+
+def test_another_episode_is_seen_anew(api, open_page):
+    api.show(banner(episode="1"))
+    open_page()
+    api.wait(lambda: heard(api, "seen"))
+    api.show(banner(episode="2"))
+    rule = banner()["rule"]
+    api.wait(lambda: heard(api, "seen") == [(rule, "1"), (rule, "2")])
+
+
+def test_what_is_below_the_fold_is_seen_when_it_is_scrolled_to(api, open_page):
+    api.show(banner())
+    page = open_page(FAR_BELOW, style=TALL)
+    expect(shown(page)).to_have_count(1)
+    page.wait_for_timeout(500)
+    assert api.feedback() == []
+    page.mouse.wheel(0, 5000)
+    api.wait(lambda: heard(api, "seen") == [story(banner())])
+
+
+def test_what_is_in_view_for_less_than_a_while_is_not_seen(api, open_page):
+    api.show(banner())
+    page = open_page(FAR_BELOW, style=TALL, seen=1000)
+    expect(shown(page)).to_have_count(1)
+    page.mouse.wheel(0, 5000)
+    page.wait_for_timeout(300)
+    page.mouse.wheel(0, -5000)
+    page.wait_for_timeout(1200)
+    assert api.feedback() == []
+
+
+def test_less_than_half_of_a_banner_is_not_seen(api, open_page):
+    api.show(banner(text="x " * 200))
+    page = open_page(FAR_BELOW, style=TALL)
+    page.evaluate(
+        """() => {
+          const item = document.querySelector('quadrupel-banners').shadowRoot.querySelector('li');
+          const { top, height } = item.getBoundingClientRect();
+          scrollTo(0, scrollY + top + 0.45 * height - innerHeight);
+        }"""
+    )
+    page.wait_for_timeout(600)
+    assert api.feedback() == []
+    page.mouse.wheel(0, 20)
+    api.wait(lambda: heard(api, "seen"))
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "main::after { content: ''; position: fixed; inset: 0; background: #000 }",
+        "quadrupel-banners { opacity: 0 }",
+        "main { visibility: hidden }",
+        "quadrupel-banners { display: none }",
+    ],
+    ids=["covered", "transparent", "invisible", "not there"],
+)
+def test_what_nobody_can_see_is_not_seen(api, open_page, style):
+    api.show(banner())
+    page = open_page(style=style)
+    api.wait(lambda: api.streams)
+    page.wait_for_timeout(700)
+    assert api.feedback() == []
+    page.evaluate("document.querySelector('link').remove()")
+    api.wait(lambda: heard(api, "seen"))
+
+
+def test_under_an_open_dialog_nothing_is_seen(api, open_page):
+    api.show(banner())
+    dialog = "<dialog>Согласие</dialog>"
+    page = open_page(ELEMENT + dialog, CONFIGURE + "document.querySelector('dialog').showModal();")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator("li")).to_have_count(1)
+    page.wait_for_timeout(700)
+    assert api.feedback() == []
+    page.keyboard.press("Escape")
+    api.wait(lambda: heard(api, "seen"))
+
+
+def test_a_hidden_page_is_not_seen(api, open_page, turn):
+    api.show(banner())
+    page = open_page(seen=400, hidden=5000)
+    expect(shown(page)).to_have_count(1)
+    turn(page, hidden=True)
+    page.wait_for_timeout(700)
+    assert api.feedback() == []
+    turn(page, hidden=False)
+    api.wait(lambda: heard(api, "seen"))
+
+
+def test_what_is_dismissed_is_gone_at_once_and_stays_away(api, open_page, complaints):
+    api.show(banner(), FINE)
+    page = open_page(seen=60_000)
+    dismiss(page, banner())
+    assert shown(page).all_text_contents() == [FINE["title"]]
+    api.wait(lambda: heard(api, "dismissed") == [story(banner())])
+    api.show(banner(), FINE, banner("new", title="Новое"))
+    expect(shown(page)).to_have_text([FINE["title"], "Новое"])
+    assert complaints == []
+
+
+def test_only_what_may_be_dismissed_has_a_button(api, open_page):
+    api.show(banner(dismissible=False), FINE)
+    page = open_page()
+    expect(page.get_by_role("button")).to_have_count(1)
+
+
+def test_what_the_api_refuses_to_dismiss_comes_back(api, open_page):
+    api.refused_feedback = {banner()["rule"]}
+    api.show(banner(), FINE)
+    page = open_page(seen=60_000)
+    dismiss(page, banner())
+    expect(shown(page)).to_have_count(2)
+    assert len(api.feedback()) == 1
+
+
+def test_a_dismissal_that_finds_the_api_away_waits_for_it(api, open_page, complaints):
+    api.show(banner(), FINE)
+    page = open_page(seen=60_000)
+    expect(shown(page)).to_have_count(2)
+    api.stop()
+    dismiss(page, banner())
+    page.wait_for_timeout(700)
+    expect(shown(page)).to_have_text([FINE["title"]])
+    api.start()
+    api.wait(lambda: heard(api, "dismissed") == [story(banner())])
+    expect(shown(page)).to_have_text([FINE["title"]])
+    assert complaints == []
+
+
+def test_feedback_that_the_api_cannot_take_now_is_repeated_with_the_same_id(api, open_page):
+    api.refuse = {"feedback": AWAY}
+    api.show(banner())
+    page = open_page(seen=60_000)
+    dismiss(page, banner())
+    api.wait(lambda: len(api.feedback()) >= 2)
+    api.refuse = {}
+    count = len(api.feedback())
+    api.wait(lambda: len(api.feedback()) > count)
+    page.wait_for_timeout(500)
+    assert len({piece["id"] for piece in api.feedback()}) == 1
+    assert len(api.feedback()) == count + 1
+
+
+def test_one_refused_piece_does_not_hold_the_others_up(api, open_page):
+    api.refused_feedback = {FINE["rule"]}
+    api.show(banner(), FINE, banner("third", title="Третье"))
+    open_page()
+    api.wait(lambda: len(api.accepted) == 2)
+    assert [piece["banner"] for piece in api.accepted] == [banner()["rule"], "third"]
+    assert len(heard(api, "seen")) == 3
+
+
+@pytest.mark.parametrize("how", ["click", "key"])
+def test_a_link_that_is_followed_is_reported(api, open_page, how):
+    api.show(banner())
+    page = open_page(seen=60_000)
+    link = page.get_by_role("link", name=banner()["title"])
+    link.click() if how == "click" else link.press("Enter")
+    page.wait_for_url("**/services/driving-licence/renew")
+    api.wait(lambda: heard(api, "clicked") == [story(banner())])
+
+
+def test_a_link_opened_in_another_tab_is_reported(api, open_page):
+    api.show(banner())
+    page = open_page(seen=60_000)
+    page.get_by_role("link", name=banner()["title"]).click(button="middle")
+    api.wait(lambda: heard(api, "clicked") == [story(banner())])
+    page.get_by_role("link", name=banner()["title"]).click(button="right")
+    page.wait_for_timeout(300)
+    assert len(api.feedback()) == 1
+
+
+def test_a_portal_may_follow_links_itself(api, open_page):
+    api.show(banner())
+    script = CONFIGURE + """
+      document.addEventListener('quadrupel-click', (event) => {
+        event.preventDefault();
+        window.followed = event.detail.banner.link;
+      });
+    """
+    page = open_page(ELEMENT, script, seen=60_000)
+    before = page.url
+    page.get_by_role("link", name=banner()["title"]).click()
+    api.wait(lambda: heard(api, "clicked"))
+    assert page.evaluate("followed") == banner()["link"]
+    assert page.url == before
+
+
+def test_a_page_that_goes_leaves_what_is_not_sent_yet(api, open_page):
+    api.show(banner())
+    page = open_page(feedback=60_000, seen=50)
+    expect(shown(page)).to_have_count(1)
+    page.wait_for_timeout(400)
+    assert api.feedback() == []
+    page.goto("about:blank")
+    [asked] = api.wait(lambda: api.to("feedback"))
+    assert asked.headers["content-type"].startswith("text/plain")
+    assert "authorization" not in asked.headers
+    body = json.loads(asked.body)
+    assert body["access_token"] == "citizen"
+    assert [piece["action"] for piece in body["feedback"]] == ["seen"]
+
+
+def test_a_page_that_is_hidden_sends_what_it_has(api, open_page, turn):
+    api.show(banner())
+    page = open_page(feedback=60_000, seen=50, hidden=60_000)
+    expect(shown(page)).to_have_count(1)
+    page.wait_for_timeout(400)
+    turn(page, hidden=True)
+    [asked] = api.wait(lambda: api.to("feedback"))
+    assert asked.headers["authorization"] == "Bearer citizen"
+
+
+def test_functions_report_too(api, open_page):
+    script = """
+      window.connection = connect({
+        api, waits, token: () => 'citizen', onBanners: (banners) => { window.found = banners; },
+      });
+    """
+    api.show(banner(), FINE)
+    page = open_page("", script)
+    api.wait(lambda: page.evaluate("window.found?.length") == 2)
+    page.evaluate("connection.seen(found[0]); connection.seen(found[0]); connection.clicked(found[0])")
+    page.evaluate("connection.dismiss(found[1])")
+    assert page.evaluate("found.map((each) => each.rule)") == [banner()["rule"]]
+    api.wait(lambda: heard(api, "dismissed"))
+    assert heard(api, "seen") == heard(api, "clicked") == [story(banner())]
+    assert heard(api, "dismissed") == [story(FINE)]
