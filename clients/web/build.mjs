@@ -33,6 +33,6 @@ const { code } = await minify(bundled.outputFiles[0].text, {
   module: true,
   ecma: 2020,
   compress: { passes: 3 },
-  format: { preamble: `/* quadrupel-banners ${version}, Apache-2.0. Built from src/. */` },
+  format: { preamble: `/* quadrupel-banners ${version}, Apache-2.0 */` },
 });
 writeFileSync(output, `${code}\n`);

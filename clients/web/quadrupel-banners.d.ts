@@ -1,9 +1,9 @@
 /** Banners of a citizen on a page: the element `<quadrupel-banners>`, and `connect`, which it is made of. */
 
-/** What a rule that holds for the citizen shows. Texts are plain text. */
+/** What a rule that holds for the citizen shows. Titles and texts are plain text. */
 export interface Banner {
-  /** The rule's id. */
-  readonly rule: string;
+  /** The rule's id; null for what a placement falls back to when nothing holds. */
+  readonly rule: string | null;
   /** Which story the rule tells; the same banner of another episode is another banner. */
   readonly episode?: string;
   readonly placement?: string;
@@ -13,6 +13,7 @@ export interface Banner {
   /** A path or an http(s) address; anything else is not a link. */
   readonly link?: string;
   readonly dismissible?: boolean;
+  readonly fallback?: boolean;
 }
 
 /** What the API answers: everything that the citizen is shown, in the order to show it. */

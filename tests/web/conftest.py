@@ -13,7 +13,7 @@ from .scripted_api import ScriptedApi
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    # It keeps an event loop in this thread that other tests must not find: no longer than this folder.
+    # It keeps an event loop in this thread, which tests of other folders must not find.
     with sync_playwright() as playwright:
         program = shutil.which("chromium")
         chromium = playwright.chromium.launch(executable_path=program, args=["--disable-gpu"])
@@ -39,7 +39,7 @@ def api() -> Iterator[ScriptedApi]:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What pages threw, and said on the console; the browser's own lines of failed requests aside."""
+    """What pages threw, and said on the console; not the browser's own lines of failed requests."""
     return []
 
 
@@ -58,9 +58,7 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[BrowserContext]
 
 
 @pytest.fixture
-def open_page(
-    api: ScriptedApi, portal: Portal, context: BrowserContext
-) -> Callable[..., Page]:
+def open_page(api: ScriptedApi, portal: Portal, context: BrowserContext) -> Callable[..., Page]:
     """Opens the page that `Portal.write` would write of the same arguments."""
 
     def opened(*page: str, **others: Any) -> Page:
@@ -74,7 +72,7 @@ def open_page(
 
 @pytest.fixture
 def turn() -> Callable[[Page, bool], None]:
-    """Hides a page or shows it. A headless browser has no windows to put over it: the page is told so."""
+    """Hides a page or shows it: tells it so, since a headless browser has nothing to hide it by."""
 
     def turned(page: Page, hidden: bool) -> None:
         page.evaluate(

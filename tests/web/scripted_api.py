@@ -1,7 +1,7 @@
-"""The API's contract for front ends, with answers that a test writes: what the component is tested against.
+"""The API's contract for front ends, with answers that a test writes.
 
-It differs from the API in nothing that a browser sees, but knows no citizens: a token is any word in
-`tokens`, and what is shown is what the test says.
+It differs from the API in nothing that a browser sees, but knows no citizens: a token is any word
+of `tokens`, and what is shown is what the test says.
 """
 
 import asyncio

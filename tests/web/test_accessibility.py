@@ -75,9 +75,7 @@ def test_axe_finds_what_is_wrong(api, open_page):
         ("de", "Notifications", "Dismiss: "),
     ],
 )
-def test_what_it_says_itself_is_in_the_language_of_the_page(
-    api, open_page, language, region, name
-):
+def test_what_it_says_itself_is_in_the_language_of_the_page(api, open_page, language, region, name):
     api.show(banner())
     page = open_page(language=language)
     buttons = page.get_by_role("region", name=region).get_by_role("button")

@@ -1,6 +1,7 @@
 """What a page shows, and asks, when the API or something before it does not do as it should."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import expect
@@ -52,9 +53,10 @@ def test_what_is_broken_is_asked_ever_more_rarely(api, open_page):
     api.refuse = {route: Response(status_code=500) for route in ("read", "stream")}
     page = open_page(most=60_000)
     page.wait_for_timeout(2500)
-    times = [asked.at for asked in api.asked]
-    waits = [later - earlier for earlier, later in zip(times[1:], times[2:], strict=False)]
-    assert 4 <= len(times) <= 6  # the stream, a read at once, and after 0.2 to 0.4 s, 0.4 to 0.8 ...
+    stream, *reads = api.asked  # a read at once, then after 0.2 to 0.4 s, 0.4 to 0.8 s, ...
+    waits = [later.at - earlier.at for earlier, later in pairwise(reads)]
+    assert stream.route == "stream"
+    assert 3 <= len(reads) <= 5
     assert waits == sorted(waits)
 
 
@@ -167,11 +169,11 @@ def test_a_date_to_come_back_at_is_understood(api, open_page):
 def test_a_stream_says_after_how_long_to_come_back(api, open_page):
     page = open_page()
     api.wait(lambda: api.streams)
-    page.wait_for_timeout(200)
-    api.send(b"retry: 700\n\n")
+    page.wait_for_timeout(600)
+    api.send(b"retry: 400\n\n")
     api.end("shutdown")
     first, second = api.wait(lambda: api.to("stream")[1:] and api.to("stream"))
-    assert second.at - first.at >= 0.9
+    assert second.at - first.at >= 1
 
 
 def test_a_token_that_ends_is_replaced_without_a_pause(api, open_page):
@@ -182,7 +184,10 @@ def test_a_token_that_ends_is_replaced_without_a_pause(api, open_page):
     page.wait_for_timeout(200)
     api.end("expired")
     api.wait(lambda: api.to("stream")[1:])
-    assert [asked.headers["authorization"] for asked in api.to("stream")] == ["Bearer 1", "Bearer 2"]
+    assert [asked.headers["authorization"] for asked in api.to("stream")] == [
+        "Bearer 1",
+        "Bearer 2",
+    ]
     assert api.to("stream")[1].headers["last-event-id"] == "1"
     assert api.to("read") == []
 

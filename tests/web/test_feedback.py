@@ -225,12 +225,15 @@ def test_a_link_opened_in_another_tab_is_reported(api, open_page):
 
 def test_a_portal_may_follow_links_itself(api, open_page):
     api.show(banner())
-    script = CONFIGURE + """
+    script = (
+        CONFIGURE
+        + """
       document.addEventListener('quadrupel-click', (event) => {
         event.preventDefault();
         window.followed = event.detail.banner.link;
       });
     """
+    )
     page = open_page(ELEMENT, script, seen=60_000)
     before = page.url
     page.get_by_role("link", name=banner()["title"]).click()
@@ -273,7 +276,9 @@ def test_functions_report_too(api, open_page):
     api.show(banner(), FINE)
     page = open_page("", script)
     api.wait(lambda: page.evaluate("window.found?.length") == 2)
-    page.evaluate("connection.seen(found[0]); connection.seen(found[0]); connection.clicked(found[0])")
+    page.evaluate(
+        "connection.seen(found[0]); connection.seen(found[0]); connection.clicked(found[0])"
+    )
     page.evaluate("connection.dismiss(found[1])")
     assert page.evaluate("found.map((each) => each.rule)") == [banner()["rule"]]
     api.wait(lambda: heard(api, "dismissed"))

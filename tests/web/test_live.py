@@ -50,6 +50,25 @@ def test_banners_stand_in_the_order_of_the_api(api, open_page):
     expect(shown(page)).to_have_text([EXPIRED_TITLE, "Новое", TITLE])
 
 
+def test_what_a_placement_falls_back_to_is_shown_and_not_reported(api, open_page, complaints):
+    fallback = {
+        "rule": None, "placement": "main", "priority": 0, "title": "Все услуги", "text": "",
+        "link": "/services", "dismissible": False, "fallback": True,
+    }  # fmt: skip
+    api.show(banner())
+    page = open_page()
+    expect(shown(page)).to_have_text([TITLE])
+    api.show(fallback)
+    expect(shown(page)).to_have_text(["Все услуги"])
+    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("status")).to_have_text("")
+    page.get_by_role("link", name="Все услуги").click()
+    page.wait_for_url("**/services")
+    page.wait_for_timeout(600)
+    assert {piece["banner"] for piece in api.feedback()} <= {banner()["rule"]}
+    assert complaints == []
+
+
 def test_nothing_takes_no_room(api, open_page):
     page = open_page(style="quadrupel-banners { margin: 50px }")
     api.wait(lambda: api.streams)
@@ -108,13 +127,16 @@ def test_an_element_that_is_moved_keeps_its_stream_and_one_that_is_removed_ends_
 @pytest.mark.parametrize(
     ("attribute", "query", "header"), [("", None, "ru"), ('locale="en"', "en", None)]
 )
-def test_texts_are_in_the_language_of_the_page_or_the_element(
+def test_texts_are_asked_for_in_the_language_of_the_page_or_the_element(
     api, open_page, attribute, query, header
 ):
-    open_page(ELEMENT.replace("placement", f"{attribute} placement"))
-    [asked] = api.wait(lambda: api.asked)
+    api.show(banner())
+    page = open_page(ELEMENT.replace("placement", f"{attribute} placement"))
+    expect(page.get_by_role("region")).to_have_count(1)
+    assert page.locator("section").get_attribute("lang") == query
+    [asked] = api.to("stream")
     assert asked.query.get("locale") == query
-    assert header is None or asked.headers["accept-language"] == header
+    assert header in (None, asked.headers["accept-language"])
 
 
 def test_nobody_signed_in_is_shown_nothing_and_asks_nothing(api, open_page, complaints):
@@ -127,7 +149,9 @@ def test_nobody_signed_in_is_shown_nothing_and_asks_nothing(api, open_page, comp
 
 def test_whoever_signs_in_next_does_not_see_the_banners_of_whoever_was_before(api, open_page):
     api.show(banner())
-    page = open_page(ELEMENT, "window.user = 'citizen'; configure({ api, waits, token: () => user });")
+    page = open_page(
+        ELEMENT, "window.user = 'citizen'; configure({ api, waits, token: () => user });"
+    )
     expect(shown(page)).to_have_count(1)
     page.evaluate("window.user = null; configure({})")
     expect(shown(page)).to_have_count(0)
@@ -203,7 +227,10 @@ def test_functions_do_without_the_element(api, open_page):
 def test_what_a_listener_throws_is_reported_and_stops_nothing(api, open_page, complaints):
     script = """
       window.calls = 0;
-      connect({ api, waits, token: () => 'citizen', onBanners() { calls += 1; throw new Error('ours'); } });
+      connect({ api, waits, token: () => 'citizen', onBanners() {
+        calls += 1;
+        throw new Error('ours');
+      } });
     """
     page = open_page("", script)
     api.wait(lambda: page.evaluate("calls") == 1)

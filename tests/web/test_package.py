@@ -46,7 +46,9 @@ def test_it_needs_nothing_else(package):
 
 
 def test_it_makes_no_markup():
-    forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|\.style\b"
+    forbidden = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|\.style\b"
+    )
     assert not re.search(forbidden, MODULE.read_text())
 
 
@@ -68,7 +70,10 @@ def test_the_package_holds_the_module_its_types_and_a_page_to_read(package):
     names = {each["path"] for each in packed["files"]}
     assert names == {"README.md", "package.json", MODULE.name, "quadrupel-banners.d.ts"}
     exported = package["exports"]["."]
-    assert {exported["types"], exported["default"]} == {f"./{MODULE.name}", "./quadrupel-banners.d.ts"}
+    assert {exported["types"], exported["default"]} == {
+        f"./{MODULE.name}",
+        "./quadrupel-banners.d.ts",
+    }
 
 
 def test_the_lock_knows_each_package_by_its_hash_and_no_registry():

@@ -5,17 +5,15 @@
  */
 
 /**
- * What makes two banners one and the same to the citizen: the story that they tell.
- * @param {string} rule @param {string | undefined} episode
+ * What makes two banners one and the same to the citizen: the story that they tell. A placement's fallback tells none.
+ * @param {Pick<Banner, 'rule' | 'episode' | 'placement'>} banner
  */
-export const keyOf = (rule, episode) => JSON.stringify([rule, episode]);
+export const keyOf = ({ rule, episode, placement }) => JSON.stringify([rule || placement, episode]);
 
 /** The banners of a set that can be shown, each once. Throws for what is no set. @param {BannerSet} set */
 export function readable({ banners }) {
-  const sound = banners.filter(
-    (each) => each && typeof each.rule === 'string' && each.title && typeof each.title === 'string',
-  );
-  return [...new Map(sound.map((each) => [keyOf(each.rule, each.episode), each])).values()];
+  const sound = banners.filter((each) => each?.title && typeof each.title === 'string');
+  return [...new Map(sound.map((each) => [keyOf(each), each])).values()];
 }
 
 /** The address that a link leads to; '' unless it is a path or http(s). @param {unknown} link */

@@ -35,8 +35,7 @@ function openSource(api, token, locale, waits) {
   function tell(/** @type {Member} */ member) {
     const { placement, onBanners } = member;
     const shown = (banners || []).filter(
-      (each) =>
-        (!placement || each.placement === placement) && !dismissed.has(keyOf(each.rule, each.episode)),
+      (each) => (!placement || each.placement === placement) && !dismissed.has(keyOf(each)),
     );
     const told = JSON.stringify(shown);
     if (told === member.told) return;
@@ -50,8 +49,8 @@ function openSource(api, token, locale, waits) {
 
   const tellAll = () => members.forEach(tell);
   const session = openSession(api, token);
-  const feedback = openFeedback(session, waits, ({ banner, episode, action }) => {
-    if (action === 'dismissed' && dismissed.delete(keyOf(banner, episode))) tellAll();
+  const feedback = openFeedback(session, waits, ({ banner: rule, episode, action }) => {
+    if (action === 'dismissed' && dismissed.delete(keyOf({ rule, episode }))) tellAll();
   });
   const reader = openReader(session, waits, {
     parameters() {
@@ -96,7 +95,7 @@ function openSource(api, token, locale, waits) {
     },
 
     seen(/** @type {Banner} */ banner) {
-      const key = keyOf(banner.rule, banner.episode);
+      const key = keyOf(banner);
       if (!seen.has(key)) feedback.add(banner, 'seen');
       seen.add(key);
     },
@@ -104,7 +103,7 @@ function openSource(api, token, locale, waits) {
     clicked: (/** @type {Banner} */ banner) => feedback.add(banner, 'clicked'),
 
     dismiss(/** @type {Banner} */ banner) {
-      const key = keyOf(banner.rule, banner.episode);
+      const key = keyOf(banner);
       if (!dismissed.has(key)) feedback.add(banner, 'dismissed');
       dismissed.add(key);
       tellAll();

@@ -88,25 +88,21 @@ export class QuadrupelBanners extends Base {
   _open(token) {
     const get = (/** @type {string} */ name) => this.getAttribute(name) || undefined;
     const locale = get('locale') || defaults.locale;
-    const language = locale || document.documentElement.lang;
-    const words = { ...wordsIn(language), ...defaults.words };
+    const words = { ...wordsIn(locale || document.documentElement.lang), ...defaults.words };
     const waits = { ...WAITS, ...defaults.waits };
-    const view = openView(
-      /** @type {ShadowRoot} */ (this.shadowRoot),
-      words,
-      get('label') || words.region,
-      {
-        seen: (banner) => connection.seen(banner),
-        dismiss: (banner) => connection.dismiss(banner),
-        clicked: (banner, event) => {
-          connection.clicked(banner);
-          const { button, ctrlKey, metaKey, shiftKey } = event;
-          const plain = !(button || ctrlKey || metaKey || shiftKey);
-          if (plain && !this._emit('quadrupel-click', { banner })) event.preventDefault();
-        },
+    const label = get('label') || words.region;
+    const root = /** @type {ShadowRoot} */ (this.shadowRoot);
+    const looks = { words, label, lang: locale, second: waits.seen };
+    const view = openView(root, looks, {
+      seen: (banner) => connection.seen(banner),
+      dismiss: (banner) => connection.dismiss(banner),
+      clicked: (banner, event) => {
+        connection.clicked(banner);
+        const { button, ctrlKey, metaKey, shiftKey } = event;
+        const plain = !(button || ctrlKey || metaKey || shiftKey);
+        if (plain && !this._emit('quadrupel-click', { banner })) event.preventDefault();
       },
-      waits.seen,
-    );
+    });
     const connection = connect({
       api: get('api') || defaults.api,
       placement: get('placement'),

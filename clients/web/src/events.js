@@ -16,7 +16,7 @@ export function eventReader(onEvent) {
   return (/** @type {string} */ piece) => {
     const blocks = (rest + piece).split(/\r\n\r\n|\n\n|\r\r/);
     rest = blocks.pop() || '';
-    if (rest.length > LONGEST_EVENT) throw new RangeError('an event without end');
+    if (rest.length > LONGEST_EVENT) throw new RangeError();
     for (const block of blocks) {
       /** @type {Record<string, string>} */
       const fields = {};

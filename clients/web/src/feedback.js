@@ -4,7 +4,7 @@
  * @typedef {import('../quadrupel-banners.js').Waits} Waits
  * @typedef {import('./session.js').Session} Session
  * @typedef {'seen' | 'clicked' | 'dismissed'} Action
- * @typedef {{ id: string, banner: string, episode?: string, action: Action }} Feedback
+ * @typedef {{ id?: string, banner: string | null, episode: string, action: Action }} Feedback
  */
 
 import { refusal } from './session.js';
@@ -57,7 +57,9 @@ export function openFeedback(session, waits, onRefused) {
   return {
     /** @param {Banner} banner @param {Action} action */
     add({ rule, episode }, action) {
-      queue.push({ id: crypto.randomUUID(), banner: rule, episode, action });
+      if (!episode) return; // a fallback, of which nobody asks
+      const id = crypto.randomUUID?.(); // on https pages only
+      queue.push({ id, banner: rule, episode, action });
       if (action !== 'seen') sendIn(0);
       else if (queue.length === 1) sendIn(waits.feedback);
     },

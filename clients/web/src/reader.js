@@ -33,8 +33,12 @@ export function openReader(session, waits, needs) {
   async function run() {
     while (!closed) {
       const wait = paused ? LONGEST : Math.max(due, held) - Date.now();
-      if (wait > 0) await sleep(wait);
-      else due = Date.now() + (await round());
+      if (wait > 0) {
+        await sleep(wait);
+      } else {
+        const pause = await round();
+        due = Date.now() + pause;
+      }
     }
   }
 

@@ -10,7 +10,7 @@ import { LONGEST } from './waits.js';
 export class Refusal extends Error {
   /** @param {number} status @param {string | null} [retryAfter] seconds or a date, as the header says it */
   constructor(status, retryAfter) {
-    super(`the API answered ${status}`);
+    super();
     this.status = status;
     const after = retryAfter ? Number(retryAfter) * 1000 || Date.parse(retryAfter) - Date.now() : 0;
     this.after = Math.min(Math.max(after || 0, 0), LONGEST);

@@ -5,6 +5,7 @@
  * @typedef {import('../quadrupel-banners.js').Banner} Banner
  * @typedef {import('../quadrupel-banners.js').Words} Words
  * @typedef {{ seen: (banner: Banner) => void, clicked: (banner: Banner, event: MouseEvent) => void, dismiss: (banner: Banner) => void }} Actions
+ * @typedef {{ words: Words, label: string, lang?: string, second: number }} Looks
  */
 
 import { keyOf, safeLink } from './banner.js';
@@ -25,12 +26,13 @@ function make(name, attributes, ...children) {
 }
 
 /**
- * Fills `root`, which has to be empty. `label` names the region to screen readers.
- * @param {ShadowRoot} root @param {Words} words @param {string} label @param {Actions} actions @param {number} second
+ * Fills `root`, which has to be empty. `label` names the region to screen readers, `lang` is its language if that is not
+ * the page's; after `second` in view a banner counts as seen.
+ * @param {ShadowRoot} root @param {Looks} looks @param {Actions} actions
  */
-export function openView(root, words, label, actions, second) {
+export function openView(root, { words, label, lang, second }, actions) {
   const list = make('ul', { part: 'list', role: 'list' });
-  const region = make('section', { part: 'region', 'aria-label': label }, list);
+  const region = make('section', { part: 'region', 'aria-label': label, ...(lang && { lang }) }, list);
   const status = make('p', { class: 'status', role: 'status', 'aria-live': 'polite', tabindex: '-1' });
   /** @type {Map<string, { node: HTMLElement, banner: Banner, form: string }>} */
   let items = new Map();
@@ -119,12 +121,12 @@ export function openView(root, words, label, actions, second) {
       const arrived = [];
       items = new Map();
       for (const banner of banners) {
-        const key = keyOf(banner.rule, banner.episode);
+        const key = keyOf(banner);
         const form = JSON.stringify(banner);
         const old = before.get(key);
         const node = old && old.form === form ? old.node : itemOf(banner);
         items.set(key, { node, banner, form });
-        if (!old && answered) arrived.push(banner.title);
+        if (!old && answered && !banner.fallback) arrived.push(banner.title);
       }
       answered = true;
       arrange();
