@@ -14,7 +14,9 @@ from quadrupel.config import Settings
 
 CHECKOUT = Path(__file__).parent.parent
 PAGES = sorted(
-    page for pattern in ("*.md", "docs/**/*.md", "rules/*.md") for page in CHECKOUT.glob(pattern)
+    page
+    for pattern in ("*.md", "docs/**/*.md", "rules/*.md", "clients/*/*.md")
+    for page in CHECKOUT.glob(pattern)
 )
 
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")

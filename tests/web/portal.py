@@ -14,8 +14,8 @@ from .serving import Server
 CLIENT = Path(__file__).parents[2] / "clients/web"
 
 WAITS = {
-    "retry": 100, "most": 400, "answer": 1000, "silence": 4000, "stable": 150, "poll": 300,
-    "again": 60_000, "hidden": 50, "seen": 300, "feedback": 100,
+    "retry": 50, "most": 200, "answer": 1000, "silence": 4000, "stable": 100, "poll": 200,
+    "again": 60_000, "hidden": 50, "seen": 150, "feedback": 50,
 }  # fmt: skip
 """As by default, but for somebody in a hurry."""
 
@@ -50,18 +50,12 @@ Object.assign(window, {{ api, configure, connect, waits }});
 
 
 class Portal:
-    """Serves one page, at whatever address, its script and the component."""
+    """Serves one page, its script and its style at whatever address, and the component."""
 
     def __init__(self) -> None:
-        routes = [
-            Route("/portal.css", lambda _: Response(self._style, media_type="text/css")),
-            Route("/portal.js", lambda _: Response(self._script, media_type="text/javascript")),
-            Route("/quadrupel-banners.js", _component),
-            Route("/copy/quadrupel-banners.js", _component),
-            Route("/{page:path}", self._answer),
-        ]
+        routes = [Route("/{path:path}", self._answer)]
         self._server = Server(Starlette(routes=routes))
-        self._page = self._style = self._script = self._policy = ""
+        self.page = self.style = self.script = self.policy = ""
 
     @property
     def url(self) -> str:
@@ -84,20 +78,23 @@ class Portal:
         **waits: Any,
     ) -> None:
         """What the page holds, what its script does, how it looks, in which language it is."""
-        self._policy = (
+        self.policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src {api};"
             " base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
         )
-        self._page, self._style = PAGE.format(body=body, language=language), style
+        self.page, self.style = PAGE.format(body=body, language=language), style
         hurried = json.dumps(WAITS | waits)
-        self._script = SCRIPT.format(api=api, waits=hurried, configure=configure)
+        self.script = SCRIPT.format(api=api, waits=hurried, configure=configure)
 
     def _answer(self, request: Request) -> Response:
-        if request.path_params["page"] == "favicon.ico":
-            return Response(status_code=204)
-        headers = {"Content-Security-Policy": self._policy}
-        return Response(self._page, headers=headers, media_type="text/html")
-
-
-def _component(_: Request) -> Response:
-    return FileResponse(CLIENT / "quadrupel-banners.js", media_type="text/javascript")
+        match request.path_params["path"].rpartition("/")[2]:
+            case "quadrupel-banners.js":
+                return FileResponse(CLIENT / "quadrupel-banners.js", media_type="text/javascript")
+            case "portal.js":
+                return Response(self.script, media_type="text/javascript")
+            case "portal.css":
+                return Response(self.style, media_type="text/css")
+            case "favicon.ico":
+                return Response(status_code=204)
+        headers = {"Content-Security-Policy": self.policy}
+        return Response(self.page, headers=headers, media_type="text/html")

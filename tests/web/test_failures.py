@@ -26,7 +26,7 @@ def test_what_is_shown_stays_while_the_api_is_away_and_follows_it_when_it_is_bac
     page = open_page()
     expect(shown(page)).to_have_text(["1"])
     api.stop()
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1000)
     expect(shown(page)).to_have_text(["1"])
     api.show(SECOND)
     api.start()
@@ -52,8 +52,8 @@ def test_a_page_opened_while_the_api_is_away_is_as_without_banners(api, open_pag
 def test_what_is_broken_is_asked_ever_more_rarely(api, open_page):
     api.refuse = {route: Response(status_code=500) for route in ("read", "stream")}
     page = open_page(most=60_000)
-    page.wait_for_timeout(2500)
-    stream, *reads = api.asked  # a read at once, then after 0.2 to 0.4 s, 0.4 to 0.8 s, ...
+    page.wait_for_timeout(1500)
+    stream, *reads = api.asked  # a read at once, then after 0.1 to 0.2 s, 0.2 to 0.4 s, ...
     waits = [later.at - earlier.at for earlier, later in pairwise(reads)]
     assert stream.route == "stream"
     assert 3 <= len(reads) <= 5
@@ -62,7 +62,7 @@ def test_what_is_broken_is_asked_ever_more_rarely(api, open_page):
 
 def test_what_nobody_confirms_for_too_long_goes(api, open_page):
     api.show(FIRST)
-    page = open_page(age=600)
+    page = open_page(age=400)
     expect(shown(page)).to_have_text(["1"])
     api.stop()
     expect(shown(page)).to_have_count(0)
@@ -117,10 +117,10 @@ def test_a_stream_that_falls_silent_is_opened_again(api, open_page):
 
 
 def test_a_stream_with_heartbeats_is_left_alone(api, open_page):
-    page = open_page(silence=400)
+    page = open_page(silence=300)
     api.wait(lambda: api.streams)
     for _ in range(5):
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(150)
         api.send(b": heartbeat\n\n")
     assert len(api.to("stream")) == 1
 
@@ -136,7 +136,7 @@ def test_streams_that_never_last_are_given_up_for_polling(api, open_page):
 
 def test_a_stream_is_tried_again_where_there_was_none(api, open_page):
     api.refuse = {"stream": Response(status_code=404)}
-    open_page(again=500)
+    open_page(again=300)
     api.wait(lambda: api.to("read"))
     api.refuse = {}
     api.wait(lambda: api.streams)
@@ -179,7 +179,8 @@ def test_a_stream_says_after_how_long_to_come_back(api, open_page):
 def test_a_token_that_ends_is_replaced_without_a_pause(api, open_page):
     api.tokens = {"1", "2"}
     api.show(FIRST)
-    page = open_page(ELEMENT, "let n = 0; configure({ api, waits, token: () => `${n += 1}` });")
+    script = "let n = 0; configure({ api, waits, token: () => `${n += 1}` });"
+    page = open_page(ELEMENT, script, seen=60_000)
     expect(shown(page)).to_have_text(["1"])
     page.wait_for_timeout(200)
     api.end("expired")
@@ -221,7 +222,7 @@ def test_whoever_is_not_let_in_any_more_is_shown_nothing(api, open_page):
 def test_a_token_that_cannot_be_got_is_told_once(api, open_page, complaints):
     script = "configure({ api, waits, token: () => Promise.reject(new Error('no session')) });"
     page = open_page(ELEMENT, script)
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(600)
     assert api.asked == []
     assert len(complaints) == 1
     assert complaints[0].startswith("quadrupel-banners: no token: Error: no session")
@@ -232,7 +233,7 @@ def test_a_mistake_of_the_page_is_told_once_with_what_to_do(api, open_page, comp
     refusal = Response(json.dumps(problem), 422, media_type="application/problem+json")
     api.refuse = {"stream": refusal, "read": refusal}
     page = open_page(ELEMENT.replace("main", "mian"))
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(600)
     assert len(api.to("read")) > 1
     assert complaints == [
         f"quadrupel-banners: 422 from {api.url}/v1/me/banners: {problem['detail']}"

@@ -47,7 +47,7 @@ def test_what_has_been_in_view_for_a_while_is_reported_as_seen_once_and_together
         for rule, episode in (story(banner()), story(FINE))
     ]
     api.show(FINE, banner(text="Иначе"))
-    page.wait_for_timeout(600)
+    page.wait_for_timeout(400)
     assert len(api.feedback()) == 2
 
 
@@ -64,7 +64,7 @@ def test_what_is_below_the_fold_is_seen_when_it_is_scrolled_to(api, open_page):
     api.show(banner())
     page = open_page(FAR_BELOW, style=TALL)
     expect(shown(page)).to_have_count(1)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(400)
     assert api.feedback() == []
     page.mouse.wheel(0, 5000)
     api.wait(lambda: heard(api, "seen") == [story(banner())])
@@ -72,12 +72,12 @@ def test_what_is_below_the_fold_is_seen_when_it_is_scrolled_to(api, open_page):
 
 def test_what_is_in_view_for_less_than_a_while_is_not_seen(api, open_page):
     api.show(banner())
-    page = open_page(FAR_BELOW, style=TALL, seen=1000)
+    page = open_page(FAR_BELOW, style=TALL, seen=600)
     expect(shown(page)).to_have_count(1)
     page.mouse.wheel(0, 5000)
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(200)
     page.mouse.wheel(0, -5000)
-    page.wait_for_timeout(1200)
+    page.wait_for_timeout(800)
     assert api.feedback() == []
 
 
@@ -91,7 +91,7 @@ def test_less_than_half_of_a_banner_is_not_seen(api, open_page):
           scrollTo(0, scrollY + top + 0.45 * height - innerHeight);
         }"""
     )
-    page.wait_for_timeout(600)
+    page.wait_for_timeout(400)
     assert api.feedback() == []
     page.mouse.wheel(0, 20)
     api.wait(lambda: heard(api, "seen"))
@@ -111,7 +111,7 @@ def test_what_nobody_can_see_is_not_seen(api, open_page, style):
     api.show(banner())
     page = open_page(style=style)
     api.wait(lambda: api.streams)
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(400)
     assert api.feedback() == []
     page.evaluate("document.querySelector('link').remove()")
     api.wait(lambda: heard(api, "seen"))
@@ -123,7 +123,7 @@ def test_under_an_open_dialog_nothing_is_seen(api, open_page):
     page = open_page(ELEMENT + dialog, CONFIGURE + "document.querySelector('dialog').showModal();")
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(page.locator("li")).to_have_count(1)
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(400)
     assert api.feedback() == []
     page.keyboard.press("Escape")
     api.wait(lambda: heard(api, "seen"))
@@ -131,10 +131,10 @@ def test_under_an_open_dialog_nothing_is_seen(api, open_page):
 
 def test_a_hidden_page_is_not_seen(api, open_page, turn):
     api.show(banner())
-    page = open_page(seen=400, hidden=5000)
+    page = open_page(seen=200, hidden=5000)
     expect(shown(page)).to_have_count(1)
     turn(page, hidden=True)
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(400)
     assert api.feedback() == []
     turn(page, hidden=False)
     api.wait(lambda: heard(api, "seen"))
@@ -172,7 +172,7 @@ def test_a_dismissal_that_finds_the_api_away_waits_for_it(api, open_page, compla
     expect(shown(page)).to_have_count(2)
     api.stop()
     dismiss(page, banner())
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(500)
     expect(shown(page)).to_have_text([FINE["title"]])
     api.start()
     api.wait(lambda: heard(api, "dismissed") == [story(banner())])
@@ -189,7 +189,7 @@ def test_feedback_that_the_api_cannot_take_now_is_repeated_with_the_same_id(api,
     api.refuse = {}
     count = len(api.feedback())
     api.wait(lambda: len(api.feedback()) > count)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(400)
     assert len({piece["id"] for piece in api.feedback()}) == 1
     assert len(api.feedback()) == count + 1
 

@@ -27,8 +27,8 @@ NO_LINKS = [
 ]  # fmt: skip
 
 NO_SETS = [
-    "", "null", "7", '"x"', "[]", "{}", "{", '{"banners": null}', '{"banners": {}}',
-    '{"banners": "xxx"}', "NaN", "\ufffe",
+    "", "null", "7", "[]", "{}", "{", '{"banners": null}', '{"banners": {"length": 1}}',
+    '{"banners": "xxx"}', "NaN",
 ]  # fmt: skip
 
 NO_BANNERS = [

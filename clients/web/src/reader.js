@@ -28,7 +28,7 @@ export function openReader(session, waits, needs) {
   let [asked, etag, lastId] = ['', '', ''];
   let [due, held, noStreamUntil, failures, guard, hiding] = [0, 0, 0, 0, 0, 0];
   let [confirmed, retry] = [Date.now(), waits.retry];
-  let [paused, closed, interrupted] = [document.hidden, false, false];
+  let [paused, closed, interrupted, silent] = [document.hidden, false, false, false];
 
   async function run() {
     while (!closed) {
@@ -118,6 +118,7 @@ export function openReader(session, waits, needs) {
     const body = await openStream();
     if (!body) return 0;
     let ended = '';
+    silent = true;
     try {
       ended = await follow(body);
     } catch (error) {
@@ -125,7 +126,7 @@ export function openReader(session, waits, needs) {
     }
     const lived = Date.now() - began > waits.stable;
     failures = lived ? 0 : failures + 1;
-    if (confirmed < began || failures >= SHORT_STREAMS) {
+    if (silent || failures >= SHORT_STREAMS) {
       noStreamUntil = Date.now() + waits.again; // something on the way does not let streams through
       failures = 0;
       return 0;
@@ -146,8 +147,8 @@ export function openReader(session, waits, needs) {
       const { status, after } = refusal(error);
       if (interrupted || status === 401 || status === 403) throw error;
       held = Date.now() + after;
-      const wait = NO_STREAM.includes(status) ? waits.again : waits.poll;
-      noStreamUntil = held + wait;
+      const none = request.signal.aborted || NO_STREAM.includes(status); // aborted: nothing came
+      noStreamUntil = held + (none ? waits.again : waits.poll);
     }
   }
 
@@ -164,6 +165,7 @@ export function openReader(session, waits, needs) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return reason;
+      silent = false;
       confirmed = Date.now();
       patience(waits.silence);
       read(value);
