@@ -118,8 +118,8 @@ def standings(
 ) -> dict[str, Standing]:
     """Where the banners of rules are shown and why not elsewhere, by rule, in the order of rank.
 
-    `rules` hold for the user. Those `held` hold too, but publish does not hear of them; the banners
-    of those `dismissed` are away.
+    `rules` hold for the user. Those `held` hold too, but publish does not hear of them; the user
+    has `dismissed` the banners of others.
     """
     offers = _ranked({*rules, *held} & catalogue.placed.keys(), catalogue)
     out = {offer.rule: _left_out(offer, user_id, held, dismissed) for offer in offers}
@@ -151,7 +151,7 @@ def _left_out(
         return Why.SHADOW if offer.shadow else Why.SHARE
     if offer.rule in held:
         return Why.HELD
-    return Why.DISMISSED if offer.rule in dismissed else None
+    return Why.DISMISSED if offer.rule in dismissed and not offer.must_show else None
 
 
 def _standing(offer: Offer, results: Iterable[tuple[tuple[str, ...], Lost | None]]) -> Standing:

@@ -65,6 +65,7 @@ def test_what_becomes_of_the_banner_is_told(explain):
         "placement": "mobile",
         "clients": ["ios", "android"],
         "losses": [{"why": "client", "clients": ["web"], "to": [], "said": "mobile is not there"}],
+        "dismissed": None,
     }
     (rule,) = json.loads(explain(*BIRTHDAY, "2026-11-24", "--json").out)["rules"]
     assert rule["banner"] is None

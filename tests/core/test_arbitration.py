@@ -5,10 +5,12 @@ from itertools import chain, combinations, permutations
 
 from quadrupel.core.arbitration import REMEMBERED, Loss, Standing, Why, arbitrate, standings
 from quadrupel.core.banners import Banner
+from quadrupel.core.dismissals import NEVER_BACK, Dismissal
 from quadrupel.core.matches import Match
 from quadrupel.core.offers import Catalogue, Offer
 
 DAY = date(2026, 11, 23)
+AWAY = Dismissal(DAY, NEVER_BACK)
 LIMITS = {"main": {"web": 3, "ios": 1}, "side": {"web": 2}, "app": {"ios": 2, "android": 2}}
 
 
@@ -44,7 +46,7 @@ def test_of_equal_priorities_the_id_decides_whatever_the_order():
 
 def test_a_banner_carries_what_its_match_shows():
     found = arbitrate("c1", [Match("a", "e", DAY, {"x": "1"})], catalogue(Offer("a", "main")))
-    assert found == (Banner("a", {"x": "1"}),)
+    assert found == (Banner("a", {"x": "1"}, "e"),)
 
 
 def test_a_client_shows_no_more_than_its_own_limit():
@@ -141,7 +143,7 @@ def test_who_is_not_in_the_share_is_shown_what_comes_next():
 
 def test_held_and_dismissed_banners_displace_nothing_and_are_told_so():
     offers = [Offer(rule, "main", 9 - at) for at, rule in enumerate(("held", "gone", "c"))]
-    found = losses(*offers, limits={"main": 1}, held=["held"], dismissed=["gone"])
+    found = losses(*offers, limits={"main": 1}, held=["held"], dismissed={"gone": AWAY})
     everywhere = ("web", "ios", "android")
     assert found == {
         "held": (Loss(Why.HELD, everywhere),),
@@ -150,7 +152,8 @@ def test_held_and_dismissed_banners_displace_nothing_and_are_told_so():
 
 
 def test_what_must_be_shown_cannot_be_dismissed():
-    assert losses(Offer("law", "main", must_show=True), limits={"main": 1}, dismissed=["law"]) == {}
+    law = Offer("law", "main", must_show=True)
+    assert losses(law, limits={"main": 1}, dismissed={"law": AWAY}) == {}
 
 
 def test_a_standing_says_where_a_banner_is_shown_and_why_not_elsewhere():

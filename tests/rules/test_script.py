@@ -478,6 +478,7 @@ banner = Banner(
     exclusive="debts",
     story="debt",
     must_show=True,
+    dismiss_for=days(30),
 )
 email = Email(template="reminder", values=["born"])
 webhook = Webhook(endpoint="crm", values=["region"])
@@ -525,6 +526,7 @@ examples = [
         "exclusive": "debts",
         "story": "debt",
         "must_show": True,
+        "dismiss_for": 30,
     }
     assert (rule.email.template, rule.webhook.endpoint) == ("reminder", "crm")
     assert rule.inputs == ("born", "issued", "orders", "region")
