@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from quadrupel.core.arbitration import Why, arbitrate, standings
 from quadrupel.core.banners import CLIENTS
+from quadrupel.core.dismissals import NOTHING_DISMISSED, dismissals
 from quadrupel.core.matches import Match
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.publishing import Publication, decide
@@ -40,7 +41,10 @@ an_offer = st.builds(
     exclusive=st.sampled_from([None, None, "x", "y"]),
     story=st.sampled_from([None, None, "s", "t"]),
     must_show=sometimes,
+    dismiss_for=st.sampled_from([None, 3, 30]),
 )
+dismissed_days = st.dictionaries(st.integers(0, 8), st.integers(-40, 2))
+"""By the number of a rule, how many days after DAY its banner was dismissed."""
 
 
 @st.composite
@@ -52,9 +56,13 @@ def catalogues(draw):
 
 
 class Plain:
-    """Who is shown what, from the sentences of the documentation alone."""
+    """Who is shown what, from the sentences of the documentation alone.
 
-    def __init__(self, catalogue):
+    Of `dismissed` rules, the day on which that was; it is asked for what is shown on DAY.
+    """
+
+    def __init__(self, catalogue, dismissed=NOTHING_DISMISSED):
+        self.dismissed = {rule: on for (rule, _), on in dismissed.items()}
         self.limits = {
             placement: dict.fromkeys(CLIENTS, limit) if isinstance(limit, int) else limit
             for placement, limit in catalogue.limits.items()
@@ -62,8 +70,15 @@ class Plain:
         self.banners = [
             offer
             for offer in catalogue.offers.values()
-            if offer.placement in self.limits and offer.reaches(USER)
+            if offer.placement in self.limits and offer.reaches(USER) and not self.is_away(offer)
         ]
+
+    def is_away(self, offer):
+        """Whether the citizen dismissed the banner, and it is not back yet if it ever is."""
+        if offer.must_show or offer.rule not in self.dismissed:
+            return False
+        days = (DAY - self.dismissed[offer.rule]).days
+        return offer.dismiss_for is None or days < offer.dismiss_for
 
     def before(self, offer):
         """Those that come before a banner: must-show, then higher priority, then smaller id."""
@@ -105,6 +120,12 @@ class Plain:
 
 def held(catalogue):
     return [Match(rule, "e", DAY, {"of": rule}) for rule in catalogue.offers]
+
+
+def of_episodes(catalogue, numbers):
+    """What a citizen dismissed, as it is kept: by rule and episode, the day."""
+    days = {f"r{number}": DAY + timedelta(days=after) for number, after in numbers.items()}
+    return {(rule, "e"): day for rule, day in days.items() if rule in catalogue.offers}
 
 
 def shown(catalogue, banners):
@@ -172,11 +193,34 @@ def test_a_further_banner_changes_nothing_that_comes_before_it(catalogue, offer)
 
 
 @settings(max_examples=300 * TIMES, deadline=None)
-@given(catalogues())
-def test_an_explanation_says_what_is_shown_and_names_what_came_before(catalogue):
-    plain = Plain(catalogue)
-    seen = shown(catalogue, arbitrate(USER, held(catalogue), catalogue))
-    told = standings(USER, catalogue.offers, catalogue)
+@given(catalogues(), dismissed_days)
+def test_what_is_dismissed_is_not_shown_and_counts_for_nothing(catalogue, numbers):
+    dismissed = of_episodes(catalogue, numbers)
+    asked = Evaluation(
+        USER, 1, DAY, NOON, "rules", tuple(RuleMatch(rule, "e") for rule in catalogue.offers)
+    )
+    decision = decide(asked, None, (), catalogue, dismissed=dismissed)
+    seen = shown(catalogue, decision.published.banners)
+    assert seen == Plain(catalogue, dismissed).shown()
+    assert all(banner.episode == "e" for banner in decision.published.banners)
+    assert {match.rule for match in decision.opened} == {*catalogue.offers}
+    gone = {
+        rule for rule, _ in dismissed if Plain(catalogue, dismissed).is_away(catalogue.offers[rule])
+    }
+    without = {rule: each for rule, each in catalogue.offers.items() if rule not in gone}
+    never_there = Catalogue(without, catalogue.limits)
+    assert seen == shown(catalogue, arbitrate(USER, held(never_there), never_there))
+
+
+@settings(max_examples=300 * TIMES, deadline=None)
+@given(catalogues(), dismissed_days)
+def test_an_explanation_says_what_is_shown_and_names_what_came_before(catalogue, numbers):
+    dismissed = of_episodes(catalogue, numbers)
+    plain = Plain(catalogue, dismissed)
+    away = dismissals(held(catalogue), dismissed, catalogue, DAY)
+    matches = [match for match in held(catalogue) if match.rule not in away]
+    seen = shown(catalogue, arbitrate(USER, matches, catalogue))
+    told = standings(USER, catalogue.offers, catalogue, dismissed=away)
     assert {
         (client, each.placement, each.rule) for each in told.values() for client in each.clients
     } == {*seen}
@@ -184,7 +228,11 @@ def test_an_explanation_says_what_is_shown_and_names_what_came_before(catalogue)
     for standing in told.values():
         named = [*standing.clients, *(one for loss in standing.losses for one in loss.clients)]
         assert sorted(named) == clients
-        before = {each.rule for each in plain.before(catalogue.offers[standing.rule])}
+        offer = catalogue.offers[standing.rule]
+        before = {each.rule for each in plain.before(offer)}
+        is_away = offer.reaches(USER) and plain.is_away(offer)
+        assert any(loss.why is Why.DISMISSED for loss in standing.losses) is is_away
+        assert standing.dismissal == (away[offer.rule] if is_away else None)
         for loss in standing.losses:
             assert {*loss.to} <= before
             assert bool(loss.to) is (loss.why in (Why.STORY, Why.EXCLUSIVE, Why.LIMIT))

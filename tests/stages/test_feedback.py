@@ -13,9 +13,9 @@ from quadrupel.bus.event_codec import encode_event
 from quadrupel.core import feedback, lifecycle
 from quadrupel.core.events import Event
 from quadrupel.core.feedback import SOURCE, Action, Given, feedback_event
+from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.ports import Message
 from quadrupel.core.positions import Position
-from quadrupel.core.publishing import Catalogue, Offer
 from quadrupel.rules.declaration import declared as read_declaration
 from quadrupel.rules.source import Source
 from quadrupel.stages.evaluate import EvaluateProfiles, Rules
