@@ -21,7 +21,7 @@ def standings_of(
     What the user dismissed is of the episodes that go on now, whatever day `today` is.
     """
     user_id = profile.user_id
-    held = rule_holds.withheld(connection, [rule_set.hash]).get(rule_set.hash, ())
+    held = rule_holds.silent(connection, rule_set.identities)
     matches = published.states(connection, [user_id])[user_id].open_matches
     dismissed = banner_feedback.dismissed(connection, [user_id]).get(user_id, NOTHING_DISMISSED)
     away = dismissals(matches, dismissed, offers(rule_set), today)

@@ -114,6 +114,12 @@ def held(connection: sa.Connection) -> list[Hold]:
     return every(connection, (HoldState.HELD,))
 
 
+def silent(connection: sa.Connection, identities: Mapping[str, str]) -> set[str]:
+    """The rules that are held or discarded as they are, by their identities."""
+    waiting = every(connection, (HoldState.HELD, HoldState.DISCARDED))
+    return {each.rule for each in waiting if identities.get(each.rule) == each.identity}
+
+
 def accepted(connection: sa.Connection, identities: Mapping[str, str]) -> dict[str, Trial]:
     """The trials after which rules were released that are still what they were then."""
     return {

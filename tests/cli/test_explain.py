@@ -11,7 +11,7 @@ from quadrupel.core.events import Event
 from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.rules import catalogue
-from quadrupel.store import contacts, database, rule_holds, rule_sets, schema
+from quadrupel.store import contacts, database, rule_holds, schema
 from quadrupel.store.profiles import ProfileStore
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -86,7 +86,6 @@ def test_the_banner_of_a_held_rule_is_told_to_be_held(explain, engine):
     rule_set = catalogue.load(RULES)
     objection = Objection(Reason.RATIO, "matches too many")
     with database.transaction(engine) as connection:
-        rule_sets.save(connection, rule_set.hash, rule_set.identities)
         held = ("birthday", rule_set.identities["birthday"], objection, date(2026, 11, 20))
         rule_holds.hold(connection, *held, Trial(1), NOW)
     told = explain(*BIRTHDAY, "2026-11-23").out

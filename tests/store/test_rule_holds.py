@@ -45,6 +45,16 @@ def test_a_hold_is_of_a_rule_as_it_was_tried(connection):
     ]
 
 
+def test_what_is_silent_is_known_by_identities_too(connection):
+    hold(connection)
+    hold(connection, "b", "b1")
+    assert rule_holds.silent(connection, SETS["first"]) == {"a", "b"}
+    assert rule_holds.silent(connection, SETS["second"]) == {"b"}
+    rule_holds.discard(connection, "a", LATER)
+    rule_holds.release(connection, "b", LATER)
+    assert rule_holds.silent(connection, SETS["first"]) == {"a"}
+
+
 def test_a_rule_is_held_once_until_somebody_decides(connection):
     assert hold(connection)
     assert not hold(connection, trial=Trial(1), now=LATER)
