@@ -25,7 +25,7 @@ $(VENV)/dev.installed: requirements/dev.txt $(VENV)/run.installed
 
 $(VENV)/web.installed: clients/web/package-lock.json $(VENV)/dev.installed
 	@echo "installing what checks and builds the web client into clients/web ..."
-	@PATH="$(abspath $(BIN)):$$PATH" npm ci --loglevel=error --prefix clients/web
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --loglevel=error --prefix clients/web >/dev/null
 	@touch $@
 
 .PHONY: install dev

@@ -145,7 +145,7 @@ export function openReader(session, waits, needs) {
       return response.body;
     } catch (error) {
       const { status, after } = refusal(error);
-      if (interrupted || status === 401 || status === 403) throw error;
+      if (interrupted || status === 401) throw error;
       held = Date.now() + after;
       const none = request.signal.aborted || NO_STREAM.includes(status); // aborted: nothing came
       noStreamUntil = held + (none ? waits.again : waits.poll);
