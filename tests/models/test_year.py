@@ -3,12 +3,14 @@
 Synthetic citizens live through a year: their events come on the day they happen and are evaluated
 at once, as by the stages; every night evaluates the users that are due. After it, what is published
 of every user is what the row reading says of the whole population on that day: the rules that hold,
-since when, what they show, and the banners.
+since when, what they show, and the banners without those that citizens dismissed: for good, or for
+some days.
 
 The whole population of the issue of this test is `YEAR_USERS=5000`; by default it is smaller.
 """
 
 import os
+import random
 import shutil
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,6 +23,7 @@ from quadrupel import bootstrap_stages
 from quadrupel.bus import codec, topics
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.core.arbitration import arbitrate
+from quadrupel.core.feedback import Action, Given, feedback_event
 from quadrupel.core.matches import Match
 from quadrupel.core.ports import Message
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
@@ -53,6 +56,23 @@ examples = [
     unknown(today="2026-11-23"),
 ]
 '''
+PAUSING = '''
+"""It holds for weeks, and who dismisses it is shown it again after 9 days."""
+owner = "portal"
+banner = Banner(
+    placement="sidebar", priority=100, link="/x", title={"en": "Again", "ru": "Опять"},
+    dismiss_for=days(9),
+)
+def matches(user, today):
+    return (today - user.birth_date) % 90 < 60
+examples = [
+    match(today="2026-11-23", birth_date="2026-11-18"),
+    no_match(today="2026-11-23", birth_date="2026-09-18"),
+    unknown(today="2026-11-23"),
+]
+'''
+DISMISS_FOR = {"pausing": 9}
+"""For how many days, where a rule says so; else for the episode."""
 END = START + timedelta(days=DAYS)
 
 
@@ -74,7 +94,9 @@ class Portal:
         self.profiles = {}
         self.open = defaultdict(dict)
         self.ended = {}
-        self.returns = 0
+        self.dismissed = {}
+        self.chance = random.Random(11)
+        self.returns = self.kept_away = self.back = 0
         self.evaluated = 0
 
     def now(self):
@@ -100,6 +122,33 @@ class Portal:
         for fact in facts:
             profile = self.profiles.setdefault(fact.subject, Profile(fact.subject))
             fold(profile, arrived([fact], self.today), self.feeds)
+
+    def dismiss(self):
+        """Some citizens dismiss one of the banners they are shown, and see the others."""
+        with transaction(self.engine) as connection:
+            states = published.states(connection, list(self.profiles))
+        facts = []
+        for user_id, state in sorted(states.items()):
+            for banner in state.published.banners if state.published else ():
+                dismisses = self.chance.random() < 0.05
+                action = Action.DISMISSED if dismisses else Action.SEEN
+                given = Given(banner.rule, banner.episode, action, self.now())
+                facts.append(feedback_event(user_id, given))
+                if dismisses:
+                    self.dismissed[user_id, banner.rule, banner.episode] = self.today
+        self.happen(facts)
+
+    def shown(self, user_id, matches):
+        """The matches whose banners were not dismissed, or long enough ago."""
+        kept = []
+        for match in matches:
+            on = self.dismissed.get((user_id, match.rule, match.episode))
+            days = DISMISS_FOR.get(match.rule)
+            if on is None or (days is not None and self.today >= on + timedelta(days=days)):
+                kept.append(match)
+                self.back += on is not None
+        self.kept_away += len(matches) - len(kept)
+        return kept
 
     def publish_all(self, verdicts):
         messages = self.delivered(verdicts, topics.VERDICTS)
@@ -133,7 +182,7 @@ class Portal:
                 self.ended[user_id, rule] = before[rule].episode, self.today
             self.open[user_id] = now
             matches = list(now.values())
-            yield user_id, matches, arbitrate(user_id, matches, self.catalogue)
+            yield user_id, matches, arbitrate(user_id, self.shown(user_id, matches), self.catalogue)
 
     def began(self, user_id, rule):
         """The episode of a match that opens today: the last one, if that ended shortly before."""
@@ -156,10 +205,12 @@ class Portal:
 
 @pytest.fixture
 def rules(tmp_path):
-    """The shipped rules, and one that flaps: hardly any of them does within a year."""
+    """The shipped rules, one that flaps, as hardly any of them does within a year, and one that
+    says for how long it may be dismissed."""
     folder = tmp_path / "rules"
     shutil.copytree(Path(__file__).parents[2] / "rules", folder)
     (folder / "notices" / "flapping.py").write_text(FLAPPING)
+    (folder / "notices" / "pausing.py").write_text(PAUSING)
     return catalogue.load(folder)
 
 
@@ -183,7 +234,12 @@ def test_a_year_of_due_nights_is_a_year_of_full_evaluations(portal):
         for _ in portal.expected():  # a match may hold between the night and an event of the day
             pass
         portal.happen(by_day[portal.today])
+        if number % 3 == 0:
+            portal.dismiss()
         portal.check()
-    # Nights that evaluate everybody would prove nothing, nor would matches that never return.
+    # Nights that evaluate everybody would prove nothing, nor would matches that never return, or
+    # banners that nobody dismisses or that are never back.
     assert 0 < portal.evaluated < 0.5 * DAYS * USERS
     assert portal.returns > USERS
+    assert portal.kept_away > 10 * USERS
+    assert portal.back > USERS

@@ -32,6 +32,11 @@ region = Text("r", latest("person.moved", "region"))
 active = Boolean("a", set("person.seen", True), set("person.left", False))
 vip = Boolean("v", latest("person.scored", "vip"))
 orders = Statistics("o", statistics("service.ordered", key="service", sum="price"))
+deeds = Statistics(
+    "d",
+    statistics("deed.done", key="deed", name="done"),
+    statistics("deed.undone", key="deed", name="undone"),
+)
 '''
 
 PLACEMENTS = 'main = Placement("m", limit=3)\nsidebar = Placement("s", limit=2)\n'

@@ -65,7 +65,7 @@ ORDER = words("<", "<=", ">", ">=", "==", "!=")
 DAY = words("today", "today", "user.born", "user.expires", "user.issued", "date(2028, 2, 29)")
 NUMBER = words(
     *("user.points", "user.visits", "0", "1", "-3", "14", 'user.orders["a"].count'),
-    *("user.recent", "user.recent", "user.lately"),
+    *("user.recent", "user.recent", "user.lately", 'user.deeds["a"].done'),
 )
 AMOUNT = words("user.owed", "user.income", "0.5", "-2.25", 'user.orders["a"].sum')
 COUNT = words("1", "-1", "2", "30", "-90", "user.level", "6 * 12")
@@ -77,6 +77,7 @@ DAYS = st.one_of(
     form("start_of_month({})", DAY),
     form("anniversary({})", DAY),
     words("day_of(user.seen)", 'day_of(user.orders["a"].last)', "anniversary(today - days(3))"),
+    words('day_of(user.deeds["a"].first_done)', 'day_of(user.deeds["b"].last_undone)'),
     form("({} if {} else {})", DAY, BRANCH, DAY),
     form("(user.born + years(60 if {} else 65))", BRANCH),
 )

@@ -50,7 +50,7 @@ def test_all_problems_of_all_files_are_in_one_error(folder, script):
     text = str(refused.value)
     assert 'people/another.py:4:27: there is no placement "man"' in text
     assert 'people/someone_born.py:8:12: the profile has no attribute "bron"' in text
-    assert 'profile.py:20:5: "Dat" is not known here' in text
+    assert 'profile.py:25:5: "Dat" is not known here' in text
     assert text.endswith("3 problems")
 
 

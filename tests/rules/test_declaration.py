@@ -25,6 +25,11 @@ def test_a_declaration_says_types_docs_values_and_feeds(schema):
     assert schema["orders"].feeds == (
         Feed(Operation.STATISTICS, "service.ordered", "price", key="service"),
     )
+    assert schema["deeds"].feeds == (
+        Feed(Operation.STATISTICS, "deed.done", key="deed", name="done"),
+        Feed(Operation.STATISTICS, "deed.undone", key="deed", name="undone"),
+    )
+    assert schema["deeds"].names == ("done", "undone")
     assert schema["recent"] == Attribute(
         "recent", Type.WINDOWED_COUNT, "r", (Feed(Operation.COUNT, "person.visited"),), window=30
     )
@@ -45,6 +50,39 @@ WRONG = {
     "a feed without field": ('a = Date("x", latest("e"))', "latest() needs field"),
     "a set without value": ('a = Boolean("x", set("e"))', "set() needs value"),
     "a statistic without key": ('a = Statistics("x", statistics("e"))', "needs key"),
+    "statistics without names": (
+        'a = Statistics("x", statistics("e", key="k"), statistics("f", key="k"))',
+        "statistics() beside statistics() needs a name",
+    ),
+    "statistics of which one has no name": (
+        'a = Statistics("x", statistics("e", key="k", name="n"), statistics("f", key="k"))',
+        "statistics() beside statistics() needs a name",
+    ),
+    "statistics of one name": (
+        'a = Statistics("x", statistics("e", key="k", name="n"), statistics("f", key="k", name="n"))',
+        'there is a statistic "n" already',
+    ),
+    "a named statistic with a sum": (
+        'a = Statistics("x", statistics("e", key="k", sum="s", name="n"))',
+        "a statistic with a name sums nothing",
+    ),
+    "a name that is one already": (
+        'a = Statistics("x", statistics("e", key="k", name="last_seen"))',
+        "cannot be the name of a statistic",
+    ),
+    "a name with a point": (
+        'a = Statistics("x", statistics("e", key="k", name="a.b"))',
+        "cannot be the name of a statistic",
+    ),
+    "a name that is a number": (
+        'a = Statistics("x", statistics("e", key="k", name=5))',
+        "this must be a text",
+    ),
+    "a name of a count": ('a = Integer("x", count("e", name="n"))', '"name" is not known here'),
+    "statistics beside a count": (
+        'a = Statistics("x", statistics("e", key="k", name="n"), count("f"))',
+        "count() cannot feed",
+    ),
     "an event that is none": ('a = Integer("x", count("e e"))', "cannot be an event type"),
     "a field that is none": ('a = Date("x", latest("e", "f.g"))', "cannot be a member"),
     "a feed of another type": ('a = Date("x", count("e"))', "count feeds Integer"),

@@ -24,6 +24,7 @@ SAME = {
     "a local name": (PREDICATE, "born = user.born\n    return born <= today"),
     "annotations": ("(user, today):", "(user: User, today: date) -> bool:"),
     "other examples": ('"2000-01-01"', '"2000-01-02"'),
+    "a time for dismissals": ("priority=5", "priority=5, dismiss_for=days(30)"),
     "a shadow": ('owner = "team"', 'owner = "team"\nshadow = True'),
 }
 
@@ -71,6 +72,14 @@ def test_the_identity_follows_the_feeds_of_inputs_and_not_their_docs():
     assert month != one
     assert found('a = WindowedCount("another", count("e"), days=30)') == month
     assert found('a = WindowedCount("x", count("e"), days=31)') != month
+
+
+def test_the_names_of_statistics_belong_to_how_an_attribute_is_fed():
+    plain, one, another = (
+        schema_of(f'a = Statistics("x", statistics("e", key="k"{name}))')["a"].feeds_hash
+        for name in ("", ', name="one"', ', name="another"')
+    )
+    assert len({plain, one, another}) == 3
 
 
 def test_the_window_belongs_to_how_an_attribute_is_fed():

@@ -117,6 +117,26 @@ WRONG_PREDICATES = {
         'a statistic has no "total"',
         "count, first, last, sum",
     ),
+    "a named statistic without a word": (
+        "return user.deeds['x'] > 0",
+        "one key of a statistic and an integer",
+        "choose a field",
+    ),
+    "a word of statistics without names": (
+        "return user.deeds['x'].count > 0",
+        'a statistic has no "count"',
+        "done, first_done, first_undone, last_done, last_undone, undone",
+    ),
+    "a misspelt word of a named statistic": (
+        "return user.deeds['x'].last_don > today",
+        'a statistic has no "last_don"',
+        "did you mean last_done?",
+    ),
+    "a time of a named statistic as a day": (
+        "return user.deeds['x'].last_done <= today",
+        "a time (datetime) and a date",
+        "day_of(...)",
+    ),
     "a computed key": (
         "return user.orders[user.region].count > 0",
         "the key of a statistic is a text",
@@ -285,6 +305,39 @@ WRONG_SCRIPTS = {
     "an unknown placement": ('"main"', '"man"', "did you mean main?"),
     "a banner without a link": (', link="/x"', "", "Banner() needs link"),
     "a banner with more": ("priority=5", "priority=5, colour=1", '"colour" is not known here'),
+    "a dismissal for a number": (
+        "priority=5", "priority=5, dismiss_for=30", "hint: for example dismiss_for=days(30)"
+    ),
+    "a dismissal for months": (
+        "priority=5", "priority=5, dismiss_for=months(1)", "this must be a number of days"
+    ),
+    "a dismissal for nothing": (
+        "priority=5", "priority=5, dismiss_for=days(0)", "a whole number from 1 to 3660"
+    ),
+    "a dismissal for ever": (
+        "priority=5", "priority=5, dismiss_for=days(3661)", "a whole number from 1 to 3660"
+    ),
+    "a dismissal for a part": (
+        "priority=5", "priority=5, dismiss_for=days(1.5)", "a whole number from 1 to 3660"
+    ),
+    "a dismissal for True": (
+        "priority=5", "priority=5, dismiss_for=days(True)", "a whole number from 1 to 3660"
+    ),
+    "a dismissal for a calculation": (
+        "priority=5", "priority=5, dismiss_for=days(3 * 10)", "this must be a constant"
+    ),
+    "a dismissal for two numbers": (
+        "priority=5", "priority=5, dismiss_for=days(3, 4)", "this must be a number of days"
+    ),
+    "a dismissal by name": (
+        "priority=5", "priority=5, dismiss_for=days(n=3)", "this must be a number of days"
+    ),
+    "a dismissal for a text": (
+        "priority=5", 'priority=5, dismiss_for="30"', "this must be a number of days"
+    ),
+    "a dismissal of nothing that is shown": (
+        'owner = "team"', 'owner = "team"\ndismiss_for = days(3)', 'a script has no "dismiss_for"'
+    ),
     "a priority too high": ("priority=5", "priority=500", "a whole number from 0 to 100"),
     "a priority that is a condition": ("priority=5", "priority=True", "a whole number from 0"),
     "an argument without a name": ("placement=", "1, placement=", "this argument needs a name"),
@@ -362,6 +415,21 @@ WRONG_SCRIPTS = {
         'born="2030-01-01"',
         'born="2030-01-01", orders={"x": {"number": 2}}',
         'a statistic has no "number"',
+    ),
+    "an example with a wrong word of a named statistic": (
+        'born="2030-01-01"',
+        'born="2030-01-01", deeds={"x": {"count": 2}}',
+        'a statistic has no "count"',
+    ),
+    "an example with a wrong number of a named statistic": (
+        'born="2030-01-01"',
+        'born="2030-01-01", deeds={"x": {"done": 0}}',
+        "a whole number from 1",
+    ),
+    "an example with a wrong time of a named statistic": (
+        'born="2030-01-01"',
+        'born="2030-01-01", deeds={"x": {"last_done": "2026-11-23"}}',
+        "must be a time",
     ),
     "an example with a number for a windowed count": (
         'born="2030-01-01"',

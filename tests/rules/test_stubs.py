@@ -25,6 +25,8 @@ WRONG = {
     "agee(user.born) > 3": '"agee" is not defined',
     "age(user.points) > 3": '"int" is not assignable to "date"',
     'user.orders["x"].cont > 1': 'Cannot access attribute "cont" for class "Statistic"',
+    'user.deeds["x"].count > 1': 'Cannot access attribute "count" for class "Statistic_deeds"',
+    'user.deeds["x"].done > user.deeds["x"].last_done': "not supported for types",
     "user.recent.total > 1": 'Cannot access attribute "total" for class "int"',
     "user.orders.count > 1": 'Cannot access attribute "count" for class "KeyedStatistics"',
 }

@@ -14,6 +14,7 @@ DOCS = {
     "points": (Type.INTEGER, "Points in the register"),
     "employed": (Type.BOOLEAN, "Whether the citizen has a job"),
     "orders": (Type.STATISTICS, "Services ordered, by service"),
+    "deeds": (Type.STATISTICS, "Deeds, good ones"),
     "recent": (Type.WINDOWED_COUNT, "How many visits there were in the last 30 days"),
 }
 
@@ -29,6 +30,8 @@ def words():
         name: Attribute(name, type_, doc, (feeds.get(type_, plain),))
         for name, (type_, doc) in DOCS.items()
     }
+    done = Feed(Operation.STATISTICS, "x", key="k", name="done")
+    attributes["deeds"] = Attribute("deeds", Type.STATISTICS, DOCS["deeds"][1], (done,))
     schema = Schema(attributes)
 
     def told(expression):
@@ -60,6 +63,11 @@ def words():
         ),
         ("user.born == date(2026, 12, 31)", "the day of birth is 31 December 2026"),
         ('user.orders["passport"].count == 0', 'how many "passport" in services ordered is 0'),
+        ('user.deeds["a"].done > 1', 'how many "done" of "a" in deeds is more than 1'),
+        (
+            'day_of(user.deeds["a"].last_done) == today',
+            'the day of the last time of "done" of "a" in deeds is today',
+        ),
         (
             "user.points * (2 + 1) > 1000",
             "points in the register times (2 plus 1) is more than 1,000",
