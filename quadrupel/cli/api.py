@@ -32,8 +32,9 @@ HEADER_MILLISECONDS = 10_000
 CONNECTIONS = 8_192
 """How many connections a worker has open at once; further ones wait until one is closed.
 
-It must be more than the requests that are let wait (`store.banner_reads`, `api.waiting`), so that
-those that are too many are told so at once, and idle connections of proxies lock nobody out.
+It must be more than the requests that are let wait (`store.banner_reads`, `api.waiting`) and the
+streams that are open (`api.streams`), so that those that are too many are told so at once, and idle
+connections of proxies lock nobody out.
 """
 
 OPEN_FILES = CONNECTIONS + 512

@@ -79,6 +79,7 @@ def test_every_route_has_a_summary_a_door_and_a_problem_for_every_error(document
     assert paths == {
         "GET /v1/me/banners",
         "POST /v1/me/banners/feedback",
+        "GET /v1/me/banners/stream",
         "GET /v1/users/{user_id}/banners",
         "GET /v1/users/{user_id}/explain",
         "POST /v1/events",
