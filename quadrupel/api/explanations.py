@@ -43,7 +43,6 @@ EXAMPLE: Fields = {
                         " it",
                     }
                 ],
-                "dismissed": None,
             },
         },
     ],
@@ -105,7 +104,7 @@ SCHEMAS: Fields = {
         },
     ),
     "Standing": object_(
-        ["placement", "clients", "losses", "dismissed"],
+        ["placement", "clients", "losses"],
         {
             "placement": text("where it belongs"),
             "clients": _clients("that show it"),
