@@ -19,6 +19,7 @@ import structlog
 from psycopg import sql
 
 from quadrupel.core.errors import QuadrupelError
+from quadrupel.store import bulk
 from quadrupel.store.database import driver, transaction
 
 CHANNEL = "quadrupel_banners"
@@ -73,7 +74,8 @@ def tell(engine: sa.Engine, versions: Mapping[str, int], now: datetime) -> None:
         return
     try:
         with transaction(engine) as connection:
-            driver(connection).execute(_NOTIFY, [CHANNEL, payloads(versions, now)])
+            parts = bulk.array(payloads(versions, now))
+            driver(connection).execute(_NOTIFY, [CHANNEL, parts])
     except QuadrupelError as error:
         log.warning(
             "streams were not told of new banner sets, and find them later",
