@@ -41,11 +41,11 @@ export interface Waits {
   answer: number;
   /** Between two signs of life of a stream; the API gives one each 15 s. 40 s */
   silence: number;
-  /** For this long a stream has to live, else it counts as a failure; after three, polling takes over. 10 s */
+  /** For this long a stream has to live, else it is a bad one; after three in a row it polls. 10 s */
   stable: number;
   /** Between two reads where there is no stream. 60 s */
   poll: number;
-  /** Before a stream is tried again where there was none. 10 min */
+  /** Before a stream is tried again where there is none, or after three bad ones. 10 min */
   again: number;
   /** Before the stream of a hidden page is closed. 10 s */
   hidden: number;

@@ -1,5 +1,6 @@
 """An ASGI application on a port of this machine, which can go away and come back."""
 
+import asyncio
 import threading
 import time
 
@@ -8,32 +9,46 @@ from starlette.types import ASGIApp
 
 
 class Server:
-    """Serves `app` on one port from `start` to `stop`; stopping breaks every connection off."""
+    """Serves `app` on one port from `start` to `stop`, which breaks every connection off."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._running: tuple[uvicorn.Server, threading.Thread] | None = None
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
         self.port = 0
 
     def start(self) -> None:
         config = uvicorn.Config(
-            self._app, port=self.port, log_config=None, access_log=False, lifespan="off"
+            self._app,
+            port=self.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run)
-        thread.start()
+        self._stop.clear()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(server),))
+        self._thread.start()
         deadline = time.monotonic() + 20
         while not server.started:
-            if not thread.is_alive() or time.monotonic() > deadline:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
                 raise RuntimeError(f"the server on port {self.port} did not start")
             time.sleep(0.005)
         self.port = server.servers[0].sockets[0].getsockname()[1]
-        self._running = (server, thread)
 
     def stop(self) -> None:
-        if self._running is None:
-            return
-        server, thread = self._running
-        server.should_exit = server.force_exit = True
-        thread.join(timeout=20)
-        self._running = None
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=20)
+
+    async def _serve(self, server: uvicorn.Server) -> None:
+        serving = asyncio.create_task(server.serve())
+        while not self._stop.is_set() and not serving.done():
+            await asyncio.sleep(0.02)
+        for listening in server.servers:
+            listening.close()
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+        server.should_exit = True
+        await serving

@@ -57,7 +57,7 @@ def test_what_is_broken_is_asked_ever_more_rarely(api, open_page):
     waits = [later.at - earlier.at for earlier, later in pairwise(reads)]
     assert stream.route == "stream"
     assert 3 <= len(reads) <= 5
-    assert waits == sorted(waits)
+    assert waits[-1] > waits[0]
 
 
 def test_what_nobody_confirms_for_too_long_goes(api, open_page):
@@ -99,13 +99,11 @@ def test_a_stream_that_cannot_be_opened_is_followed_by_a_read_at_once(api, open_
     assert [asked.route for asked in api.asked][:2] == ["stream", "read"]
 
 
-def test_a_stream_that_a_proxy_holds_back_is_given_up(api, open_page):
+def test_a_stream_that_a_proxy_holds_back_is_followed_by_a_read(api, open_page):
     api.show(FIRST)
     api.greeting = lambda stream: b""
-    page = open_page(answer=300)
-    expect(shown(page)).to_have_text(["1"])
-    api.wait(lambda: len(api.to("read")) >= 3)
-    assert len(api.to("stream")) == 1
+    expect(shown(open_page(answer=300, poll=60_000))).to_have_text(["1"])
+    assert [asked.route for asked in api.asked][:2] == ["stream", "read"]
 
 
 def test_a_stream_that_falls_silent_is_opened_again(api, open_page):
@@ -125,13 +123,15 @@ def test_a_stream_with_heartbeats_is_left_alone(api, open_page):
     assert len(api.to("stream")) == 1
 
 
-def test_streams_that_never_last_are_given_up_for_polling(api, open_page):
+def test_after_three_streams_that_do_not_last_it_polls(api, open_page):
     api.show(FIRST)
     api.greeting = lambda stream: None
-    page = open_page(stable=5000)
+    page = open_page(stable=60_000)
     expect(shown(page)).to_have_text(["1"])
-    api.wait(lambda: len(api.to("read")) >= 2)
-    assert 1 <= len(api.to("stream")) <= 3
+    api.wait(lambda: len(api.to("stream")) == 3)
+    count = len(api.to("read"))
+    api.wait(lambda: len(api.to("read")) > count + 3)
+    assert len(api.to("stream")) == 3
 
 
 def test_a_stream_is_tried_again_where_there_was_none(api, open_page):

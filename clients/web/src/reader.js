@@ -14,7 +14,7 @@ import { Refusal, refusal } from './session.js';
 import { backoff, LONGEST } from './waits.js';
 
 const NO_STREAM = [404, 405, 406, 501];
-const SHORT_STREAMS = 3;
+const BAD_STREAMS = 3;
 
 /**
  * `onSet` takes a set, and throws if it is none. `onLost`: what came before does not hold any more, be it too old or
@@ -26,7 +26,7 @@ export function openReader(session, waits, needs) {
   let request = new AbortController();
   let wake = () => {};
   let [asked, etag, lastId] = ['', '', ''];
-  let [due, held, noStreamUntil, failures, guard, hiding] = [0, 0, 0, 0, 0, 0];
+  let [due, held, noStreamUntil, failures, badStreams, guard, hiding] = [0, 0, 0, 0, 0, 0, 0];
   let [confirmed, retry] = [Date.now(), waits.retry];
   let [paused, closed, interrupted, silent] = [document.hidden, false, false, false];
 
@@ -108,7 +108,7 @@ export function openReader(session, waits, needs) {
     }
     confirmed = Date.now();
     if (!failures) return waits.poll * (0.8 + 0.4 * Math.random());
-    failures = noStreamUntil = 0; // all of the API was away, so the stream may be back as well
+    failures = badStreams = noStreamUntil = 0; // all of the API was away, so the stream may be back as well
     return 0;
   }
 
@@ -124,14 +124,17 @@ export function openReader(session, waits, needs) {
     } catch (error) {
       if (interrupted) throw error;
     }
-    const lived = Date.now() - began > waits.stable;
-    failures = lived ? 0 : failures + 1;
-    if (silent || failures >= SHORT_STREAMS) {
-      noStreamUntil = Date.now() + waits.again; // something on the way does not let streams through
-      failures = 0;
-      return 0;
-    }
-    return lived && ended === 'expired' ? 0 : backoff(failures, retry, waits.most);
+    const lived = !silent && Date.now() - began > waits.stable;
+    if (lived) badStreams = 0;
+    else avoid();
+    return lived && ended === 'expired' ? 0 : backoff(0, retry, waits.most);
+  }
+
+  /** Read instead, and try a stream again later; much later after some that were bad. */
+  function avoid() {
+    badStreams += 1;
+    const wait = badStreams < BAD_STREAMS ? waits.poll : waits.again;
+    noStreamUntil = Math.max(held, Date.now()) + wait;
   }
 
   /** Nothing, when there is no stream to be had for a while. */
@@ -146,9 +149,9 @@ export function openReader(session, waits, needs) {
     } catch (error) {
       const { status, after } = refusal(error);
       if (interrupted || status === 401) throw error;
+      if (NO_STREAM.includes(status)) badStreams = BAD_STREAMS;
       held = Date.now() + after;
-      const none = request.signal.aborted || NO_STREAM.includes(status); // aborted: nothing came
-      noStreamUntil = held + (none ? waits.again : waits.poll);
+      avoid();
     }
   }
 
@@ -166,6 +169,7 @@ export function openReader(session, waits, needs) {
       const { value, done } = await reader.read();
       if (done) return reason;
       silent = false;
+      failures = 0;
       confirmed = Date.now();
       patience(waits.silence);
       read(value);
