@@ -2,10 +2,10 @@
 
 import hashlib
 import zoneinfo
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import structlog
 
@@ -38,17 +38,38 @@ class ShownBanner(TypedDict):
     fallback: bool
 
 
+class ShownFallback(NamedTuple):
+    """The fallback of a placement, which some clients have, as it is answered in each language."""
+
+    placement: str
+    clients: Collection[str]
+    answers: Mapping[str, ShownBanner]
+
+
 @dataclass(frozen=True, slots=True)
 class BannerTexts:
     """What there is to say: banners by rule id, types of the attributes they show, placements.
 
-    `digest` changes with every text, so that an edit is seen at once.
+    `digest` changes with every text, so that an edit is seen at once. What every read asks of the
+    placements, `clients` and `fallbacks`, is worked out once.
     """
 
     banners: Mapping[str, Banner]
     types: Mapping[str, Type]
     placements: Mapping[str, Placement]
     digest: str
+    clients: tuple[str, ...] = field(init=False, repr=False)
+    fallbacks: tuple[ShownFallback, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out what follows from the placements."""
+        fallbacks = [
+            ShownFallback(each.name, each.limits, _answers(each.name, each.fallback))
+            for each in self.placements.values()
+            if each.fallback is not None
+        ]
+        object.__setattr__(self, "clients", clients_of(self.placements.values()))
+        object.__setattr__(self, "fallbacks", tuple(fallbacks))
 
 
 def banner_texts(rule_set: RuleSet) -> BannerTexts:
@@ -70,9 +91,8 @@ def check_placement(texts: BannerTexts, placement: str | None) -> None:
 
 def check_client(texts: BannerTexts, client: str | None) -> None:
     """Raise InputRefused (`unknown-client`) for one that no placement has."""
-    if client is not None and not any(client in each.limits for each in texts.placements.values()):
-        known = ", ".join(clients_of(texts.placements.values()))
-        raise InputRefused("unknown-client", f"the clients are {known}")
+    if client is not None and client not in texts.clients:
+        raise InputRefused("unknown-client", f"the clients are {', '.join(texts.clients)}")
 
 
 def render(
@@ -115,28 +135,30 @@ def with_fallbacks(
     client: str | None = None,
 ) -> list[ShownBanner]:
     """The banners, and the fallbacks of the placements in which there is none, by placement."""
-    fallbacks = [
-        _fallback(each.name, each.fallback, language)
-        for each in texts.placements.values()
-        if each.fallback is not None
-        and placement in (None, each.name)
-        and (client is None or client in each.limits)
-        and all(banner["placement"] != each.name for banner in shown)
+    found = [
+        each.answers[language]
+        for each in texts.fallbacks
+        if placement in (None, each.placement)
+        and (client is None or client in each.clients)
+        and each.placement not in [banner["placement"] for banner in shown]
     ]
-    return sorted([*shown, *fallbacks], key=itemgetter("placement")) if fallbacks else shown
+    return sorted([*shown, *found], key=itemgetter("placement")) if found else shown
 
 
-def _fallback(placement: str, fallback: Fallback, language: str) -> ShownBanner:
+def _answers(placement: str, fallback: Fallback) -> Mapping[str, ShownBanner]:
     return {
-        "rule": None,
-        "episode": None,
-        "placement": placement,
-        "priority": 0,
-        "title": fallback.title[language],
-        "text": fallback.text.get(language, ""),
-        "link": fallback.link,
-        "dismissible": False,
-        "fallback": True,
+        language: {
+            "rule": None,
+            "episode": None,
+            "placement": placement,
+            "priority": 0,
+            "title": title,
+            "text": fallback.text.get(language, ""),
+            "link": fallback.link,
+            "dismissible": False,
+            "fallback": True,
+        }
+        for language, title in fallback.title.items()
     }
 
 
