@@ -133,6 +133,7 @@ def test_a_fallback_is_no_rule_and_cannot_be_dismissed() -> None:
     (found,) = with_fallbacks([], PLACED, "en", "main")
     assert found == {
         "rule": None,
+        "episode": None,
         "placement": "main",
         "priority": 0,
         "title": "All",

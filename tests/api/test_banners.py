@@ -101,14 +101,14 @@ def test_a_placement_chooses_banners(api) -> None:
     ],
 )
 def test_a_client_reads_what_it_shows(api, query: str, rules: list[str]) -> None:
-    api.publish("on-a-phone", 3, (*LICENCE, "", ["web"]), ("summons", {}), BIRTHDAY)
+    api.publish("on-a-phone", 3, (*LICENCE, ["web"]), ("summons", {}), BIRTHDAY)
     response = api.client.get(f"/v1/users/on-a-phone/banners?{query}", headers=api.service)
     assert [banner["rule"] for banner in response.json()["banners"]] == rules
     assert response.json()["version"] == 3
 
 
 def test_what_must_be_shown_cannot_be_dismissed(api) -> None:
-    api.publish("summoned", 1, ("summons", {}), BIRTHDAY)
+    api.publish("summoned", 1, ("summons", {}, "2026-11-23"), ("birthday", {}, "2026-11-23"))
     response = api.client.get("/v1/users/summoned/banners", headers=api.service)
     assert [banner["dismissible"] for banner in response.json()["banners"]] == [False, True]
 
