@@ -253,7 +253,7 @@ def _lag(bus: Bus, lane: topics.Lane) -> Callable[[], int]:
 def _progress(bus: Bus, lane: topics.Lane) -> Callable[[], Progress]:
     """What tells how far a lane is."""
     admin = bus.admin()
-    return lambda: admin.progress(lane.topic, lane.group)
+    return lambda: admin.progress(lane.topic, lane.group, members=False)
 
 
 def _worker() -> str:

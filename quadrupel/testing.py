@@ -213,13 +213,13 @@ class MemoryAdmin:
         self._bus.check_up()
         check_partitions(topics, {name: len(log) for name, log in self._bus.topics.items()})
 
-    def progress(self, topic: str, group: str) -> Progress:
+    def progress(self, topic: str, group: str, *, members: bool = True) -> Progress:
         """See `Admin.progress`."""
         with self._bus.changed:
             log = self._bus.partitions(topic)
             known = self._bus.group(topic, group)
             end, committed = sum(map(len, log)), sum(known.committed.values())
-            return Progress(end, committed, len(known.members))
+            return Progress(end, committed, len(known.members) if members else 0)
 
     def browse(self, topic: str) -> Iterator[Message]:
         """See `Admin.browse`."""

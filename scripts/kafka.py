@@ -134,10 +134,15 @@ class Broker:
             raise CannotRun(f"Kafka cannot run: {reason}.")
         self._jars = install()
         self._port = port or free_port()
+        self._controller_port = free_port()
         self._directory = Path(tempfile.mkdtemp(prefix="quadrupel-kafka-"))
         self._java: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
-        self.bootstrap = f"127.0.0.1:{self._port}"
+
+    @property
+    def bootstrap(self) -> str:
+        """The address that clients ask first."""
+        return f"127.0.0.1:{self._port}"
 
     @property
     def pid(self) -> int | None:
@@ -189,6 +194,11 @@ class Broker:
         """End the broker as `kill -9` does and keep its data."""
         self._end(signal.SIGKILL)
 
+    def move(self) -> None:
+        """Let the stopped broker start on another port next time, with its data."""
+        self._port = free_port()
+        self._configure()
+
     def pause(self) -> None:
         """Freeze the broker: connections stay open and nothing answers."""
         if self._java is not None:
@@ -209,13 +219,17 @@ class Broker:
         options = ["-cp", f"{self._jars}/*", f"-Dlog4j2.configurationFile=file:{log}"]
         return ["java", *options, *arguments]
 
-    def _format(self) -> None:
+    def _configure(self) -> Path:
         configuration = self._directory / "server.properties"
         configuration.write_text(
             SERVER_PROPERTIES.format(
-                port=self._port, controller_port=free_port(), directory=self._directory
+                port=self._port, controller_port=self._controller_port, directory=self._directory
             )
         )
+        return configuration
+
+    def _format(self) -> None:
+        configuration = self._configure()
         log = LOG_CONFIGURATION.format(directory=self._directory)
         (self._directory / "log4j2.properties").write_text(log)
         tool = ["kafka.tools.StorageTool", "format", "--config", str(configuration)]

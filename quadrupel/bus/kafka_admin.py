@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
+from quadrupel.core.errors import BusUnavailable
 from quadrupel.core.ports import Message, Progress, Topic
 
 from .kafka_client import (
@@ -40,13 +41,18 @@ Answer = TypeVar("Answer")
 
 
 class KafkaAdmin:
-    """Looks after topics, see `Admin`. `replication` is that of the topics it creates."""
+    """Looks after topics, see `Admin`. `replication` is that of the topics it creates.
+
+    After a failure its clients are replaced, since they may be stuck for good: see `kafka_member`.
+    """
 
     def __init__(self, cluster: Cluster, replication: int) -> None:
         self._cluster = cluster
         self._replication = replication
-        settings = cluster.settings()
-        self._client = AdminClient(settings, logger=LibraryLog())
+        self._begin()
+
+    def _begin(self) -> None:
+        self._client = AdminClient(self._cluster.settings(), logger=LibraryLog())
         self._groups: dict[str, confluent_kafka.Consumer] = {}
 
     def create(self, topics: Sequence[Topic]) -> list[str]:
@@ -60,27 +66,31 @@ class KafkaAdmin:
         try:
             self._settled(lambda: self._check_leaders(created))
         except KafkaException as failure:
-            raise self._cluster.unavailable(f"creating {created}", reason(failure)) from failure
+            raise self._unavailable(f"creating {created}", failure) from failure
         return created
 
     def verify(self, topics: Sequence[Topic]) -> None:
         """See `Admin.verify`."""
         check_partitions(topics, self._partitions())
 
-    def progress(self, topic: str, group: str) -> Progress:
-        """See `Admin.progress`. A few requests, whatever the number of partitions."""
+    def progress(self, topic: str, group: str, *, members: bool = True) -> Progress:
+        """See `Admin.progress`. A few requests, whatever the number of partitions.
+
+        That for the members may end the process when the connection to the group's coordinator
+        breaks in that moment (librdkafka's issue 4605): nothing for a worker to ask.
+        """
         parts = self._parts(topic)
         try:
             spans = self._settled(lambda: self._spans(parts))
             committed = self._settled(lambda: self._committed(parts, group))
-            members = self._settled(lambda: self._members(group))
+            present = self._settled(lambda: self._members(group)) if members else 0
         except KafkaException as failure:
             doing = f"measuring how far {group} is in {topic}"
-            raise self._cluster.unavailable(doing, reason(failure)) from failure
+            raise self._unavailable(doing, failure) from failure
         return Progress(
             end=sum(end for _, end in spans.values()),
             committed=sum(max(start, committed[part]) for part, (start, _) in spans.items()),
-            members=members,
+            members=present,
         )
 
     def browse(self, topic: str) -> Iterator[Message]:
@@ -98,6 +108,11 @@ class KafkaAdmin:
             except KafkaException as failure:
                 doing = f"browsing {topic}"
                 raise self._cluster.unavailable(doing, reason(failure)) from failure
+
+    def _unavailable(self, doing: str, failure: KafkaException) -> BusUnavailable:
+        """What to raise; whoever asks again asks by new clients."""
+        self._begin()
+        return self._cluster.unavailable(doing, reason(failure))
 
     def _reader(self, group: str) -> confluent_kafka.Consumer:
         """A consumer that does not join its group."""
@@ -166,7 +181,7 @@ class KafkaAdmin:
         try:
             found = self._client.list_topics(timeout=self._cluster.timeout).topics
         except KafkaException as failure:
-            raise self._cluster.unavailable("listing topics", reason(failure)) from failure
+            raise self._unavailable("listing topics", failure) from failure
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def _parts(self, topic: str) -> list[TopicPartition]:

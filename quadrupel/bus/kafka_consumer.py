@@ -12,7 +12,7 @@ it. It is dropped with a partition that is lost, since its next owner may have g
 It fetches ahead, within a bound in bytes.
 
 A client that is stuck while the brokers answer others is replaced by a new one, which starts from
-what is committed: for who reads, that is as if all partitions had moved.
+what is committed: for whoever reads, that is as if all partitions had moved away and back.
 """
 
 import time
@@ -46,7 +46,7 @@ SHORTEST_WAIT, LONGEST_WAIT = 0.001, 0.05
 PROBE_TIMEOUT = 1.0
 NEW_CLIENT_TIMEOUT = 2.0
 RECONNECT_TIMEOUT = 3.0
-"""By when a client that is well has found back: it tries every second."""
+"""By when a client that is well finds a broker that answers others: it tries every second."""
 
 # The commit is good, and comes too early or too late: the group moves on to its next generation,
 # or its coordinator still reads what the group committed before.
@@ -140,6 +140,7 @@ class KafkaConsumer:
     def _commit_now(self) -> None:
         deadline = time.monotonic() + self._timeouts.session
         pause = SHORTEST_WAIT
+        self._listen()  # what has left meanwhile is not ours to commit
         while after := self._owed | self._outstanding.after:
             if not self._member.awaits_answer:
                 self._send(after)

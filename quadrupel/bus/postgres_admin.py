@@ -62,14 +62,14 @@ class PostgresAdmin:
                 found = {}
         check_partitions(topics, found)
 
-    def progress(self, topic: str, group: str) -> Progress:
+    def progress(self, topic: str, group: str, *, members: bool = True) -> Progress:
         """See `Admin.progress`."""
         doing = f"measuring how far {group} is in {topic}"
         with driver_errors(doing, topic), self._connected() as connection:
             count_partitions(connection, topic)
             names = {"topic": topic, "group": group, "lock": LOCK_BASE, "member": MEMBER}
-            [row] = connection.execute(PROGRESS, names).fetchall()
-            return Progress(*row)
+            [(end, committed, present)] = connection.execute(PROGRESS, names).fetchall()
+            return Progress(end, committed, present if members else 0)
 
     def browse(self, topic: str) -> Iterator[Message]:
         """See `Admin.browse`. By partition, a chunk at a time."""

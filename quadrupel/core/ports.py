@@ -48,7 +48,8 @@ class Progress:
     """How far a group is in a topic, summed over the partitions.
 
     `end`: the offsets that come next; it grows by one with every message. `committed`: the offsets
-    the group goes on from, never before the oldest message still kept. `members` are in the group.
+    the group goes on from, never before the oldest message still kept. `members` are in the group,
+    where it was asked.
     """
 
     end: int
@@ -134,8 +135,11 @@ class Admin(Protocol):
     def verify(self, topics: Sequence[Topic]) -> None:
         """Raise TopicRefused naming every missing topic and wrong partition count, and the mend."""
 
-    def progress(self, topic: str, group: str) -> Progress:
-        """How far the group is in the topic, and who reads it. Cheap enough for every second."""
+    def progress(self, topic: str, group: str, *, members: bool = True) -> Progress:
+        """How far the group is in the topic. Cheap enough for every second.
+
+        Who asks without a person looking should not ask for `members` as well: 0 are told then.
+        """
 
     def browse(self, topic: str) -> Iterator[Message]:
         """Every message now in the topic, from its start to its present end, joining no group."""

@@ -534,6 +534,7 @@ class TestAdministration:
         consumer = join()
         take(consumer, 10)
         assert admin.progress(topic, group) == Progress(end=30, committed=0, members=1)
+        assert admin.progress(topic, group, members=False).members == 0
         consumer.commit()
         assert admin.progress(topic, group).committed == 10
         assert admin.progress(topic, group).lag == 20
