@@ -256,7 +256,7 @@ def test_whatever_the_order_of_arrival_the_set_is_that_of_the_last_evaluation(
     evaluations = []
     for number, held_now in enumerate(history):
         rules = [rule for rule in catalogue.offers if int(rule[1:]) in held_now]
-        found = tuple(RuleMatch(rule, None, {"of": rule}) for rule in rules)
+        found = tuple(RuleMatch(rule, "e", {"of": rule}) for rule in rules)
         at = NOON + timedelta(seconds=number)
         evaluations.append(Evaluation(USER, 1, DAY, at, "rules", found))
     last = [Match(each.rule, "e", DAY, each.values) for each in evaluations[-1].matches]

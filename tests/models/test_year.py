@@ -4,7 +4,7 @@ Synthetic citizens live through a year: their events come on the day they happen
 at once, as by the stages; every night evaluates the users that are due. After it, what is published
 of every user is what the row reading says of the whole population on that day: the rules that hold,
 since when, what they show, and the banners without those that citizens dismissed: for good, or for
-some days.
+some days. Those that must be shown stay.
 
 The whole population of the issue of this test is `YEAR_USERS=5000`; by default it is smaller.
 """
@@ -146,9 +146,11 @@ class Portal:
         for match in matches:
             on = self.dismissed.get((user_id, match.rule, match.episode))
             days = DISMISS_FOR.get(match.rule)
-            if on is None or (days is not None and self.today >= on + timedelta(days=days)):
+            is_back = on and days is not None and self.today >= on + timedelta(days=days)
+            stays = on and self.rules.rules[match.rule].banner.must_show
+            if on is None or is_back or stays:
                 kept.append(match)
-                self.back += on is not None
+                self.back += bool(is_back)
         self.kept_away += len(matches) - len(kept)
         return kept
 

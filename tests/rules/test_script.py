@@ -607,7 +607,7 @@ examples = [
         Verdict.UNKNOWN,
     ]
     example = rule.examples[0]
-    assert (example.today, example.line) == (date(2026, 11, 23), 34)
+    assert (example.today, example.line) == (date(2026, 11, 23), 35)
     assert example.values["orders"]["x"].count == 2
 
 
