@@ -108,7 +108,8 @@ def test_a_changed_limit_is_brought_to_whom_its_rules_match(portal, tmp_path):
     run = portal.night()
     assert run.changed == 3
     banners = portal.ask(published.states, ["both"])["both"].published.banners
-    assert banners == (Banner("parent", {}), Banner("moscow", {}, "", ("web",)))
+    began = TODAY.isoformat()
+    assert banners == (Banner("parent", {}, began), Banner("moscow", {}, began, ("web",)))
 
 
 def test_texts_fallbacks_and_descriptions_evaluate_nobody_again(portal, tmp_path):

@@ -89,7 +89,8 @@ def test_a_banner_is_stored_without_what_goes_without_saying(engine, more, text)
 
 def test_a_set_that_was_stored_before_is_the_same_set_when_it_is_decided_again(engine):
     publish(engine, evaluation("c1", "b", "a"))
-    assert json.loads(stored(engine, "c1")) == [[rule, {"name": 'quote " and ü'}] for rule in "ba"]
+    shown = {"name": 'quote " and ü'}
+    assert json.loads(stored(engine, "c1")) == [[rule, shown, "2026-11-23"] for rule in "ba"]
     publish(engine, evaluation("c1", "b", "a", day=1))
     assert state(engine, "c1").published.version == 1
 
