@@ -21,6 +21,7 @@ from quadrupel.api.stream_watch import (
 )
 from quadrupel.api.streams import Stream, Streams, View
 from quadrupel.api.waiting import Waits
+from quadrupel.core.banners import Banner as DecidedBanner
 from quadrupel.core.errors import ConcurrentWrite, DatabaseUnavailable
 from quadrupel.rules.rule import Banner
 from quadrupel.store.banner_news import News
@@ -39,7 +40,7 @@ class World:
         self.versions = dict.fromkeys((f"u{number}" for number in range(users)), 1)
         self.looked: list[Collection[str]] = []
         self.failure: Exception | None = None
-        self.texts = BannerTexts({"b": Banner("main", 1, "/", {"en": "B"}, {})}, {}, (), "1")
+        self.texts = BannerTexts({"b": Banner("main", 1, "/", {"en": "B"}, {})}, {}, {}, "1")
         self.haste = haste
         self.streams = Streams()
         self.watch = Watch(self.streams, self, self, lambda: self.texts, self.clock)
@@ -87,7 +88,7 @@ class World:
         version = self.versions.get(user, 0)
         if not version:
             return NOTHING
-        banners = (("b", {"n": str(version)}),)
+        banners = (DecidedBanner("b", {"n": str(version)}),)
         return BannerSet(version, date(2026, 11, 23), banners, None, version)
 
 
@@ -202,7 +203,7 @@ def test_it_hurries_while_it_hears_nothing_and_when_texts_change(why: str) -> No
             world.versions = dict.fromkeys(world.versions, 2)
             await world.until(lambda: any(world.last(user) == 2 for user in world.versions))
         else:
-            world.texts = BannerTexts(world.texts.banners, {}, (), "2")
+            world.texts = BannerTexts(world.texts.banners, {}, {}, "2")
         looked, began = set(), world.clock()
         world.looked.clear()
         while len(looked) < len(world.versions):

@@ -13,6 +13,7 @@ from quadrupel.api.banner_answers import BannerReader
 from quadrupel.api.banner_texts import BannerTexts
 from quadrupel.api.streams import Stream, Streams, View
 from quadrupel.api.waiting import Waits
+from quadrupel.core.banners import Banner as DecidedBanner
 from quadrupel.core.errors import Overloaded, TooManyStreams
 from quadrupel.rules.rule import Banner
 from quadrupel.store.banner_reads import BannerReads, BannerSet
@@ -21,11 +22,11 @@ DAY = date(2026, 11, 23)
 
 
 def texts(title: str, digest: str) -> BannerTexts:
-    return BannerTexts({"b": Banner("main", 1, "/", {"en": title}, {})}, {}, ("main",), digest)
+    return BannerTexts({"b": Banner("main", 1, "/", {"en": title}, {})}, {}, {}, digest)
 
 
 def shown(version: int, day: date = DAY) -> BannerSet:
-    return BannerSet(version, day, (("b", {"n": str(version)}),), None, version)
+    return BannerSet(version, day, (DecidedBanner("b", {"n": str(version)}),), None, version)
 
 
 def nothing(stored: int) -> BannerSet:
