@@ -27,6 +27,8 @@ from quadrupel.core.errors import SettingRefused
 MIN_RSA_BITS = 2048
 MAX_SOURCE_BYTES = 1024 * 1024
 FETCH_SECONDS = 5.0
+"""How long the source may take for the whole document; who shows an unknown key waits for it."""
+
 FRESH_SECONDS = 600.0
 """After this long the keys are read again, in the background."""
 
@@ -129,13 +131,13 @@ class TokenKeys:
             self.version += 1
 
 
-def key_source(setting: str) -> Callable[[], Awaitable[bytes]]:
-    """How to read the keys that QUADRUPEL_JWT_KEYS names: a URL, or else a file.
+def key_source(setting: str, seconds: float = FETCH_SECONDS) -> Callable[[], Awaitable[bytes]]:
+    """How to read the keys that QUADRUPEL_JWT_KEYS names: a URL, within `seconds`, or else a file.
 
     A file is read once at this moment, so that a wrong one is a SettingRefused at start.
     """
     if setting.startswith(("https://", "http://")):
-        return lambda: _fetch(setting)
+        return lambda: _fetch(setting, seconds)
     path = Path(setting)
     try:
         read_keys(path.read_bytes())
@@ -144,10 +146,11 @@ def key_source(setting: str) -> Callable[[], Awaitable[bytes]]:
     return lambda: asyncio.to_thread(path.read_bytes)
 
 
-async def _fetch(url: str) -> bytes:
+async def _fetch(url: str, seconds: float) -> bytes:
     body = b""
     async with (
-        httpx.AsyncClient(timeout=FETCH_SECONDS) as client,
+        asyncio.timeout(seconds),
+        httpx.AsyncClient(timeout=seconds) as client,
         client.stream("GET", url) as response,
     ):
         response.raise_for_status()

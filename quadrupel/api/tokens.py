@@ -136,7 +136,7 @@ def _header(segment: str) -> tuple[str | None, str]:
     except jwt.PyJWTError as error:
         raise NotAuthenticated("the token is not a JWT") from error
     kid, algorithm = header.get("kid"), header.get("alg")
-    if algorithm not in ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise NotAuthenticated("the token must be signed by RS256, ES256 or EdDSA")
     return kid if isinstance(kid, str) else None, algorithm
 

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -159,5 +160,25 @@ def test_a_key_without_a_kid_serves_any_token_of_its_algorithm(signer) -> None:
         assert len(await keys.find("any", "ES256")) == 1
         assert len(await keys.find(None, "ES256")) == 1
         assert await keys.find(None, "RS256") == []
+
+    asyncio.run(story())
+
+
+def test_a_source_that_trickles_is_given_up(signer) -> None:
+    async def story() -> None:
+        async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(b" ")
+                    await writer.drain()
+                    await asyncio.sleep(0.02)
+
+        server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        keys = TokenKeys(key_source(f"http://127.0.0.1:{port}/jwks.json", seconds=0.2))
+        async with asyncio.timeout(5):
+            assert not await keys.loaded()
+        server.close()
 
     asyncio.run(story())

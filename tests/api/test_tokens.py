@@ -1,6 +1,7 @@
 """Tokens are remembered, and never longer than they are to work."""
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable, Coroutine
@@ -232,3 +233,81 @@ def test_what_was_verified_with_other_keys_is_not_added() -> None:
     assert users.find(b"1", 7, 0.0) == "u1"
     assert users.find(b"1", 8, 0.0) is None
     assert users.find(b"1", 7, 0.0) is None
+
+
+def encoded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+
+HEADERS = [
+    b"",
+    b"{",
+    b"[]",
+    b"\xff",
+    b"{}",
+    b'{"alg": null}',
+    b'{"alg": 1e400}',
+    b'{"alg": ["ES256"]}',
+    b'{"alg": {"ES256": 1}}',
+    b'{"alg": "es256"}',
+    b'{"alg": "none"}',
+    b'{"alg": "HS256"}',
+    b'{"alg": "ES256\\u0000"}',
+    b'{"alg": "ES256", "kid": ["ES256"]}',
+    b'{"alg": "ES256", "crit": ["exp"]}',
+    b'{"alg": "ES256", "crit": 1}',
+    b"[" * 3000 + b"]" * 3000,
+    b'{"alg": "ES256", "x": ' + b"9" * 5000 + b"}",
+]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_no_header_makes_more_of_a_token_than_it_is(signer, header: bytes) -> None:
+    async def story() -> None:
+        world = World(signer)
+        _, claims, signature = signer.token().split(".")
+        for token in (f"{encoded(header)}.{claims}.{signature}", f"{encoded(header)}.."):
+            with pytest.raises(NotAuthenticated):
+                await world.tokens.user_of(token)
+
+    play(story)
+
+
+CLAIMS = [
+    {"exp": "Infinity"},
+    {"exp": "NaN"},
+    {"exp": "1e400"},
+    {"exp": "[1]"},
+    {"exp": "null"},
+    {"exp": "true"},
+    {"nbf": "Infinity"},
+    {"iat": "[1]"},
+    {"iss": '["https://login.portal.example"]'},
+    {"aud": '{"quadrupel": 1}'},
+    {"aud": "[]"},
+    {"aud": "[1, 2]"},
+    {"sub": "5"},
+    {"sub": '["u1"]'},
+    {"sub": '"u1\\u0000"'},
+    {"sub": '"../u1"'},
+]
+
+
+@pytest.mark.parametrize("wrong", CLAIMS, ids=str)
+def test_a_login_that_signs_nonsense_lets_nobody_in(signer, wrong: dict[str, str]) -> None:
+    async def story() -> None:
+        claims = {
+            "iss": '"https://login.portal.example"',
+            "aud": '"quadrupel"',
+            "sub": '"u1"',
+            "exp": str(int(time.time()) + 60),
+        }
+        pairs = ", ".join(f'"{name}": {value}' for name, value in (claims | wrong).items())
+        header, body = b'{"alg": "ES256"}', f"{{{pairs}}}".encode()
+        signed = f"{encoded(header)}.{encoded(body)}"
+        algorithm = jwt.get_algorithm_by_name("ES256")
+        signature = algorithm.sign(signed.encode(), signer.private["ES256"])
+        with pytest.raises(NotAuthenticated):
+            await World(signer).tokens.user_of(f"{signed}.{encoded(signature)}")
+
+    play(story)
