@@ -132,7 +132,7 @@ def world(database_url, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("QUADRUPEL_")} | {
         "QUADRUPEL_DATABASE_URL": database_url,
         "QUADRUPEL_RULES": str(tmp_path / "rules"),
-        "QUADRUPEL_LANGUAGES": "en",
+        "QUADRUPEL_LANGUAGES": '["en"]',
         "QUADRUPEL_TIME_ZONE": settings.time_zone,
         "QUADRUPEL_JWT_KEYS": str(identity.public_file),
         "QUADRUPEL_JWT_ISSUER": portal.ISSUER,
