@@ -26,6 +26,7 @@ from quadrupel.core.ports import Bus, Outgoing
 from quadrupel.core.profiles import Feeds, Profile
 from quadrupel.core.publishing import Publication, decide
 from quadrupel.rules.offered import offers
+from quadrupel.store.banner_rows import write_banners
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.supervisor import Child, Supervisor
@@ -171,7 +172,7 @@ def to_publish(settings: Settings, profiles: dict[str, Profile]) -> dict[str, tu
         asked = evaluation(profile, bootstrap.today(settings), bootstrap.now())
         decision = decide(asked, None, (), catalogue)
         assert isinstance(decision, Publication)
-        banners = json.loads(json.dumps([each.elements() for each in decision.published.banners]))
+        banners = json.loads(write_banners(decision.published.banners))
         found[user_id] = profile.version, banners
     return found
 
