@@ -4,8 +4,9 @@ Broker, database, every stage and the API run on this machine as `quadrupel up` 
 table of `--profiles` profiles. For `--seconds`, `--rate` events a second are produced to Kafka,
 each of another citizen and each changing that citizen's banner set; the citizen's browser asks the
 API for the banners, with the citizen's own token, until they contain the event. What is measured is
-the time from the moment before the event is produced until that answer has been read. Then the
-same again while a run over all users is in full flight.
+the time from the moment before the event is produced until that answer has been read. The first
+seconds of a load, in which it comes up itself, are played and not counted. Then the same again
+while a run over all users is in full flight.
 
 Topics have `--partitions` partitions: what so little comes through gains nothing by more of them,
 and each batch is spread over all.

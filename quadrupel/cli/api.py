@@ -57,7 +57,7 @@ def api(
       quadrupel api --host 0.0.0.0 --port 8000 --workers 4
 
     Needs QUADRUPEL_JWT_KEYS and QUADRUPEL_JWT_ISSUER. When stopped, it answers what it has begun.
-    Several may listen on one port: start the new one, then stop the old one, and no request fails.
+    Several may listen on one port, so a new one can start before the old one stops.
     """
     settings = read_settings(api_host=host, api_port=port)
     # What is wrong is said once and here, not by every worker.

@@ -109,7 +109,7 @@ def _weighed(
     open_matches: Sequence[Match],
     catalogue: Catalogue,
     returned: Mapping[str, str],
-    dismissed: Dismissed = NOTHING_DISMISSED,
+    dismissed: Dismissed,
 ) -> Publication:
     """What to write of an evaluation that is not refused, with all matches compared."""
     matches = holding(evaluation, open_matches, returned)

@@ -18,7 +18,7 @@ from quadrupel.core.ports import Progress
 from quadrupel.telemetry import RUN_WAITED_SECONDS
 
 BEHIND = 200
-"""How many messages a lane may have before it: about a batch that nobody waits long for."""
+"""How many messages a lane may have before it, however few come."""
 BEHIND_SECONDS = 0.5
 """And where more come, what comes in so long: stages acknowledge every 0.2 s only."""
 LONGEST = 4.0

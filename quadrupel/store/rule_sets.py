@@ -10,9 +10,6 @@ from quadrupel.store.tables import rule_sets
 
 NO_WEIGHTS: Mapping[str, str] = MappingProxyType({})
 
-_BANNER = " banner"
-"""Behind the id of a rule: the key of its banner's weight. No id has a blank."""
-
 
 def save(
     connection: sa.Connection,
@@ -24,27 +21,18 @@ def save(
 
     Safe to repeat.
     """
-    named = {f"{rule}{_BANNER}": weight for rule, weight in weights.items()}
-    row = {"hash": hashed, "identities": {**identities, **named}}
+    row = {"hash": hashed, "identities": dict(identities), "weights": dict(weights)}
     connection.execute(insert(rule_sets).values(row).on_conflict_do_nothing())
 
 
 def identities(connection: sa.Connection, hashed: str) -> dict[str, str] | None:
     """The identities of the rules of a set, None if no run was started with it."""
-    found = _found(connection, hashed)
-    if found is None:
-        return None
-    return {rule: each for rule, each in found.items() if not rule.endswith(_BANNER)}
+    query = sa.select(rule_sets.c.identities).where(rule_sets.c.hash == hashed)
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else dict(found)
 
 
 def weights(connection: sa.Connection, hashed: str) -> dict[str, str]:
     """The weights of the banners of a set, by rule; none if no run was started with it."""
-    found = _found(connection, hashed) or {}
-    return {
-        name.removesuffix(_BANNER): each for name, each in found.items() if name.endswith(_BANNER)
-    }
-
-
-def _found(connection: sa.Connection, hashed: str) -> Mapping[str, str] | None:
-    query = sa.select(rule_sets.c.identities).where(rule_sets.c.hash == hashed)
-    return connection.execute(query).scalar_one_or_none()
+    query = sa.select(rule_sets.c.weights).where(rule_sets.c.hash == hashed)
+    return dict(connection.execute(query).scalar_one_or_none() or {})

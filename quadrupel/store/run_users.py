@@ -51,7 +51,7 @@ def zone_users(zone: str, zones: Iterable[str], own: ZoneInfo) -> ZoneUsers:
 def users_of(
     connection: sa.Connection, plan: RunPlan, as_of: date, of: ZoneUsers | None = None
 ) -> int:
-    """How many users a run would evaluate by now."""
+    """How many users a run would look at by now, erased ones too."""
     count = sql.SQL("SELECT count(*) {}").format(from_users(plan, as_of, of))
     [[total]] = driver(connection).execute(count).fetchall()
     return int(total)

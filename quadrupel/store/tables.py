@@ -130,8 +130,13 @@ rule_sets = sa.Table(
     "rule_sets",
     metadata,
     sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("identities", JSONB, nullable=False, comment="{rule: identity}"),
     sa.Column(
-        "identities", JSONB, nullable=False, comment='{rule: identity, "RULE banner": weight}'
+        "weights",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="of banners, {rule: weight}",
     ),
 )
 

@@ -275,4 +275,4 @@ def test_where_nothing_holds_and_nothing_did_all_is_decided_as_where_something_i
     asked = evaluation(version=version, day=day, errors=["birthday"], cause=at(version))
     decision = decide(asked, before, (), CATALOGUE)
     if isinstance(decision, Publication):
-        assert decision == _weighed(asked, before, (), CATALOGUE, {})
+        assert decision == _weighed(asked, before, (), CATALOGUE, {}, {})

@@ -5,6 +5,8 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -57,3 +59,17 @@ def postgres_flow(migrated_url: str, declaration: Path, tmp_path: Path) -> Itera
     """A flow on the Postgres bus."""
     with open_flow(settings_for(migrated_url, declaration), tmp_path) as flow:
         yield flow
+
+
+@pytest.fixture
+def broker(kafka_script: ModuleType) -> Iterator[Any]:
+    """A broker that a test may stop and start."""
+    with kafka_script.Broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def database(distribution_server: Any) -> Iterator[Any]:
+    """A database that a test may stop and start."""
+    with distribution_server() as server:
+        yield server

@@ -22,18 +22,6 @@ RULE = "fines_repeated"
 SECONDS = 90
 
 
-@pytest.fixture
-def broker(kafka_script):
-    with kafka_script.Broker() as broker:
-        yield broker
-
-
-@pytest.fixture
-def database(distribution_server):
-    with distribution_server() as server:
-        yield server
-
-
 class Citizen:
     """Somebody with three fines, who reads banners and dismisses one."""
 

@@ -27,18 +27,6 @@ def outage(full):
 
 
 @pytest.fixture
-def broker(kafka_script):
-    with kafka_script.Broker() as broker:
-        yield broker
-
-
-@pytest.fixture
-def database(distribution_server):
-    with distribution_server() as server:
-        yield server
-
-
-@pytest.fixture
 def flow(broker, database, tmp_path):
     settings = read_settings(
         database_url=database.url,
