@@ -43,6 +43,12 @@ def until(condition, seconds: float = 5.0) -> None:
         time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def _only_own_streams() -> None:
+    """Begin when the streams that the test before left have been noticed to be gone."""
+    until(lambda: open_streams() == 0)
+
+
 def test_what_is_read_is_sent_at_once_and_again_when_it_changes(api) -> None:
     api.publish("watcher", 7, LICENCE)
     headers = bearer(api, "watcher")
