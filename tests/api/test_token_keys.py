@@ -166,19 +166,23 @@ def test_a_key_without_a_kid_serves_any_token_of_its_algorithm(signer) -> None:
 
 def test_a_source_that_trickles_is_given_up(signer) -> None:
     async def story() -> None:
+        given_up = asyncio.Event()
+
         async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError), contextlib.closing(writer):
                 while True:
                     writer.write(b" ")
                     await writer.drain()
                     await asyncio.sleep(0.02)
+            given_up.set()
 
         server = await asyncio.start_server(trickle, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         keys = TokenKeys(key_source(f"http://127.0.0.1:{port}/jwks.json", seconds=0.2))
         async with asyncio.timeout(5):
             assert not await keys.loaded()
+            await given_up.wait()
         server.close()
 
     asyncio.run(story())
