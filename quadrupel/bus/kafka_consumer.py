@@ -91,9 +91,10 @@ class KafkaConsumer:
         """See `Consumer.poll`."""
         self._last_contact = time.monotonic()
         self._go_back()
-        if self._owed:
+        has_looked = bool(self._owed)
+        if has_looked:
             timeout -= self._gather_or_pay(limit, timeout)
-        if not self._gathered:
+        if not (has_looked and self._gathered):  # what came with a commit is no whole batch
             self._gather(limit, timeout)
         messages, self._gathered = self._gathered[:limit], self._gathered[limit:]
         if not messages:
