@@ -31,7 +31,8 @@ from quadrupel import bootstrap
 from quadrupel.bus import codec
 from quadrupel.core.ports import Message
 from quadrupel.core.verdicts import Evaluation, RuleMatch
-from quadrupel.stages.publish import Publish, offers
+from quadrupel.rules.offered import offers
+from quadrupel.stages.publish import Publish
 
 P99_GOAL = 100
 FEW = 1_000
