@@ -1,7 +1,7 @@
 """How fast banners are read: `make bench-api`, `ARGS="--users 50000 --tokens 5000 --seconds 3"`.
 
 `--users` citizens have published banner sets, with the texts of the shipped rules and values of
-their own; `--tokens` of them have tokens, signed by ES256, each another one. `quadrupel api` runs
+their own; `--tokens` of them have tokens, signed by `--algorithm`, each another one. `quadrupel api` runs
 with `--workers` workers on a real Postgres, and the load generator (`api_load.py`) on the same
 cores. A citizen's visit is `--reads-per-visit` reads among those of `--there` others, in any order
 and over any connection. What is measured:
@@ -30,22 +30,33 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
+from typing import TypeAlias
 
 import api_streams
 import httpx
+import jwt
 import psycopg
 from citizens import TODAY, user_id
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from rich.console import Console
 from rich.table import Table
 from stand import ROOT, CpuClock, Stand, stand, wait_until
 
 from quadrupel import bootstrap
 from quadrupel.core.attributes import Type
-from quadrupel.portal import AUDIENCE, ISSUER, Identity, create_identity, free_port
+from quadrupel.portal import AUDIENCE, ISSUER, free_port
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
 from quadrupel.store import bulk
+
+PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 GOAL, ANCHOR_RATIO, P99_GOAL = 15_000, 3, 25
 WARM_UP_SECONDS = 2.0
@@ -76,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--tokens", type=int, default=200_000)
+    parser.add_argument("--algorithm", choices=["RS256", "ES256"], default="RS256")
     parser.add_argument("--reads-per-visit", type=int, default=10)
     parser.add_argument("--there", type=int, default=1_000, help="citizens at one time")
     parser.add_argument("--connections", type=int, default=128)
@@ -158,12 +170,16 @@ class Bench:
     def __init__(self, parts: Stand, folder: Path, arguments: argparse.Namespace) -> None:
         self._parts = parts
         self._arguments = arguments
-        self._identity = create_identity(folder)
+        key = new_key(arguments.algorithm)
+        self._public = folder / "portal.pem"
+        self._public.write_bytes(
+            key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        )
         self._tokens = folder / "tokens"
         self._port = free_port(8124)
         self._next = 0
         self._servers: list[int] = []
-        self._tokens.write_text("\n".join(make_tokens(self._identity, arguments)))
+        self._tokens.write_text("\n".join(make_tokens(key, arguments)))
 
     @contextlib.contextmanager
     def ours(self, workers: int | None = None) -> Iterator[None]:
@@ -217,7 +233,7 @@ class Bench:
 
     def _settings(self) -> dict[str, str]:
         return {
-            "QUADRUPEL_JWT_KEYS": str(self._identity.public_file),
+            "QUADRUPEL_JWT_KEYS": str(self._public),
             "QUADRUPEL_JWT_ISSUER": ISSUER,
             "QUADRUPEL_JWT_AUDIENCE": AUDIENCE,
             "QUADRUPEL_API_PORT": str(self._port),
@@ -231,25 +247,31 @@ class Bench:
             return False
 
 
-def make_tokens(identity: Identity, arguments: argparse.Namespace) -> list[str]:
+def new_key(algorithm: str) -> PrivateKey:
+    """A key of a login service: most sign with RSA of 2,048 bits."""
+    if algorithm == "RS256":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def make_tokens(key: PrivateKey, arguments: argparse.Namespace) -> list[str]:
     """A token of each of so many users, who are spread over all."""
     apart = max(1, arguments.users // arguments.tokens)
     users = [user_id(number * apart) for number in range(min(arguments.tokens, arguments.users))]
     random.Random(3).shuffle(users)
-    pem = identity.key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    parts = [(pem, users[first : first + 2_000]) for first in range(0, len(users), 2_000)]
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    parts = [
+        (pem, arguments.algorithm, users[first : first + 2_000])
+        for first in range(0, len(users), 2_000)
+    ]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         return [token for tokens in pool.starmap(sign, parts) for token in tokens]
 
 
-def sign(pem: bytes, users: list[str]) -> list[str]:
+def sign(pem: bytes, algorithm: str, users: list[str]) -> list[str]:
     key = serialization.load_pem_private_key(pem, None)
-    identity, now = Identity(key, Path()), datetime.now(UTC)  # type: ignore[arg-type]
-    return [identity.token(user, now) for user in users]
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "exp": datetime.now(UTC) + timedelta(hours=1)}
+    return [jwt.encode(claims | {"sub": user}, key, algorithm) for user in users]  # type: ignore[arg-type]
 
 
 def report(
@@ -263,7 +285,10 @@ def report(
 ) -> None:
     ratio, p99 = reads.rate / anchor.rate, steady.percentile(99)
     unchanged = again.statuses.get("304", 0) / sum(again.statuses.values())
-    title = f"banner reads, {arguments.users:,} users, {arguments.workers} workers"
+    title = (
+        f"banner reads, {arguments.users:,} users, {arguments.workers} workers,"
+        f" tokens by {arguments.algorithm}"
+    )
     table = Table("figure", "value", "goal", title=title)
     table.add_row("reads", f"{reads.rate:,.0f} /s", f"{GOAL:,} /s")
     table.add_row("plain FastAPI + psycopg, the anchor", f"{anchor.rate:,.0f} /s", "")

@@ -168,6 +168,9 @@ request_id: ContextVar[str] = ContextVar("request_id")
 """The id of the request that is being answered, for the log: cheaper to set than a bound field."""
 
 
+_level = logging.DEBUG
+
+
 class Laps:
     """The phases of one batch: each ends where the next begins."""
 
@@ -184,6 +187,8 @@ class Laps:
 
 def configure_logs(style: Literal["auto", "text", "json"], level: str) -> None:
     """Send structured logs to standard error: as text for people or one JSON object a line."""
+    global _level
+    _level = logging.getLevelNamesMapping()[level.upper()]
     as_text = style == "text" or (style == "auto" and sys.stderr.isatty())
     renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
     if as_text:
@@ -197,11 +202,14 @@ def configure_logs(style: Literal["auto", "text", "json"], level: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(_level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def tells_debug() -> bool:
+    """Whether lines of level debug are written: to ask costs less than to say one in vain."""
+    return _level <= logging.DEBUG
 
 
 def _add_request_id(

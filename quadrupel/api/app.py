@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from quadrupel.api import (
     access,
@@ -91,7 +92,7 @@ def create_app(
         finally:
             await reads.close()
 
-    app = FastAPI(
+    app = _Application(
         title="Quadrupel",
         version=version("quadrupel"),
         description=documents.DESCRIPTION,
@@ -114,9 +115,18 @@ def create_app(
     handle_errors(app)
     app.add_middleware(HeadAsGet)
     app.add_middleware(StreamRoute, reader=reader, streams=streams, watch=watch)
-    app.add_middleware(HotRoute, reader=reader, tokens=tokens)
     app.add_middleware(RequestFrame)
+    app.in_front = partial(HotRoute, reader=reader, tokens=tokens)
     return app
+
+
+class _Application(FastAPI):
+    """Has something in front of all layers of the framework, which cost a plain read a tenth."""
+
+    in_front: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self.in_front(super().build_middleware_stack())
 
 
 def _serve_openapi(app: FastAPI) -> None:

@@ -3,12 +3,14 @@
 import hashlib
 import zoneinfo
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from quadrupel.api.after import After
 from quadrupel.api.banner_texts import (
@@ -20,13 +22,17 @@ from quadrupel.api.banner_texts import (
     with_fallbacks,
 )
 from quadrupel.api.languages import choose
+from quadrupel.api.remembered import Remembered
 from quadrupel.api.waiting import Waits
 from quadrupel.store.banner_reads import BannerReads, BannerSet
+
+Header: TypeAlias = tuple[bytes, bytes]
 
 _HEADERS = (
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Authorization, Accept-Language"),
 )
+_JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,13 +58,14 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class BannerReader:
-    """What answers a read: where sets are, the texts now, and how values are written."""
+    """What answers a read: where sets are, the texts now, how values are written, what was told."""
 
     sets: BannerReads
     waits: Waits[BannerSet]
     texts: Callable[[], BannerTexts]
     languages: Sequence[str]
     zone: zoneinfo.ZoneInfo
+    told: "Remembered[_Told]" = field(default_factory=Remembered)
 
     async def answer(
         self, user_id: str, question: Question, awaited: Awaited | None = None
@@ -76,14 +83,18 @@ class BannerReader:
         else:
             found = await self._wait(user_id, awaited)
             contains = awaited.after.is_reached(user_id, found.contains)
-        tag = _entity_tag(user_id, found, texts.digest, language, question, contains)
-        headers = [(b"etag", tag.encode()), (b"content-language", language.encode()), *_HEADERS]
-        if contains is not None:
-            headers.append((b"contains-event", b"true" if contains else b"false"))
-        if _matches(question.if_none_match, tag):
+        where = question.placement, question.client
+        asked = user_id, found.version, found.as_of, texts.digest, language, *where, contains
+        told = self.told.find((found.text, *asked))
+        if told is not None:
+            return told.answer(question.if_none_match)
+        headers = _headers(_entity_tag(asked), language, contains)
+        if _matches(question.if_none_match, headers):
             return _Answer(304, headers, b"")
-        shown = self.shown(found, texts, language, question.placement, question.client)
-        return _json(headers, _encode(document(found, shown, contains)))
+        shown = self.shown(found, texts, language, *where)
+        told = _Told(headers, _encode(document(found, shown, contains)))
+        self.told.add((found.text, *asked), told, len(found.text) + len(told.body))
+        return told.answer(None)
 
     def shown(
         self,
@@ -120,35 +131,49 @@ def document(
 class _Answer(Response):
     """A response whose headers are written already: the framework would write them each time."""
 
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def __init__(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         self.status_code = status
-        self.raw_headers = headers
+        self.raw_headers = list(headers)
         self.body = body
         self.background = None
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": self.body})
 
-def _json(headers: list[tuple[bytes, bytes]], body: bytes) -> Response:
-    length = (b"content-length", str(len(body)).encode())
-    return _Answer(200, [*headers, length, (b"content-type", b"application/json")], body)
+
+class _Told:
+    """What is told of a set: the headers of 200 and of 304, and the body."""
+
+    def __init__(self, headers: Sequence[Header], body: bytes) -> None:
+        self._unchanged = headers
+        self._headers = (*headers, (b"content-length", str(len(body)).encode()), _JSON)
+        self.body = body
+
+    def answer(self, if_none_match: str | None) -> Response:
+        """The answer to who has what the header says."""
+        if _matches(if_none_match, self._unchanged):
+            return _Answer(304, self._unchanged, b"")
+        return _Answer(200, self._headers, self.body)
 
 
-def _entity_tag(
-    user_id: str,
-    found: BannerSet,
-    texts: str,
-    language: str,
-    question: Question,
-    contains: bool | None,
-) -> str:
+def _headers(tag: bytes, language: str, contains: bool | None) -> list[Header]:
+    """The headers of 304, of which the tag is the first."""
+    headers = [(b"etag", tag), (b"content-language", language.encode()), *_HEADERS]
+    if contains is not None:
+        headers.append((b"contains-event", b"true" if contains else b"false"))
+    return headers
+
+
+def _entity_tag(asked: tuple[object, ...]) -> bytes:
     """A strong tag: equal tags mean equal bytes, also between users behind one cache."""
-    where = question.placement, question.client
-    parts = (user_id, found.version, found.as_of, texts, language, *where, contains)
-    return f'"{hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
+    return b'"%s"' % hashlib.blake2b(repr(asked).encode(), digest_size=12).hexdigest().encode()
 
 
-def _matches(if_none_match: str | None, tag: str) -> bool:
+def _matches(if_none_match: str | None, headers: Sequence[Header]) -> bool:
     """RFC 9110, 13.1.2: any of the listed tags, compared weakly, or `*`."""
     if if_none_match is None:
         return False
     listed = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return "*" in listed or tag in listed
+    return "*" in listed or headers[0][1].decode() in listed

@@ -7,11 +7,11 @@ documents the parameters, checks them, and answers whatever is not plain, by the
 import re
 from functools import lru_cache
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quadrupel.api import problems
 from quadrupel.api.banner_answers import BannerReader, Question
+from quadrupel.api.middleware import RequestFrame
 from quadrupel.api.tokens import Tokens
 from quadrupel.core.errors import QuadrupelError
 
@@ -19,6 +19,7 @@ PATH = "/v1/me/banners"
 
 _HEADERS = frozenset((b"authorization", b"accept-language", b"if-none-match"))
 _BEARER = b"Bearer "
+_PLAIN = "quadrupel.plain"
 _MAX_QUERY = 64
 _PARAMETERS = re.compile(rb"(placement|client|locale)=([A-Za-z0-9_-]+)")
 
@@ -34,21 +35,24 @@ class HotRoute:
         self._app = app
         self._reader = reader
         self._tokens = tokens
+        self._framed = RequestFrame(self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         plain = _plain(scope)
         if plain is None:
             await self._app(scope, receive, send)
-            return
-        try:
-            response = await self._answer(*plain)
-        except QuadrupelError as error:
-            response = problems.response_to(error, PATH)
-        await response(scope, receive, send)
+        else:
+            scope[_PLAIN] = plain
+            await self._framed(scope, receive, send)
 
-    async def _answer(self, token: str, question: Question) -> Response:
-        self._reader.sets.check_room()  # before anything is spent on the request
-        return await self._reader.answer(await self._tokens.user_of(token), question)
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token, question = scope[_PLAIN]
+        try:
+            self._reader.sets.check_room()  # before anything is spent on the request
+            answer = await self._reader.answer(await self._tokens.user_of(token), question)
+        except QuadrupelError as error:
+            answer = problems.response_to(error, PATH)
+        await answer(scope, receive, send)
 
 
 def _plain(scope: Scope) -> tuple[str, Question] | None:

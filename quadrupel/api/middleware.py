@@ -3,12 +3,13 @@
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quadrupel import telemetry
 from quadrupel.api import problems
 from quadrupel.telemetry import request_id
 
@@ -34,41 +35,36 @@ class RequestFrame:
             await self._app(scope, receive, send)
             return
         own = _given_id(scope["headers"]) or f"{random.getrandbits(128):032x}"
+        more = ((b"x-request-id", own.encode()), _NO_SNIFFING)
         before = request_id.set(own)
-        try:
-            await self._answer(scope, receive, send, own)
-        finally:
-            request_id.reset(before)
+        started, status = time.perf_counter(), 0
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, own: str) -> None:
-        started = time.perf_counter()
-        status = 0
-
-        async def send_framed(message: Message) -> None:
+        def send_framed(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                more = ((b"x-request-id", own.encode()), _NO_SNIFFING)
                 message = {**message, "headers": [*message["headers"], *more]}
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, send_framed)
+            if telemetry.tells_debug():
+                log.debug(
+                    "answered",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                )
         except ClientDisconnect:
             log.debug("the caller went away", method=scope["method"], path=scope["path"])
-            return
         except Exception:
             log.exception("the request failed", method=scope["method"], path=scope["path"])
             if status:
                 raise
             await problems.INTERNAL.response()(scope, receive, send_framed)
-        log.debug(
-            "answered",
-            method=scope["method"],
-            path=scope["path"],
-            status=status,
-            milliseconds=round((time.perf_counter() - started) * 1000, 1),
-        )
+        finally:
+            request_id.reset(before)
 
 
 def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

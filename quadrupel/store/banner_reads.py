@@ -44,7 +44,8 @@ class BannerSet:
 
     A user who is shown nothing and one who was never heard of have the same: version 0, no day.
     `contains` is the position up to which the user's events are contained, if it is known.
-    `stored` is the version of the row, also where nothing is shown; 0: there is no row.
+    `stored` is the version of the row, also where nothing is shown; 0: there is no row. `text` is
+    the banners as they are stored.
     """
 
     version: int
@@ -52,6 +53,7 @@ class BannerSet:
     banners: Sequence[Banner]
     contains: Position | None = None
     stored: int = 0
+    text: str = ""
 
 
 NOTHING = BannerSet(0, None, ())
@@ -194,7 +196,7 @@ def _banner_set(row: TupleRow) -> BannerSet:
     contains = position(partition, offset)
     if banners == "[]":
         return BannerSet(0, None, (), contains, version)
-    return BannerSet(version, as_of, read_banners(banners), contains, version)
+    return BannerSet(version, as_of, read_banners(banners), contains, version, banners)
 
 
 async def reachable(pool: Pool) -> None:
