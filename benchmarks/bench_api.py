@@ -1,10 +1,10 @@
 """How fast banners are read: `make bench-api`, `ARGS="--users 50000 --tokens 5000 --seconds 3"`.
 
 `--users` citizens have published banner sets, with the texts of the shipped rules and values of
-their own; `--tokens` of them have tokens, signed by `--algorithm`, each another one. `quadrupel api` runs
-with `--workers` workers on a real Postgres, and the load generator (`api_load.py`) on the same
-cores. A citizen's visit is `--reads-per-visit` reads among those of `--there` others, in any order
-and over any connection. What is measured:
+their own; `--tokens` of them have tokens, each another one, signed by `--algorithm`. `quadrupel
+api` runs with `--workers` workers on a real Postgres, and the load generator (`api_load.py`) on the
+same cores. A citizen's visit is `--reads-per-visit` reads among those of `--there` others, in any
+order and over any connection. What is measured:
 
 - reads/s in a closed loop, all answered 200 with texts;
 - the same when each read is a citizen's first, so that every token must be verified;

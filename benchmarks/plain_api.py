@@ -49,7 +49,7 @@ async def citizen(
         claims = jwt.decode(
             bearer.credentials,
             KEY,  # type: ignore[arg-type]
-            algorithms=["ES256"],
+            algorithms=["RS256", "ES256"],
             audience=os.environ.get("QUADRUPEL_JWT_AUDIENCE", "quadrupel"),
             issuer=os.environ["QUADRUPEL_JWT_ISSUER"],
             leeway=10,
