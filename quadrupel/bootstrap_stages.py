@@ -264,4 +264,4 @@ def _collect_seldom() -> None:
     """Let batches come and go with few searches for cycles in them, of which they have few."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
+    gc.set_threshold(500_000, 20, 100)

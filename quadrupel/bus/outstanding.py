@@ -23,11 +23,10 @@ class Outstanding:
 
     def add(self, messages: Sequence[Message]) -> None:
         """Take note of delivered messages, in order per partition."""
-        first, after = self.first, self.after
-        for _, partition, offset, *_ in messages:
-            if partition not in first:
-                first[partition] = offset
-            after[partition] = offset + 1
+        last = {message[1]: message[2] for message in messages}
+        first = {message[1]: message[2] for message in reversed(messages)}
+        self.first = first | self.first
+        self.after |= {partition: offset + 1 for partition, offset in last.items()}
 
     def acknowledged(self, partitions: Iterable[int]) -> None:
         """Forget what was committed."""

@@ -141,6 +141,7 @@ def _dump_text(value: Any) -> bytes:
 
 
 _statistics = msgspec.json.Decoder(dict[str, Statistic])
+_statistics_as_json = msgspec.json.Encoder().encode
 
 
 def _load_statistics(field: bytes) -> dict[str, Statistic]:
@@ -148,17 +149,8 @@ def _load_statistics(field: bytes) -> dict[str, Statistic]:
 
 
 def _dump_statistics(value: Any) -> bytes:
-    stored = {
-        key: {
-            "count": each.count,
-            "sum": to_text(each.sum),
-            "first": each.first.isoformat(),
-            "last": each.last.isoformat(),
-        }
-        for key, each in value.items()
-    }
     # JSON has no bare control characters, so nothing else is special to COPY.
-    return msgspec.json.encode(stored).replace(b"\\", b"\\\\")
+    return _statistics_as_json(value).replace(b"\\", b"\\\\")
 
 
 def _load_counts(field: bytes) -> DayCounts:
