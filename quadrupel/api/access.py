@@ -6,11 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from quadrupel.api.admissions import Admission, admit
 from quadrupel.api.service_keys import ServiceKeys
 from quadrupel.api.tokens import Tokens
-from quadrupel.core.errors import NotAuthenticated
+from quadrupel.core.errors import InputRefused, NotAuthenticated
 from quadrupel.store.keys import ServiceKey
 
 
@@ -23,13 +24,26 @@ class Scope(StrEnum):
     EXPLAIN_READ = "explain:read"
 
 
-_citizen_bearer = HTTPBearer(
+class OneBearer(HTTPBearer):
+    """What a request shows as its bearer, once; None: nothing.
+
+    Raises InputRefused (`two-tokens`) where it shows several: whoever stands between may have
+    looked at another one than we would.
+    """
+
+    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
+        if len(request.headers.getlist("authorization")) > 1:
+            raise InputRefused("two-tokens", "the header Authorization is there more than once")
+        return await super().__call__(request)
+
+
+_citizen_bearer = OneBearer(
     scheme_name="citizenToken",
     bearerFormat="JWT",
     description="The citizen's token, signed by RS256, ES256 or EdDSA, with iss, aud, exp and sub.",
     auto_error=False,
 )
-_service_bearer = HTTPBearer(
+_service_bearer = OneBearer(
     scheme_name="serviceKey",
     bearerFormat="qk_ID_SECRET",
     description="A key made by `quadrupel keys create`, with the scope the route names.",
@@ -40,7 +54,10 @@ MISSING = "this needs the header Authorization: Bearer ..."
 
 
 def citizen(tokens: Tokens) -> Callable[..., Awaitable[str]]:
-    """A dependency: the user id of the citizen who calls. Raises NotAuthenticated."""
+    """A dependency: the user id of the citizen who calls.
+
+    Raises NotAuthenticated; InputRefused (`two-tokens`), as the other dependencies do.
+    """
 
     async def user_id(
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_citizen_bearer)],

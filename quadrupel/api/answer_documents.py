@@ -18,7 +18,8 @@ def problems(*statuses: int) -> dict[int | str, Fields]:
 
 
 _MEANINGS = {
-    400: "The body cannot be read as what it says it is; for events, `errors` has every bad one.",
+    400: "The body cannot be read as what it says it is; for events, `errors` has every bad one. Or"
+    " two tokens are shown.",
     404: "There is no such user, or no such rule.",
     401: "No token or key, or none that holds.",
     403: "The key lacks the scope.",

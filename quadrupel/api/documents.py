@@ -195,7 +195,7 @@ _HEADERS = {
 _READ_RESPONSES: dict[int | str, Fields] = {
     200: _answer("What the user is shown, in order.", "BannerSet", _BANNERS, headers=_HEADERS),
     304: {"description": "Nothing changed since the answer with this ETag.", "headers": _HEADERS},
-    **_problems(401, 422, 500, 503),
+    **_problems(400, 401, 422, 500, 503),
 }
 
 _AFTER = (
@@ -248,7 +248,7 @@ MY_BANNERS_STREAM: Fields = {
             },
             "headers": {"Content-Language": {"schema": {"type": "string"}}},
         },
-        **_problems(401, 422, 429, 500, 503),
+        **_problems(400, 401, 422, 429, 500, 503),
     },
 }
 
@@ -305,7 +305,7 @@ EXPLAIN: Fields = {
     "description": "Needs the scope `explain:read`. Each look is logged with the key that looked.",
     "responses": {
         200: _answer("Every clause with its values.", "Explanations", explanations.EXAMPLE),
-        **_problems(401, 403, 404, 422, 500, 503),
+        **_problems(400, 401, 403, 404, 422, 500, 503),
     },
 }
 

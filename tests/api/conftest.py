@@ -21,6 +21,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from psycopg import sql
@@ -140,6 +141,7 @@ class Api:
     database_url: str
     bus: MemoryBus
     signer: Signer
+    routes: Sequence[tuple[str, frozenset[str]]] = ()
     full_key: str = ""
 
     def bearer(self, credentials: str) -> dict[str, str]:
@@ -233,7 +235,9 @@ def running(
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
             wait_until_ready(client)
-            api = Api(client, api_database, bus, signer)
+            contexts = iter_route_contexts(app.routes)
+            routes = [(each.path, frozenset(each.methods)) for each in contexts]
+            api = Api(client, api_database, bus, signer, routes)
             api.full_key = api.create_key(*SCOPES)
             yield api
     finally:

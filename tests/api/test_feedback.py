@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
 from quadrupel.api import feedback_bodies
 from quadrupel.api.after import read_token
@@ -195,58 +194,11 @@ def test_another_media_type_is_415(api, headers: dict[str, str]) -> None:
     assert events(api, "media") == []
 
 
-def wrong_tokens(signer) -> dict[str, object]:
-    hour = timedelta(hours=1)
-    return {
-        "none": None,
-        "empty": "",
-        "no JWT": "x",
-        "expired": signer.token("w", exp=datetime.now(UTC) - hour),
-        "for another audience": signer.token("w", aud="another"),
-        "of another issuer": signer.token("w", iss="https://elsewhere.example"),
-        "without an end": signer.token("w", without=["exp"]),
-        "of nobody": signer.token("w", without=["sub"]),
-        "cut": signer.token("w")[:-3],
-        "longer than any": "x" * 9_000,
-        "a service key": "qk_a1b2c3d4e5f6_0123456789abcdef",
-    }
-
-
-def test_a_token_in_the_body_that_does_not_hold_is_401_and_is_told_to_nobody(api) -> None:
-    with capture_logs() as logs:
-        for kind, token in wrong_tokens(api.signer).items():
-            answer = beacon(api, {"access_token": token, "feedback": [told()]})
-            assert answer.status_code == 401, kind
-            assert answer.json()["type"] == "urn:quadrupel:problem:not-authenticated"
-            assert "www-authenticate" in answer.headers
-            assert not token or str(token) not in answer.text
-            assert not token or str(token) not in str(logs)
-        good = api.signer.token("w2")
-        assert beacon(api, {"access_token": good, "feedback": [told()]}).status_code == 202
-        assert good not in str(logs)
-    assert events(api, "w") == []
-
-
 @pytest.mark.parametrize("token", [5, ["x"], {"x": 1}, True])
 def test_a_token_that_is_no_text_is_refused_without_being_repeated(api, token: object) -> None:
     answer = beacon(api, {"access_token": token, "feedback": [told()]})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "access_token must be a text"
-
-
-def test_two_tokens_are_refused_even_if_they_are_one(api) -> None:
-    token = api.signer.token("twice")
-    body = {"access_token": token, "feedback": [told()]}
-    answer = api.client.post(PATH, json=body, headers=api.bearer(token))
-    assert answer.status_code == 400
-    assert answer.json()["type"] == "urn:quadrupel:problem:two-tokens"
-    assert events(api, "twice") == []
-
-
-def test_without_a_token_or_with_a_key_nobody_gives_feedback(api) -> None:
-    for headers in ({}, api.service, {"authorization": "Basic x"}):
-        answer = api.client.post(PATH, json=told(), headers=headers)
-        assert answer.status_code == 401
 
 
 def test_feedback_is_given_for_nobody_else(api) -> None:

@@ -74,25 +74,11 @@ def test_answers_are_as_it_says(api, document: dict, user: str) -> None:
     validator(document, schemas["Problem"]).validate(problem)
 
 
-def test_every_route_has_a_summary_a_door_and_a_problem_for_every_error(document: dict) -> None:
-    paths = {f"{method.upper()} {path}" for path, method, _ in operations(document)}
-    assert paths == {
-        "GET /v1/me/banners",
-        "POST /v1/me/banners/feedback",
-        "GET /v1/me/banners/stream",
-        "GET /v1/users/{user_id}/banners",
-        "GET /v1/users/{user_id}/explain",
-        "POST /v1/events",
-        "PUT /v1/users/{user_id}/contacts",
-        "GET /livez",
-        "GET /readyz",
-    }
+def test_every_route_has_a_summary_and_a_problem_for_every_error(document: dict) -> None:
     for path, _, operation in operations(document):
         assert operation["summary"]
-        scheme = "citizenToken" if "/me/" in path else "serviceKey"
         if path.startswith("/v1"):
-            assert operation["security"] == [{scheme: []}]
-            assert {"401", "422", "500", "503"} <= set(operation["responses"])
+            assert {"400", "401", "422", "500", "503"} <= set(operation["responses"])
         for status, response in operation["responses"].items():
             if int(status) >= 400:
                 assert list(response["content"]) == ["application/problem+json"]
