@@ -25,6 +25,7 @@ from quadrupel.api import (
 from quadrupel.api.access import Scope
 from quadrupel.api.banner_answers import BannerReader
 from quadrupel.api.banner_texts import BannerTexts
+from quadrupel.api.declared_documents import with_declared
 from quadrupel.api.hot_route import HotRoute
 from quadrupel.api.inbox import Inbox
 from quadrupel.api.middleware import HeadAsGet, RequestFrame
@@ -111,7 +112,7 @@ def create_app(
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))
     app.include_router(health.routes(reads, token_keys))
-    _serve_openapi(app)
+    _serve_openapi(app, texts, languages)
     handle_errors(app)
     app.add_middleware(HeadAsGet)
     app.add_middleware(StreamRoute, reader=reader, streams=streams, watch=watch)
@@ -129,9 +130,11 @@ class _Application(FastAPI):
         return self.in_front(super().build_middleware_stack())
 
 
-def _serve_openapi(app: FastAPI) -> None:
+def _serve_openapi(
+    app: FastAPI, texts: Callable[[], BannerTexts], languages: Sequence[str]
+) -> None:
     document = documents.openapi(app)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
-        return JSONResponse(document)
+        return JSONResponse(with_declared(document, texts(), languages))

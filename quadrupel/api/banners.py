@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from quadrupel.api import documents
+from quadrupel.api import documents, event_documents
 from quadrupel.api.after import read_token
 from quadrupel.api.banner_answers import Awaited, BannerReader, Question
 from quadrupel.core.events import check_user_id
@@ -34,7 +34,7 @@ EventToken = Annotated[
     Query(
         alias="after",
         description="What POST /v1/events answered: wait until the set contains these events.",
-        examples=["AUo1j6GvJR7EAAAAAwAAAAAAAeJA"],
+        examples=["AUo1j6GvJR7EAAAABAAAAAAAAeJA"],
     ),
 ]
 Wait = Annotated[
@@ -42,7 +42,14 @@ Wait = Annotated[
     Query(ge=0, le=10, allow_inf_nan=False, description="How many seconds to wait at most."),
 ]
 WAIT_SECONDS = 5.0
-UserId = Annotated[str, Path(description="The user id.", examples=["u0000123456"])]
+UserId = Annotated[
+    str,
+    Path(
+        description="The user id.",
+        examples=["u0000123456"],
+        json_schema_extra={"pattern": event_documents.USER_ID},
+    ),
+]
 
 
 Asked: TypeAlias = tuple[Question, Awaited | None]

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from quadrupel.api import documents
+from quadrupel.api.banners import UserId
 from quadrupel.api.bodies import media_type, read_body, unsupported
 from quadrupel.channels import addresses
 from quadrupel.core.contacts import Contact
@@ -45,7 +45,7 @@ def routes(
     )
     async def put_contacts(
         request: Request,
-        user_id: Annotated[str, Path(description="The user id.", examples=["u0000123456"])],
+        user_id: UserId,
     ) -> Response:
         check_user_id(user_id)
         if media_type(request) != "application/json":

@@ -4,9 +4,8 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import Response
 
-from quadrupel.api import explanations, feedback_documents
+from quadrupel.api import event_documents, explanations, feedback_documents, stream_documents
 from quadrupel.api.after import MAX_USERS
 from quadrupel.api.answer_documents import answer as _answer
 from quadrupel.api.answer_documents import problems as _problems
@@ -15,7 +14,7 @@ from quadrupel.api.json_schema import Fields
 from quadrupel.api.json_schema import object_ as _object
 from quadrupel.api.json_schema import reference as _reference
 from quadrupel.api.json_schema import text as _text
-from quadrupel.core.events import MAX_ID, MAX_SOURCE
+from quadrupel.channels.addresses import MAX_CONSENTS
 
 DESCRIPTION = """\
 What a citizen is shown now, and the facts it follows from.
@@ -24,16 +23,6 @@ Citizens' front ends read banners with the citizen's own token. Source systems r
 back ends read banners of any user, with a service key that has the scope of the route.
 Every error is a problem document (RFC 9457).
 """
-
-_EVENT = {
-    "specversion": "1.0",
-    "id": "9f1c2a77-1",
-    "source": "/registry/transport",
-    "type": "document.issued",
-    "subject": "u0000123456",
-    "time": "2026-11-23T10:00:00Z",
-    "data": {"kind": "driving_licence", "issued": "2026-11-23", "expires": "2036-11-23"},
-}
 
 _BANNERS = {
     "version": 7,
@@ -55,7 +44,7 @@ _BANNERS = {
 
 _BANNERS_AFTER = {"version": 7, "as_of": "2026-11-23", "contains_event": True, "banners": []}
 
-_ACCEPTED = {"accepted": 1, "after": "AUo1j6GvJR7EAAAAAwAAAAAAAeJA"}
+_ACCEPTED = {"accepted": 1, "after": "AUo1j6GvJR7EAAAABAAAAAAAAeJA"}
 
 _CONTACT = {
     "email": "citizen@example.org",
@@ -67,21 +56,7 @@ _CONTACT = {
 
 
 SCHEMAS: Fields = {
-    "Event": _object(
-        ["specversion", "id", "source", "type", "subject", "time"],
-        {
-            "specversion": {"const": "1.0"},
-            "id": _text("with source, what makes the event itself", maxLength=MAX_ID, minLength=1),
-            "source": _text("who reports it", maxLength=MAX_SOURCE, minLength=1),
-            "type": _text("what happened", pattern="^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"),
-            "subject": _text("the user id", pattern="^[A-Za-z0-9._:@-]{1,64}$"),
-            "time": _text("when it became true, with an offset", format="date-time"),
-            "datacontenttype": {"type": ["string", "null"]},
-            "data": {"type": ["object", "null"], "description": "the facts; 8 levels at most"},
-        },
-        description="One fact about one user: a CloudEvents 1.0 JSON event of at most 64 KiB.",
-        examples=[_EVENT],
-    ),
+    **event_documents.SCHEMAS,
     "Accepted": _object(
         ["accepted", "after"],
         {
@@ -148,15 +123,20 @@ SCHEMAS: Fields = {
             "phone": {
                 "type": ["string", "null"],
                 "description": "with + and the code of its country; kept in the form of E.164",
+                "pattern": "^[+][0-9 ()./-]{1,31}$",
+                "format": "phone",
             },
             "language": {"type": ["string", "null"]},
             "time_zone": {
                 "type": ["string", "null"],
+                "format": "time-zone",
                 "description": "a name of the IANA time zone database: where the user's days begin",
             },
             "consents": {
                 "type": "object",
+                "propertyNames": {"pattern": "^[a-z][a-z0-9_-]{0,31}$"},
                 "additionalProperties": {"type": "boolean"},
+                "maxProperties": MAX_CONSENTS,
                 "description": "by channel, whether the user agreed to be written to",
             },
         },
@@ -164,6 +144,7 @@ SCHEMAS: Fields = {
         examples=[_CONTACT],
     ),
     **explanations.SCHEMAS,
+    **stream_documents.SCHEMAS,
     "Status": _object(["status"], {"status": {"enum": ["alive", "ready"]}}),
     "Problem": _object(
         ["type", "title", "status", "detail"],
@@ -213,43 +194,6 @@ USERS_BANNERS: Fields = {
     "summary": "The banners of any user",
     "description": f"Needs the scope `banners:read`. An unknown user has no banners. {_AFTER}",
     "responses": {**_READ_RESPONSES, **_problems(403)},
-}
-
-_STREAM = """\
-retry: 3141
-id: 7-4f9a1c0be2d83a65
-event: banners
-data: {"version":7,"as_of":"2026-11-23","banners":[]}
-
-:
-
-id: 7-4f9a1c0be2d83a65
-event: end
-data: {"reason":"expired"}
-
-"""
-
-MY_BANNERS_STREAM: Fields = {
-    "summary": "The banners of the citizen who asks, whenever they change",
-    "description": (
-        "Server-sent events. `banners` has what GET /v1/me/banners would answer, first at once, "
-        "then whenever it has another version or other texts. `end` has the reason why the stream "
-        "ends, `expired` (the token) or `shutdown` (connect again). Comments are signs of life."
-    ),
-    "response_class": Response,
-    "responses": {
-        200: {
-            "description": "The stream.",
-            "content": {
-                "text/event-stream": {
-                    "schema": {"type": "string", "description": "`data` of `banners`: a BannerSet"},
-                    "examples": {"usual": {"value": _STREAM}},
-                }
-            },
-            "headers": {"Content-Language": {"schema": {"type": "string"}}},
-        },
-        **_problems(400, 401, 422, 429, 500, 503),
-    },
 }
 
 EVENTS: Fields = {

@@ -4,6 +4,7 @@ Who looks sees what is known of a citizen, so each look is logged with the key t
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Annotated, Any
@@ -11,10 +12,12 @@ from typing import Annotated, Any
 import msgspec
 import sqlalchemy as sa
 import structlog
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from quadrupel.api import documents
+from quadrupel.api.banners import UserId
 from quadrupel.api.standings import standings_of
 from quadrupel.core.errors import DatabaseUnavailable, NotFound
 from quadrupel.core.events import check_user_id
@@ -28,6 +31,8 @@ SECONDS = 5.0
 LOOKS_AT_ONCE = 2
 
 log = structlog.get_logger()
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 Explain = Callable[[str, str | None, date | None], Mapping[str, Any]]
 """Explains to a user id the rules, or one, on a day, or the user's today; blocks."""
@@ -61,10 +66,12 @@ def routes(explain: Explain, service: Callable[..., Awaitable[ServiceKey]]) -> A
     @router.get("/v1/users/{user_id}/explain", **documents.EXPLAIN)
     async def users_explanations(
         key: Annotated[ServiceKey, Depends(service)],
-        user_id: Annotated[str, Path(description="The user id.", examples=["u0000123456"])],
+        user_id: UserId,
         rule: Annotated[str | None, Query(description="Only this rule.")] = None,
         as_of: Annotated[
-            date | None, Query(description="The day; without it, the user's today.")
+            date | None,
+            Query(description="The day; without it, the user's today."),
+            BeforeValidator(_written_as_day),
         ] = None,
     ) -> Response:
         check_user_id(user_id)
@@ -78,3 +85,10 @@ def routes(explain: Explain, service: Callable[..., Awaitable[ServiceKey]]) -> A
         return Response(msgspec.json.encode(told), 200, headers, "application/json")
 
     return router
+
+
+def _written_as_day(text: object) -> object:
+    """The text itself, written as a day is: the framework would take numbers of seconds too."""
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        raise ValueError("a day is written as 2026-11-23")
+    return text

@@ -16,7 +16,7 @@ _FEEDBACK = {
 
 _BEACON = {"access_token": "eyJ...", "feedback": [_FEEDBACK]}
 
-_TAKEN = {"accepted": 1, "after": "AUo1j6GvJR7EAAAAAwAAAAAAAeJA", "contains_event": True}
+_TAKEN = {"accepted": 1, "after": "AUo1j6GvJR7EAAAABAAAAAAAAeJA", "contains_event": True}
 
 SCHEMAS: Fields = {
     "Feedback": object_(
@@ -44,7 +44,10 @@ SCHEMAS: Fields = {
     "FeedbackBeacon": object_(
         ["feedback"],
         {
-            "access_token": text("the citizen's token, if no header has it"),
+            "access_token": {
+                "type": ["string", "null"],
+                "description": "the citizen's token, if no header has it",
+            },
             "feedback": reference("FeedbackList"),
         },
         description="For pages that can set no headers.",

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quadrupel.api import documents, problems
+from quadrupel.api import problems, stream_documents
 from quadrupel.api.admissions import Admission
 from quadrupel.api.banner_answers import BannerReader
 from quadrupel.api.banner_texts import check_client, check_placement
@@ -64,7 +64,7 @@ def routes(reader: BannerReader, admitted: Callable[..., Awaitable[Admission]]) 
     """The framework's route; `admitted` is the dependency that lets callers in."""
     router = APIRouter(tags=["banners"])
 
-    @router.get(PATH, **documents.MY_BANNERS_STREAM)
+    @router.get(PATH, **stream_documents.MY_BANNERS_STREAM)
     async def my_banners_stream(
         request: Request,
         admission: Annotated[Admission, Depends(admitted)],

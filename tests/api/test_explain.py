@@ -114,7 +114,21 @@ def test_without_a_rule_all_are_explained(client, rule_set):
     [
         ("/v1/users/nobody/explain", 404),
         ("/v1/users/u1/explain?rule=no_such_rule", 404),
-        ("/v1/users/u1/explain?as_of=yesterday", 422),
+        *(
+            (f"/v1/users/u1/explain?as_of={day}", 422)
+            for day in (
+                "yesterday",
+                "",
+                "0",
+                "1700000000",
+                "2026-11-31",
+                "2026-11-23T00:00:00",
+                "20261123",
+                "2026-11-23%00",
+                "٢٠٢٦-11-23",
+                "-026-11-23",
+            )
+        ),
         ("/v1/users/a%20b/explain", 422),
     ],
 )
