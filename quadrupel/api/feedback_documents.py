@@ -69,6 +69,14 @@ SCHEMAS: Fields = {
 
 _BODY = {"schema": {"anyOf": [reference("FeedbackList"), reference("FeedbackBeacon")]}}
 
+_LINKS: Fields = {
+    "banners": {
+        "operationId": "my_banners_v1_me_banners_get",
+        "parameters": {"after": "$response.body#/after"},
+        "description": "The banners that contain the feedback.",
+    }
+}
+
 FEEDBACK: Fields = {
     "summary": "Tell what the citizen did with banners",
     "description": (
@@ -81,7 +89,7 @@ FEEDBACK: Fields = {
     ),
     "status_code": HTTPStatus.ACCEPTED,
     "responses": {
-        202: answer("All of it is durable.", "FeedbackTaken", _TAKEN),
+        202: answer("All of it is durable.", "FeedbackTaken", _TAKEN, links=_LINKS),
         **problems(400, 401, 408, 413, 415, 422, 500, 503),
     },
     "openapi_extra": {

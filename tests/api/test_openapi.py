@@ -84,3 +84,11 @@ def test_every_route_has_a_summary_and_a_problem_for_every_error(document: dict)
                 assert list(response["content"]) == ["application/problem+json"]
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(set(names)) == len(names)
+    linked = [
+        link["operationId"]
+        for _, _, operation in operations(document)
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+    assert linked
+    assert set(linked) <= set(names)

@@ -52,7 +52,7 @@ class World:
         command = ["-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")]
         return subprocess.run(
             [sys.executable, *command, "run", f"{self.url}/openapi.json", *arguments],
-            env=os.environ | self.environment,
+            env=os.environ | self.environment | {"PYTHONUTF8": "1"},
             capture_output=True,
             text=True,
             cwd=self.folder,  # where it leaves what it leaves
@@ -136,6 +136,8 @@ def test_all_checks_of_schemathesis_hold_on_the_whole_document(
     har = tmp_path / "report.har"
     done = world.run("--report-har-path", str(har))
     assert done.returncode == 0, done.stdout + done.stderr
+    for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
+        assert f"✅ {phase}" in done.stdout
     entries = read_report(har)
     assert problems(entries) <= documented_reasons()
     assert len(problems(entries)) > 10
