@@ -53,6 +53,16 @@ def event(id_: object, at: str) -> dict[str, Any]:
 schemathesis.openapi.media_type("application/x-ndjson", lines_of_events())
 
 
+@schemathesis.check
+def tells_nothing_of_the_inside(
+    context: object, response: schemathesis.Response, case: schemathesis.Case
+) -> None:
+    """A check of our own: no refusal has what is for the log."""
+    if response.status_code >= 400:
+        for word in ("Traceback", 'File "', "psycopg", "site-packages"):
+            assert word not in response.text
+
+
 @schemathesis.hook
 def before_call(context: object, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     """Change what a document cannot say, of the request that is about to be sent."""
