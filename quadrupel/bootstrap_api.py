@@ -19,6 +19,7 @@ from quadrupel.config import read_settings, rules_folder
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.profiles import Feeds
+from quadrupel.core.rates import Rate, rate
 from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
 from quadrupel.store import contacts, database
 from quadrupel.store.banner_news import BannerNews
@@ -68,7 +69,15 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
         zone=settings.zone,
         now=bootstrap.now,
         on_stop=on_stop,
+        origins=settings.origins,
+        user_rate=_rate(settings.api_user_rate, 60, settings.api_user_burst),
+        key_rate=_rate(settings.api_key_rate, 1, settings.api_key_burst),
     )
+
+
+def _rate(requests: int, seconds: int, burst: int) -> Rate | None:
+    """The rate of settings, where no requests means any number of them."""
+    return rate(requests, seconds, burst) if requests else None
 
 
 def _keep_looking(live: LiveRules) -> None:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from quadrupel import embedded
 from quadrupel.core.errors import SettingRefused
+from quadrupel.core.origins import read_origins
 
 
 def _time_zone(name: str) -> str:
@@ -37,6 +38,11 @@ def _database_url(url: str) -> str:
     if not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("a database URL starts with postgresql://")
     return url
+
+
+def _origins(text: str) -> str:
+    read_origins(text)
+    return text
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
@@ -124,6 +130,32 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(None, description="the `iss` a citizen's token must have")
     jwt_audience: str = Field("quadrupel", description="the `aud` a citizen's token must have")
 
+    api_user_rate: int = Field(
+        600,
+        ge=0,
+        le=60_000,
+        description="requests a minute of one citizen, to one process of the API; 0: any number",
+    )
+    api_user_burst: int = Field(
+        300, ge=1, le=60_000, description="how many of them may come at once"
+    )
+    api_key_rate: int = Field(
+        500,
+        ge=0,
+        le=100_000,
+        description="requests a second with one service key, to one process of the API, a batch of"
+        " events being one; 0: any number",
+    )
+    api_key_burst: int = Field(
+        1_000, ge=1, le=1_000_000, description="how many of them may come at once"
+    )
+
+    cors_origins: Annotated[str, AfterValidator(_origins)] | None = Field(
+        None,
+        description="pages that may call the routes of citizens: origins like"
+        " https://portal.example, with commas between; unset, none but those of the API's own",
+    )
+
     metrics_port: int = Field(
         0,
         ge=0,
@@ -141,6 +173,11 @@ class Settings(BaseSettings):
     def zone(self) -> zoneinfo.ZoneInfo:
         """The zone of users who have none of their own."""
         return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may call the routes of citizens."""
+        return read_origins(self.cors_origins) if self.cors_origins else frozenset()
 
     def required(self, name: str) -> Any:
         """The value of a setting that this command cannot do without; SettingRefused names it."""

@@ -142,6 +142,11 @@ READS_REFUSED = Counter(
     "quadrupel_banner_reads_refused",
     "Reads of banners refused at once because more wait than can be answered soon",
 )
+RATE_LIMITED = Counter(
+    "quadrupel_rate_limited",
+    "Requests refused because their caller asked too often, by who that is: `citizen`, `key`",
+    ["who"],
+)
 STREAMS = Gauge("quadrupel_banner_streams", "Streams of banners that are open")
 STREAMS_REFUSED = Counter(
     "quadrupel_banner_streams_refused",

@@ -40,6 +40,16 @@ WRONG = [
     ("LOG_LEVEL", "loud"),
     ("PORTAL_URL", "portal.example"),
     ("KAFKA_REPLICATION", "0"),
+    ("API_USER_RATE", "-1"),
+    ("API_USER_RATE", "often"),
+    ("API_USER_RATE", "1.5"),
+    ("API_USER_RATE", "60001"),
+    ("API_USER_BURST", "0"),
+    ("API_KEY_RATE", "1e3"),
+    ("API_KEY_BURST", "0"),
+    ("CORS_ORIGINS", "*"),
+    ("CORS_ORIGINS", "https://portal.example/"),
+    ("CORS_ORIGINS", '["https://portal.example"]'),
 ]
 
 
@@ -82,6 +92,12 @@ def test_overrides_go_before_the_environment_and_none_is_no_override(monkeypatch
     monkeypatch.setenv("QUADRUPEL_API_PORT", "9000")
     assert read_settings(api_port=9001).api_port == 9001
     assert read_settings(api_port=None).api_port == 9000
+
+
+def test_origins_are_read_from_a_list_with_commas(monkeypatch):
+    assert read_settings().origins == frozenset()
+    monkeypatch.setenv("QUADRUPEL_CORS_ORIGINS", "https://portal.example, http://localhost:5173")
+    assert read_settings().origins == {"https://portal.example", "http://localhost:5173"}
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch):

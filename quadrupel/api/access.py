@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from quadrupel.api.admissions import Admission, admit
+from quadrupel.api.rates import Limit, unlimited
 from quadrupel.api.service_keys import ServiceKeys
 from quadrupel.api.tokens import Tokens
 from quadrupel.core.errors import InputRefused, NotAuthenticated
@@ -53,10 +54,10 @@ _service_bearer = OneBearer(
 MISSING = "this needs the header Authorization: Bearer ..."
 
 
-def citizen(tokens: Tokens) -> Callable[..., Awaitable[str]]:
+def citizen(tokens: Tokens, limit: Limit = unlimited) -> Callable[..., Awaitable[str]]:
     """A dependency: the user id of the citizen who calls.
 
-    Raises NotAuthenticated; InputRefused (`two-tokens`), as the other dependencies do.
+    Raises NotAuthenticated, TooOften; InputRefused (`two-tokens`), as the other dependencies do.
     """
 
     async def user_id(
@@ -64,20 +65,27 @@ def citizen(tokens: Tokens) -> Callable[..., Awaitable[str]]:
     ) -> str:
         if bearer is None:
             raise NotAuthenticated(MISSING)
-        return await tokens.user_of(bearer.credentials)
+        found = await tokens.user_of(bearer.credentials)
+        limit(found)
+        return found
 
     return user_id
 
 
-def admitted(tokens: Tokens) -> Callable[..., Awaitable[Admission]]:
-    """A dependency: the admission of a citizen who means to stay. Raises NotAuthenticated."""
+def admitted(tokens: Tokens, limit: Limit = unlimited) -> Callable[..., Awaitable[Admission]]:
+    """A dependency: the admission of a citizen who means to stay.
+
+    Raises NotAuthenticated, TooOften.
+    """
 
     async def admission(
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_citizen_bearer)],
     ) -> Admission:
         if bearer is None:
             raise NotAuthenticated(MISSING)
-        return await admit(tokens, bearer.credentials)
+        found = await admit(tokens, bearer.credentials)
+        limit(found.user_id)
+        return found
 
     return admission
 
@@ -89,14 +97,21 @@ async def citizens_token(
     return None if bearer is None else bearer.credentials
 
 
-def service(keys: ServiceKeys, scope: Scope) -> Callable[..., Awaitable[ServiceKey]]:
-    """A dependency: the key of the system that calls. Raises NotAuthenticated, NotAllowed."""
+def service(
+    keys: ServiceKeys, scope: Scope, limit: Limit = unlimited
+) -> Callable[..., Awaitable[ServiceKey]]:
+    """A dependency: the key of the system that calls.
+
+    Raises NotAuthenticated, NotAllowed, TooOften.
+    """
 
     async def key(
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_service_bearer)],
     ) -> ServiceKey:
         if bearer is None:
             raise NotAuthenticated(MISSING)
-        return await keys.check(bearer.credentials, scope)
+        found = await keys.check(bearer.credentials, scope)
+        limit(found.key_id)
+        return found
 
     return key

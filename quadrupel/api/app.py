@@ -2,7 +2,7 @@
 
 import contextlib
 import zoneinfo
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -20,15 +20,17 @@ from quadrupel.api import (
     explain,
     feedback,
     health,
+    rates,
     stream_route,
 )
 from quadrupel.api.access import Scope
 from quadrupel.api.banner_answers import BannerReader
 from quadrupel.api.banner_texts import BannerTexts
+from quadrupel.api.cors import Cors
 from quadrupel.api.declared_documents import with_declared
 from quadrupel.api.hot_route import HotRoute
 from quadrupel.api.inbox import Inbox
-from quadrupel.api.middleware import HeadAsGet, RequestFrame
+from quadrupel.api.middleware import BoundedTarget, HeadAsGet, RequestFrame
 from quadrupel.api.problems import handle_errors
 from quadrupel.api.service_keys import ServiceKeys
 from quadrupel.api.stream_route import StreamRoute
@@ -40,6 +42,7 @@ from quadrupel.api.waiting import Waits
 from quadrupel.core.contacts import Contact
 from quadrupel.core.ports import Producer
 from quadrupel.core.profiles import Feeds
+from quadrupel.core.rates import Rate
 from quadrupel.store import keys
 from quadrupel.store.banner_reads import BannerReads
 from quadrupel.store.read_pool import Pool
@@ -61,12 +64,18 @@ def create_app(
     zone: zoneinfo.ZoneInfo,
     now: Callable[[], datetime],
     on_stop: Callable[[Callable[[], None]], None] = lambda _: None,
+    user_rate: Rate | None = None,
+    key_rate: Rate | None = None,
+    origins: Collection[str] = (),
 ) -> FastAPI:
     """The application. It opens `reads` and the producer when it starts, and closes them.
 
     `news` tells streams which sets changed. `save_contact`, `explain_user` and what `open_producer`
-    returns may block: threads use them. `on_stop` is told at the start what to call when the
-    process is to stop, while requests are still in flight: it ends those that wait, and streams.
+    returns may block: threads use them. `on_stop` is told at the start what to call
+    when the process is to stop, while requests are still in flight: it ends those that wait, and
+    streams.
+    `user_rate` and `key_rate` are how often each citizen and each service key may ask; None: as
+    often as they like. Pages of `origins` may call the routes of citizens.
     """
     inbox = Inbox(open_producer)
     sets = BannerReads(reads)
@@ -76,6 +85,7 @@ def create_app(
     watch = Watch(streams, sets, news, texts)
     service_keys = ServiceKeys(partial(keys.find, reads), now)
     tokens = Tokens(token_keys, issuer, audience)
+    limit_user, limit_key = rates.limit("citizen", user_rate), rates.limit("key", key_rate)
 
     def end_what_lasts() -> None:
         waits.end()
@@ -102,12 +112,12 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it looks for each request
     )
-    with_scope = partial(access.service, service_keys)
+    with_scope = partial(access.service, service_keys, limit=limit_key)
     app.include_router(
-        banners.routes(reader, access.citizen(tokens), with_scope(Scope.BANNERS_READ))
+        banners.routes(reader, access.citizen(tokens, limit_user), with_scope(Scope.BANNERS_READ))
     )
-    app.include_router(stream_route.routes(reader, access.admitted(tokens)))
-    app.include_router(feedback.routes(inbox, tokens, waits, texts, now))
+    app.include_router(stream_route.routes(reader, access.admitted(tokens, limit_user)))
+    app.include_router(feedback.routes(inbox, tokens, waits, texts, now, limit_user))
     app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
     app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))
@@ -116,8 +126,14 @@ def create_app(
     handle_errors(app)
     app.add_middleware(HeadAsGet)
     app.add_middleware(StreamRoute, reader=reader, streams=streams, watch=watch)
+    app.add_middleware(BoundedTarget)
     app.add_middleware(RequestFrame)
-    app.in_front = partial(HotRoute, reader=reader, tokens=tokens)
+
+    def in_front(inner: ASGIApp) -> ASGIApp:
+        hot = HotRoute(inner, reader, tokens, limit_user)
+        return Cors(hot, origins) if origins else hot
+
+    app.in_front = in_front
     return app
 
 

@@ -9,6 +9,7 @@ from quadrupel.api import event_documents, explanations, feedback_documents, str
 from quadrupel.api.after import MAX_USERS
 from quadrupel.api.answer_documents import answer as _answer
 from quadrupel.api.answer_documents import problems as _problems
+from quadrupel.api.answer_documents import with_bounds
 from quadrupel.api.event_bodies import BATCH, JSON, LINES, ONE
 from quadrupel.api.json_schema import Fields
 from quadrupel.api.json_schema import object_ as _object
@@ -270,4 +271,4 @@ def openapi(app: FastAPI) -> Fields:
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
     document["components"]["schemas"] = SCHEMAS | feedback_documents.SCHEMAS
-    return document
+    return with_bounds(document)

@@ -14,6 +14,7 @@ from quadrupel.api.banner_texts import BannerTexts
 from quadrupel.api.bodies import media_type, read_body, unsupported
 from quadrupel.api.feedback_bodies import MAX_BODY, read_events, read_posted
 from quadrupel.api.inbox import Inbox
+from quadrupel.api.rates import Limit, unlimited
 from quadrupel.api.tokens import Tokens
 from quadrupel.api.waiting import Waits
 from quadrupel.bus.event_codec import event_message
@@ -36,9 +37,15 @@ def routes(
     waits: Waits[BannerSet],
     texts: Callable[[], BannerTexts],
     now: Callable[[], datetime],
+    limit: Limit = unlimited,
 ) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["banners"])
+
+    async def citizen_of(token: str) -> str:
+        user_id = await tokens.user_of(token)
+        limit(user_id)
+        return user_id
 
     @router.post("/v1/me/banners/feedback", **feedback_documents.FEEDBACK)
     async def give_feedback(
@@ -46,12 +53,12 @@ def routes(
     ) -> Response:
         if media_type(request) not in MEDIA_TYPES:
             raise unsupported(f"feedback comes as {' or '.join(MEDIA_TYPES)}")
-        user_id = None if token is None else await tokens.user_of(token)
+        user_id = None if token is None else await citizen_of(token)
         posted = read_posted(await read_body(request, MAX_BODY))
         if posted.token is not None and user_id is not None:
             raise InputRefused("two-tokens", "the token is in the header or in the body, not both")
         if posted.token is not None:
-            user_id = await tokens.user_of(posted.token)
+            user_id = await citizen_of(posted.token)
         if user_id is None:
             raise NotAuthenticated(f"{access.MISSING}, or access_token in the body")
         events = read_events(posted.feedback, user_id, texts().banners, now())

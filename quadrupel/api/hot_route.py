@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quadrupel.api import problems
 from quadrupel.api.banner_answers import BannerReader, Question
 from quadrupel.api.middleware import RequestFrame
+from quadrupel.api.rates import Limit, unlimited
 from quadrupel.api.tokens import Tokens
 from quadrupel.core.errors import QuadrupelError
 
@@ -31,10 +32,13 @@ class HotRoute:
     and no header twice that matters here.
     """
 
-    def __init__(self, app: ASGIApp, reader: BannerReader, tokens: Tokens) -> None:
+    def __init__(
+        self, app: ASGIApp, reader: BannerReader, tokens: Tokens, limit: Limit = unlimited
+    ) -> None:
         self._app = app
         self._reader = reader
         self._tokens = tokens
+        self._limit = limit
         self._framed = RequestFrame(self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +53,9 @@ class HotRoute:
         token, question = scope[_PLAIN]
         try:
             self._reader.sets.check_room()  # before anything is spent on the request
-            answer = await self._reader.answer(await self._tokens.user_of(token), question)
+            user_id = await self._tokens.user_of(token)
+            self._limit(user_id)
+            answer = await self._reader.answer(user_id, question)
         except QuadrupelError as error:
             answer = problems.response_to(error, PATH)
         await answer(scope, receive, send)

@@ -11,11 +11,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quadrupel import telemetry
 from quadrupel.api import problems
+from quadrupel.core.errors import InputRefused
 from quadrupel.telemetry import request_id
 
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+MAX_TARGET = 8192
+"""How many bytes the path and the query of a request may have together: RFC 9110, 4.1."""
+
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
@@ -73,6 +77,24 @@ def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         if name == b"x-request-id":
             return value.decode("ascii") if _REQUEST_ID.fullmatch(value) else None
     return None
+
+
+class BoundedTarget:
+    """Refuses requests whose path and query are too long, before anybody takes them apart."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope.get("raw_path") or scope["path"].encode()
+            length = len(path) + len(scope["query_string"])
+            if length > MAX_TARGET:
+                detail = f"path and query have {length} bytes, {MAX_TARGET} at most"
+                refusal = problems.problem_of(InputRefused("uri-too-long", detail))
+                await refusal.response()(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class HeadAsGet:

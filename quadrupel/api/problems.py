@@ -26,6 +26,7 @@ from quadrupel.core.errors import (
     Overloaded,
     QuadrupelError,
     TooManyStreams,
+    TooOften,
     TopicRefused,
     Unavailable,
 )
@@ -44,6 +45,7 @@ _STATUSES: Mapping[str, HTTPStatus] = {
     "too-slow": HTTPStatus.REQUEST_TIMEOUT,
     "too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too-many-events": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "uri-too-long": HTTPStatus.REQUEST_URI_TOO_LONG,
     "unsupported-media-type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 }
 """The status of a refused input by its reason; any other reason is 422."""
@@ -118,6 +120,9 @@ def problem_of(error: QuadrupelError) -> Problem:
             return Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "too-many-streams", str(error), headers=later
             )
+        case TooOften():
+            later = {"Retry-After": str(error.seconds)}
+            return Problem(HTTPStatus.TOO_MANY_REQUESTS, "rate-limited", str(error), headers=later)
         case NotFound():
             return Problem(HTTPStatus.NOT_FOUND, "not-found", str(error))
         case Overloaded():
@@ -181,12 +186,15 @@ def _http_error(_: Request, error: Exception) -> Response:
         raise error
     status = HTTPStatus(error.status_code)
     reason = status.phrase.lower().replace(" ", "-")
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # which every GET answers too
     details = {
         HTTPStatus.NOT_FOUND: "there is nothing at this path; /openapi.json lists what there is",
         HTTPStatus.METHOD_NOT_ALLOWED: "the path takes the methods in Allow only",
     }
     detail = details.get(status, status.description)
-    return Problem(status, reason, detail, headers=error.headers or {}).response()
+    return Problem(status, reason, detail, headers=headers).response()
 
 
 def _validation_error(_: Request, error: Exception) -> Response:

@@ -7,7 +7,8 @@ QuadrupelError
 ├── AccessRefused             a caller of the API may not do what it asked
 │   ├── NotAuthenticated      no token or key, or none that holds
 │   ├── NotAllowed            a good key without the scope
-│   └── TooManyStreams        the user has as many streams open as one may have
+│   ├── TooManyStreams        the user has as many streams open as one may have
+│   └── TooOften              the citizen or the key asked more often than it may
 ├── DeclarationRefused        rule scripts or the profile declaration are wrong: a list of problems
 ├── SettingRefused            a setting is missing or wrong: names it
 ├── NotFound                  what an operator or a client named does not exist
@@ -89,6 +90,14 @@ class NotAllowed(AccessRefused):
 
 class TooManyStreams(AccessRefused):
     """The user has as many streams of banners open here as one user may have."""
+
+
+class TooOften(AccessRefused):
+    """The citizen, or the service key, asked more often than it may: again after `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"that is more often than one caller may ask: ask again in {seconds} s")
+        self.seconds = seconds
 
 
 class DeclarationRefused(QuadrupelError):

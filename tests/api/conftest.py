@@ -198,9 +198,12 @@ class Api:
 
 @contextlib.contextmanager
 def running(
-    api_database: str, signer: Signer, folder: Path, replica: str | None = None
+    api_database: str, signer: Signer, folder: Path, replica: str | None = None, **more: Any
 ) -> Iterator[Api]:
-    """A server on a free port, for as long as the block; it reads from the replica, if any."""
+    """A server on a free port, for as long as the block; it reads from the replica, if any.
+
+    `more` are further arguments of `create_app`.
+    """
     bus = MemoryBus()
     bus.admin().create([Topic(topics.EVENTS, 3)])
     key_file = folder / "jwks.json"
@@ -227,6 +230,7 @@ def running(
         zone=zoneinfo.ZoneInfo("UTC"),
         now=lambda: datetime.now(UTC),
         on_stop=at_stop.append,
+        **more,
     )
     port = free_port(0)
     stop = threading.Event()

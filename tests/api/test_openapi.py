@@ -78,7 +78,11 @@ def test_every_route_has_a_summary_and_a_problem_for_every_error(document: dict)
     for path, _, operation in operations(document):
         assert operation["summary"]
         if path.startswith("/v1"):
-            assert {"400", "401", "422", "500", "503"} <= set(operation["responses"])
+            assert {"400", "401", "414", "422", "429", "500", "503"} <= set(operation["responses"])
+            for status in ("429", "503"):
+                assert "Retry-After" in operation["responses"][status]["headers"]
+            [refusal] = operation["responses"]["429"]["content"].values()
+            assert refusal["examples"]["usual"]["value"]["status"] == 429
         for status, response in operation["responses"].items():
             if int(status) >= 400:
                 assert list(response["content"]) == ["application/problem+json"]

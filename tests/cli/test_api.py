@@ -154,3 +154,26 @@ def test_a_wrong_setting_is_named_at_start(
     assert ended.returncode == 2
     assert setting in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_what_bounds_callers_is_set_by_the_environment(environment: dict[str, str]) -> None:
+    portal_ = "https://portal.example"
+    environment |= {
+        "QUADRUPEL_CORS_ORIGINS": portal_,
+        "QUADRUPEL_API_KEY_RATE": "1",
+        "QUADRUPEL_API_KEY_BURST": "2",
+        "QUADRUPEL_API_USER_RATE": "1",
+        "QUADRUPEL_API_USER_BURST": "1",
+    }
+    identity = portal.create_identity(Path(environment["QUADRUPEL_JWT_KEYS"]).parent)
+    own = {"authorization": f"Bearer {identity.token('u1', bootstrap.now())}", "origin": portal_}
+    key = {"authorization": f"Bearer {new_key(environment, 'banners:read')}"}
+    with running(environment):
+        url = f"{address(environment)}/v1"
+        mine = [httpx.get(f"{url}/me/banners", headers=own) for _ in range(2)]
+        assert [each.status_code for each in mine] == [200, 429]
+        assert {each.headers["access-control-allow-origin"] for each in mine} == {portal_}
+        assert int(mine[1].headers["retry-after"]) <= 60
+        theirs = [httpx.get(f"{url}/users/u1/banners", headers=key) for _ in range(10)]
+        assert [each.status_code for each in theirs[:2]] == [200, 200]
+        assert 429 in [each.status_code for each in theirs]

@@ -136,6 +136,7 @@ def world(database_url, tmp_path):
         "QUADRUPEL_TIME_ZONE": settings.time_zone,
         "QUADRUPEL_JWT_KEYS": str(identity.public_file),
         "QUADRUPEL_JWT_ISSUER": portal.ISSUER,
+        "QUADRUPEL_API_USER_RATE": "0",  # one citizen asks all the time
     }
     children = [Child(name, [name]) for name in ("ingest", "evaluate", "publish", "schedule")]
     children += [Child(f"api {port}", ["api", "--port", str(port)]) for port in ports]

@@ -18,14 +18,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from quadrupel.api import cors
+
 from .serving import Server
 
 CORS = Middleware(
     CORSMiddleware,
     allow_origin_regex="http://localhost:.*",
-    allow_methods=["GET", "POST"],
-    allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
-    expose_headers=["ETag", "Retry-After"],
+    allow_methods=cors.METHODS.split(", "),
+    allow_headers=cors.HEADERS.split(", "),
+    expose_headers=cors.EXPOSED.split(", "),
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .portal import CLIENT
-from .scripted_api import CORS, banner
+from .scripted_api import banner
 
 pytestmark = pytest.mark.browser
 
@@ -71,9 +71,3 @@ def test_the_properties_and_parts_that_it_names_are_those_that_there_are():
     )
     named = re.search(r"Parts: ([^.]+)\.", GUIDE)[1]
     assert set(re.findall(r"`([a-z]+)`", named)) == set(re.findall(r"part: '([a-z]+)'", view))
-
-
-def test_the_headers_that_the_scripted_api_lets_through_are_those_that_it_names():
-    named = dict(re.findall(r"^\| `Access-Control-([A-Za-z-]+)` \| `([^`]+)`", GUIDE, re.MULTILINE))
-    for name in ("allow_methods", "allow_headers", "expose_headers"):
-        assert named[name.replace("_", "-").title()] == ", ".join(CORS.kwargs[name])

@@ -1,0 +1,57 @@
+"""GCRA: what it lets in, what it refuses, and that it says truly how long to wait."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quadrupel.core.rates import SECOND, Rate, arrive, rate
+
+RATES = st.builds(
+    rate, st.integers(1, 100_000), st.sampled_from([1, 60]), st.integers(1, 1_000_000)
+)
+GAPS = st.lists(st.integers(0, 10 * SECOND), min_size=1, max_size=200)
+
+
+def let_in(times: list[int], asked: Rate) -> list[int]:
+    """The times at which a request was let in."""
+    due, found = 0, []
+    for now in times:
+        due, wait = arrive(due, now, asked)
+        if not wait:
+            found.append(now)
+    return found
+
+
+@pytest.mark.parametrize("burst", [1, 2, 100])
+def test_a_burst_may_come_at_once_and_one_more_may_not(burst: int) -> None:
+    assert len(let_in([SECOND] * (burst + 5), rate(60, 60, burst))) == burst
+
+
+def test_what_comes_evenly_is_never_refused() -> None:
+    times = [number * SECOND // 7 for number in range(1, 10_000)]
+    assert let_in(times, rate(7, 1, 1)) == times
+
+
+@given(RATES, GAPS)
+def test_in_no_span_more_is_let_in_than_the_burst_and_the_rate(asked: Rate, gaps: list) -> None:
+    times = [sum(gaps[:number], SECOND) for number in range(len(gaps))]
+    found = let_in(times, asked)
+    burst = asked.early // asked.interval + 1
+    for first, start in enumerate(found):
+        for last in range(first, len(found)):
+            assert last - first + 1 <= burst + (found[last] - start) // asked.interval
+
+
+@given(RATES, GAPS)
+def test_who_waits_as_long_as_told_is_let_in_and_who_waits_less_is_not(
+    asked: Rate, gaps: list
+) -> None:
+    due, now = 0, SECOND
+    for gap in gaps:
+        now += gap
+        before = due
+        due, wait = arrive(due, now, asked)
+        if wait:
+            assert due == before, "who was refused has not counted"
+            assert arrive(due, now + wait, asked)[1] == 0
+            assert arrive(due, now + wait - 1, asked)[1] == 1
