@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -18,10 +18,11 @@ from quadrupel.bus import topics
 from quadrupel.config import read_settings, rules_folder
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import Unavailable
+from quadrupel.core.looks import Look
 from quadrupel.core.profiles import Feeds
 from quadrupel.core.rates import Rate, rate
 from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
-from quadrupel.store import contacts, database
+from quadrupel.store import contacts, database, looks
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 
@@ -49,6 +50,10 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
         with database.transaction(engine) as connection:
             contacts.save(connection, [contact], bootstrap.now())
 
+    def save_looks(made: Sequence[Look]) -> None:
+        with database.transaction(engine) as connection:
+            looks.save(connection, made)
+
     def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
         with database.transaction(reads) as connection:
             day = as_of or bootstrap.today_of(settings, connection, user_id)
@@ -64,6 +69,7 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
         texts=lambda: texts(()),
         feeds=lambda: feeds(()),
         save_contact=save_contact,
+        save_looks=save_looks,
         explain_user=explain_user,
         languages=settings.languages,
         zone=settings.zone,

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from quadrupel import telemetry
@@ -29,6 +29,7 @@ from quadrupel.stages.pages import Pages
 from quadrupel.stages.precedence import Precedence
 from quadrupel.stages.pulse import Pulse
 from quadrupel.stages.trial import try_rules
+from quadrupel.stages.upkeep import forget_looks
 from quadrupel.store import database
 from quadrupel.store.database import STAGE
 from quadrupel.store.profiles import ProfileStore
@@ -194,6 +195,7 @@ def run_schedule(settings: Settings, stop: threading.Event) -> None:
 def schedule_on(parts: Parts, stop: threading.Event) -> None:
     """Run schedule on these parts until `stop` is set."""
     settings = parts.settings
+    kept = timedelta(days=settings.audit_days)
     schedule.Schedule(
         parts.engine,
         parts.producer,
@@ -203,6 +205,7 @@ def schedule_on(parts: Parts, stop: threading.Event) -> None:
         settings.zone,
         now,
         settings.morning,
+        upkeep=lambda stopped: forget_looks(parts.engine, now() - kept, stopped),
     ).run(stop)
 
 

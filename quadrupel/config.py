@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         description="pages that may call the routes of citizens: origins like"
         " https://portal.example, with commas between; unset, none but those of the API's own",
     )
+    audit_days: int = Field(
+        365,
+        ge=1,
+        le=3650,
+        description="for how many days it is kept who looked at whom with service keys",
+    )
 
     metrics_port: int = Field(
         0,

@@ -142,6 +142,13 @@ READS_REFUSED = Counter(
     "quadrupel_banner_reads_refused",
     "Reads of banners refused at once because more wait than can be answered soon",
 )
+LOOKS_WAITING = Gauge(
+    "quadrupel_looks_waiting", "Looks at users with service keys that are not in the audit log yet"
+)
+LOOKS_REFUSED = Counter(
+    "quadrupel_looks_refused",
+    "Requests with service keys refused because no more looks can be kept for the audit log",
+)
 RATE_LIMITED = Counter(
     "quadrupel_rate_limited",
     "Requests refused because their caller asked too often, by who that is: `citizen`, `key`",

@@ -50,6 +50,8 @@ WRONG = [
     ("CORS_ORIGINS", "*"),
     ("CORS_ORIGINS", "https://portal.example/"),
     ("CORS_ORIGINS", '["https://portal.example"]'),
+    ("AUDIT_DAYS", "0"),
+    ("AUDIT_DAYS", "for ever"),
 ]
 
 

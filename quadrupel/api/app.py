@@ -30,6 +30,7 @@ from quadrupel.api.cors import Cors
 from quadrupel.api.declared_documents import with_declared
 from quadrupel.api.hot_route import HotRoute
 from quadrupel.api.inbox import Inbox
+from quadrupel.api.looks import Looks
 from quadrupel.api.middleware import BoundedTarget, HeadAsGet, RequestFrame
 from quadrupel.api.problems import handle_errors
 from quadrupel.api.service_keys import ServiceKeys
@@ -40,6 +41,7 @@ from quadrupel.api.token_keys import TokenKeys
 from quadrupel.api.tokens import Tokens
 from quadrupel.api.waiting import Waits
 from quadrupel.core.contacts import Contact
+from quadrupel.core.looks import Look
 from quadrupel.core.ports import Producer
 from quadrupel.core.profiles import Feeds
 from quadrupel.core.rates import Rate
@@ -59,6 +61,7 @@ def create_app(
     texts: Callable[[], BannerTexts],
     feeds: Callable[[], Feeds],
     save_contact: Callable[[Contact], None],
+    save_looks: Callable[[Sequence[Look]], None],
     explain_user: explain.Explain,
     languages: Sequence[str],
     zone: zoneinfo.ZoneInfo,
@@ -70,8 +73,8 @@ def create_app(
 ) -> FastAPI:
     """The application. It opens `reads` and the producer when it starts, and closes them.
 
-    `news` tells streams which sets changed. `save_contact`, `explain_user` and what `open_producer`
-    returns may block: threads use them. `on_stop` is told at the start what to call
+    `news` tells streams which sets changed. `save_contact`, `save_looks`, `explain_user` and what
+    `open_producer` returns may block: threads use them. `on_stop` is told at the start what to call
     when the process is to stop, while requests are still in flight: it ends those that wait, and
     streams.
     `user_rate` and `key_rate` are how often each citizen and each service key may ask; None: as
@@ -85,6 +88,7 @@ def create_app(
     watch = Watch(streams, sets, news, texts)
     service_keys = ServiceKeys(partial(keys.find, reads), now)
     tokens = Tokens(token_keys, issuer, audience)
+    looks = Looks(save_looks, now)
     limit_user, limit_key = rates.limit("citizen", user_rate), rates.limit("key", key_rate)
 
     def end_what_lasts() -> None:
@@ -98,7 +102,7 @@ def create_app(
         # The pool connects by itself, now or later: the API starts without the database too.
         await reads.open(wait=False)
         try:
-            async with inbox.running(), watch.running():
+            async with looks.running(), inbox.running(), watch.running():
                 yield
         finally:
             await reads.close()
@@ -114,13 +118,17 @@ def create_app(
     )
     with_scope = partial(access.service, service_keys, limit=limit_key)
     app.include_router(
-        banners.routes(reader, access.citizen(tokens, limit_user), with_scope(Scope.BANNERS_READ))
+        banners.routes(
+            reader, access.citizen(tokens, limit_user), with_scope(Scope.BANNERS_READ), looks
+        )
     )
     app.include_router(stream_route.routes(reader, access.admitted(tokens, limit_user)))
     app.include_router(feedback.routes(inbox, tokens, waits, texts, now, limit_user))
     app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
-    app.include_router(contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages))
-    app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ)))
+    app.include_router(
+        contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages, looks)
+    )
+    app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ), looks))
     app.include_router(health.routes(reads, token_keys))
     _serve_openapi(app, texts, languages)
     handle_errors(app)

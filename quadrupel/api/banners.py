@@ -9,7 +9,9 @@ from starlette.responses import Response
 from quadrupel.api import documents, event_documents
 from quadrupel.api.after import read_token
 from quadrupel.api.banner_answers import Awaited, BannerReader, Question
+from quadrupel.api.looks import Looks
 from quadrupel.core.events import check_user_id
+from quadrupel.core.looks import LookAt
 from quadrupel.store.keys import ServiceKey
 
 Placement = Annotated[
@@ -74,6 +76,7 @@ def routes(
     reader: BannerReader,
     citizen: Callable[..., Awaitable[str]],
     service: Callable[..., Awaitable[ServiceKey]],
+    looks: Looks,
 ) -> APIRouter:
     """The routes; `citizen` and `service` are the dependencies that let callers in.
 
@@ -87,10 +90,14 @@ def routes(
     ) -> Response:
         return await reader.answer(user_id, *asked)
 
-    @router.get(
-        "/v1/users/{user_id}/banners", dependencies=[Depends(service)], **documents.USERS_BANNERS
-    )
-    async def users_banners(user_id: UserId, asked: Annotated[Asked, Depends(asked)]) -> Response:
-        return await reader.answer(check_user_id(user_id), *asked)
+    @router.get("/v1/users/{user_id}/banners", **documents.USERS_BANNERS)
+    async def users_banners(
+        key: Annotated[ServiceKey, Depends(service)],
+        user_id: UserId,
+        asked: Annotated[Asked, Depends(asked)],
+    ) -> Response:
+        check_user_id(user_id)
+        looks.record(key, user_id, LookAt.BANNERS)
+        return await reader.answer(user_id, *asked)
 
     return router

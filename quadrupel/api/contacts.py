@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
@@ -10,10 +11,12 @@ from starlette.responses import Response
 from quadrupel.api import documents
 from quadrupel.api.banners import UserId
 from quadrupel.api.bodies import media_type, read_body, unsupported
+from quadrupel.api.looks import Looks
 from quadrupel.channels import addresses
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import DatabaseUnavailable, InputRefused
 from quadrupel.core.events import check_user_id
+from quadrupel.core.looks import LookAt
 from quadrupel.store.keys import ServiceKey
 
 MAX_BODY = 4096
@@ -35,22 +38,23 @@ def routes(
     save: Callable[[Contact], None],
     service: Callable[..., Awaitable[ServiceKey]],
     languages: Sequence[str],
+    looks: Looks,
 ) -> APIRouter:
     """The route. `save` blocks; `service` is the dependency that lets callers in."""
     router = APIRouter(tags=["contacts"])
     writing = asyncio.Semaphore(WRITES_AT_ONCE)
 
-    @router.put(
-        "/v1/users/{user_id}/contacts", dependencies=[Depends(service)], **documents.CONTACTS
-    )
+    @router.put("/v1/users/{user_id}/contacts", **documents.CONTACTS)
     async def put_contacts(
         request: Request,
+        key: Annotated[ServiceKey, Depends(service)],
         user_id: UserId,
     ) -> Response:
         check_user_id(user_id)
         if media_type(request) != "application/json":
             raise unsupported("contacts come as application/json")
         contact = read_contact(user_id, await read_body(request, MAX_BODY), languages)
+        looks.record(key, user_id, LookAt.CONTACTS)
         try:
             async with asyncio.timeout(SECONDS), writing:
                 await asyncio.to_thread(save, contact)

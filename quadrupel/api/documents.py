@@ -180,6 +180,8 @@ _READ_RESPONSES: dict[int | str, Fields] = {
     **_problems(400, 401, 422, 500, 503),
 }
 
+_LOOK = "It is recorded which key was used for which user."
+
 _AFTER = (
     "With `after`, what POST /v1/events answered, it waits until the banners contain those events,"
     " `wait` seconds at most; then it answers what there is, and `contains_event` says false."
@@ -193,7 +195,8 @@ MY_BANNERS: Fields = {
 
 USERS_BANNERS: Fields = {
     "summary": "The banners of any user",
-    "description": f"Needs the scope `banners:read`. An unknown user has no banners. {_AFTER}",
+    "description": f"Needs the scope `banners:read`. An unknown user has no banners. {_LOOK}"
+    f" {_AFTER}",
     "responses": {**_READ_RESPONSES, **_problems(403)},
 }
 
@@ -231,7 +234,7 @@ EVENTS: Fields = {
 
 CONTACTS: Fields = {
     "summary": "Say where a user is reached",
-    "description": "Needs the scope `contacts:write`. Replaces what was known before.",
+    "description": f"Needs the scope `contacts:write`. Replaces what was known before. {_LOOK}",
     "status_code": HTTPStatus.NO_CONTENT,
     "responses": {
         204: {"description": "Saved."},
@@ -247,7 +250,7 @@ CONTACTS: Fields = {
 
 EXPLAIN: Fields = {
     "summary": "Why rules match a user, and why not",
-    "description": "Needs the scope `explain:read`. Each look is logged with the key that looked.",
+    "description": f"Needs the scope `explain:read`. {_LOOK}",
     "responses": {
         200: _answer("Every clause with its values.", "Explanations", explanations.EXAMPLE),
         **_problems(400, 401, 403, 404, 422, 500, 503),

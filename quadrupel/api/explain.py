@@ -1,6 +1,6 @@
 """`GET /v1/users/{user_id}/explain`: why a user is shown what they are shown, and why not the rest.
 
-Who looks sees what is known of a citizen, so each look is logged with the key that looked.
+Who looks sees what is known of a citizen, so each look is recorded with the key that looked.
 """
 
 import asyncio
@@ -11,16 +11,17 @@ from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 from fastapi import APIRouter, Depends, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from quadrupel.api import documents
 from quadrupel.api.banners import UserId
+from quadrupel.api.looks import Looks
 from quadrupel.api.standings import standings_of
 from quadrupel.core.errors import DatabaseUnavailable, NotFound
 from quadrupel.core.events import check_user_id
+from quadrupel.core.looks import LookAt
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.explain import explain
 from quadrupel.rules.explain_json import explanations_json
@@ -29,8 +30,6 @@ from quadrupel.store.profiles import ProfileStore
 
 SECONDS = 5.0
 LOOKS_AT_ONCE = 2
-
-log = structlog.get_logger()
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -58,7 +57,9 @@ def explained(
     )
 
 
-def routes(explain: Explain, service: Callable[..., Awaitable[ServiceKey]]) -> APIRouter:
+def routes(
+    explain: Explain, service: Callable[..., Awaitable[ServiceKey]], looks: Looks
+) -> APIRouter:
     """The route; `service` is the dependency that lets callers in."""
     router = APIRouter(tags=["explain"])
     looking = asyncio.Semaphore(LOOKS_AT_ONCE)
@@ -75,7 +76,7 @@ def routes(explain: Explain, service: Callable[..., Awaitable[ServiceKey]]) -> A
         ] = None,
     ) -> Response:
         check_user_id(user_id)
-        log.info("a user was looked at", key=key.key_id, user=user_id, rule=rule, as_of=as_of)
+        looks.record(key, user_id, LookAt.EXPLAIN, rule=rule, as_of=as_of)
         try:
             async with asyncio.timeout(SECONDS), looking:
                 told = await asyncio.to_thread(explain, user_id, rule, as_of)

@@ -6,6 +6,7 @@ import typer
 
 from quadrupel import telemetry
 from quadrupel.cli import (
+    audit,
     contacts,
     database,
     dead_letters,
@@ -61,6 +62,7 @@ for noun, group, panel in (
     ("contacts", contacts.app, OPERATE),
     ("users", users.app, OPERATE),
     ("keys", keys.app, OPERATE),
+    ("audit", audit.app, OPERATE),
     ("dead-letters", dead_letters.app, OPERATE),
     ("db", database.db, OPERATE),
     ("bus", database.bus, OPERATE),

@@ -7,11 +7,15 @@ from typing import Any
 
 from quadrupel.cli.messages import write_key
 from quadrupel.core.banners import Banner
+from quadrupel.core.looks import Look
 from quadrupel.store.message_desk import Entry
 from quadrupel.store.users import HeldProfile, HeldUser, Row
 
 Document = dict[str, Any]
 """An object of JSON, with days, times and decimals still as they are."""
+
+LATEST = 10
+"""How many looks a summary names."""
 
 
 def summary(held: HeldUser) -> Document:
@@ -26,6 +30,10 @@ def summary(held: HeldUser) -> Document:
         "feedback": [_feedback(row) for row in held.feedback],
         "messages": {state.value: count for state, count in held.message_counts().items()},
         "mailings": list(held.mailings),
+        "looks": {
+            "count": len(held.looks),
+            "latest": [look_fields(look) for look in held.looks[:LATEST]],
+        },
     }
 
 
@@ -44,6 +52,18 @@ def whole(held: HeldUser, now: datetime) -> Document:
         "feedback": [_feedback(row) for row in held.feedback],
         "messages": [_message(entry) for entry in held.messages],
         "mailings": list(held.mailings),
+        "looks": [look_fields(look) for look in held.looks],
+    }
+
+
+def look_fields(look: Look) -> Document:
+    """A look with a service key at a user."""
+    return {
+        "at": look.at,
+        "key": look.key_id,
+        "key_name": look.key_name,
+        "route": look.route.value,
+        "request_id": look.request_id,
     }
 
 

@@ -196,6 +196,7 @@ def _print(document: Document) -> None:
     lines["messages"] = (
         ", ".join(f"{count} {state}" for state, count in document["messages"].items()) or "none"
     )
+    lines["looks"] = _looks(document["looks"])
     for name, value in lines.items():
         console.print(f"{name:<12}{value}", markup=False, soft_wrap=True)
     if profile is not None and profile["attributes"]:
@@ -204,6 +205,15 @@ def _print(document: Document) -> None:
         _print_matches(document["open_matches"])
     if document["feedback"]:
         _print_feedback(document["feedback"])
+
+
+def _looks(looks: Document) -> str:
+    if not looks["count"]:
+        return "none"
+    last = looks["latest"][0]
+    return f"{looks['count']} with service keys, the last by {last['key_name']} at " + to_text(
+        last["at"]
+    )
 
 
 def _print_attributes(attributes: Document) -> None:

@@ -49,7 +49,8 @@ class Schedule:
     """The nightly runs: at local time `at` of each zone, for the day that it then is there.
 
     They go by the rules in force. Users without a zone of their own have `zone`. A run should have
-    finished by the next `morning` of its zone.
+    finished by the next `morning` of its zone. In the night of `zone`, and at the start,
+    `upkeep` is called in a thread of its own, with what is set when it is to end.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Schedule:
         zone: ZoneInfo,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         morning: time = MORNING,
+        upkeep: Callable[[threading.Event], object] = lambda _: None,
     ) -> None:
         self._engine = engine
         self._producer = producer
@@ -71,6 +73,7 @@ class Schedule:
         self._zone = zone
         self._clock = clock
         self._morning = morning
+        self._upkeep = upkeep
         self._night_came = threading.Event()
         self._started: set[str] = set()
         self._shown_at = clock()
@@ -82,6 +85,17 @@ class Schedule:
             self._night_came.set,
             "cron",
             second=self._at.second,  # of every minute: whole minutes lie between zones
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        timer.add_job(
+            self._upkeep,
+            "cron",
+            args=[stop],
+            hour=self._at.hour,
+            minute=self._at.minute,
+            second=self._at.second,
+            next_run_time=datetime.now(self._zone),  # and at once: for a night without a scheduler
             coalesce=True,
             misfire_grace_time=None,
         )

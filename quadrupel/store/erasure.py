@@ -1,4 +1,4 @@
-"""Erasure in Postgres: everything held about a user goes, and a tombstone stays.
+"""Erasure in Postgres: everything held about a user goes, and a tombstone stays, with who looked.
 
 The tombstone is two rows without contents. That of `profiles` has the user id, a version, and in
 its fold state when the user was erased: what happened before never counts again. That of
@@ -20,6 +20,7 @@ from quadrupel.store.database import driver
 from quadrupel.store.tables import (
     banner_feedback,
     contacts,
+    looks,
     mailing_users,
     matches,
     messages,
@@ -32,6 +33,10 @@ TOMBSTONES = (profiles, published)
 EMPTIED = (matches, messages, contacts, suppressions, mailing_users, banner_feedback)
 """The other tables that hold users; contacts before suppressions, which are recorded for contacts
 only: so none is recorded in between."""
+
+KEPT = (looks,)
+"""Who looked at the user stays until it is old enough: an audit log that whoever may erase can
+empty would be none."""
 
 _FIRST_DAY = date(1970, 1, 1)
 """Before every evaluation, so that none of a user registered again is held to be older."""

@@ -327,6 +327,18 @@ api_keys = sa.Table(
     sa.Column("revoked_at", Timestamp),
 )
 
+looks = sa.Table(
+    "looks",
+    metadata,
+    _user_id(),
+    sa.Column("at", Timestamp, primary_key=True),
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("key_name", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False),
+    sa.Index("looks_at", "at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
+)
+
 halts = sa.Table(
     "halts",
     metadata,

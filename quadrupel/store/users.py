@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from quadrupel.core import lifecycle
 from quadrupel.core.attributes import tag_of
 from quadrupel.core.contacts import Contact, Suppression
+from quadrupel.core.looks import Look
 from quadrupel.core.marks import mark_time
 from quadrupel.core.messages import MessageState
 from quadrupel.core.windows import unpack
-from quadrupel.store import contacts, fold_state, message_desk
+from quadrupel.store import contacts, fold_state, looks, message_desk
 from quadrupel.store.message_desk import Entry, Filter
 from quadrupel.store.tables import banner_feedback, mailing_users, matches, profiles, published
 
@@ -53,7 +54,11 @@ class HeldProfile:
 
 @dataclass(frozen=True, slots=True)
 class HeldUser:
-    """What the tables hold of one user; `matches` are open and closed ones, the oldest first."""
+    """What the tables hold of one user.
+
+    `matches` are open and closed ones, the oldest first; `looks` those with service keys, the
+    latest first.
+    """
 
     user_id: str
     profile: HeldProfile | None
@@ -64,13 +69,15 @@ class HeldUser:
     messages: Sequence[Entry]
     mailings: Sequence[str]
     feedback: Sequence[Row] = ()
+    looks: Sequence[Look] = ()
 
     @property
     def is_known(self) -> bool:
         """Whether anything is held at all, be it a tombstone."""
         parts = (self.profile, self.contact, self.banner_set)
-        lists = (self.suppressions, self.matches, self.messages, self.mailings, self.feedback)
-        return any(part is not None for part in parts) or any(lists)
+        lists = (self.suppressions, self.matches, self.messages, self.mailings)
+        more = (self.feedback, self.looks)
+        return any(part is not None for part in parts) or any((*lists, *more))
 
     @property
     def open_matches(self) -> Sequence[Row]:
@@ -95,6 +102,7 @@ def read(connection: sa.Connection, user_id: str) -> HeldUser:
         messages=message_desk.find(connection, Filter(user_id=user_id), None),
         mailings=[row["mailing"] for row in _rows(connection, mailing_users, user_id, "mailing")],
         feedback=_rows(connection, banner_feedback, user_id, "rule", "episode"),
+        looks=looks.find(connection, user_id=user_id),
     )
 
 

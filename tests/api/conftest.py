@@ -34,13 +34,14 @@ from quadrupel.bus import topics
 from quadrupel.config import migrations_folder
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact
+from quadrupel.core.looks import Look
 from quadrupel.core.ports import Message, Topic
 from quadrupel.core.positions import Position
 from quadrupel.core.profiles import Feeds
 from quadrupel.portal import free_port
 from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
-from quadrupel.store import banner_news, contacts, database, keys
+from quadrupel.store import banner_news, contacts, database, keys, looks
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 from quadrupel.testing import MemoryBus
@@ -215,6 +216,10 @@ def running(
         with database.transaction(engine) as connection:
             contacts.save(connection, [contact], datetime.now(UTC))
 
+    def save_looks(made: Sequence[Look]) -> None:
+        with database.transaction(engine) as connection:
+            looks.save(connection, made)
+
     app = create_app(
         reads=new_pool(replica or api_database, 4),
         news=BannerNews(api_database),
@@ -225,6 +230,7 @@ def running(
         texts=lambda: TEXTS,
         feeds=lambda: FEEDS,
         save_contact=save_contact,
+        save_looks=save_looks,
         explain_user=lambda *_: {},
         languages=("en", "ru"),
         zone=zoneinfo.ZoneInfo("UTC"),

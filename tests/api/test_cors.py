@@ -234,6 +234,7 @@ def test_that_the_database_is_away_is_readable(signer, query: str) -> None:
             texts=lambda: TEXTS,
             feeds=lambda: FEEDS,
             save_contact=lambda _: None,
+            save_looks=lambda _: None,
             explain_user=lambda *_: {},
             languages=("en",),
             zone=zoneinfo.ZoneInfo("UTC"),

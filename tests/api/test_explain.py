@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from quadrupel.api.explain import explained, routes
+from quadrupel.api.looks import Looks
 from quadrupel.api.problems import handle_errors
 from quadrupel.core.events import Event
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
@@ -66,7 +67,7 @@ def client(engine, rule_set):
         return ServiceKey("k1", "support", b"", ("explain:read",), NOW, None, None)
 
     app = FastAPI()
-    app.include_router(routes(explain, service))
+    app.include_router(routes(explain, service, Looks(lambda _: None, lambda: NOW)))
     handle_errors(app)
     return Client(app)
 

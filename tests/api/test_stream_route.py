@@ -263,6 +263,7 @@ def test_while_the_database_is_away_no_stream_begins(signer) -> None:
             texts=lambda: TEXTS,
             feeds=lambda: FEEDS,
             save_contact=lambda _: None,
+            save_looks=lambda _: None,
             explain_user=lambda *_: {},
             languages=("en",),
             zone=zoneinfo.ZoneInfo("UTC"),

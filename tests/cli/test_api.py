@@ -22,7 +22,7 @@ from quadrupel.bus import topics
 from quadrupel.bus.postgres import PostgresBus
 from quadrupel.config import read_settings
 from quadrupel.core.positions import Position
-from quadrupel.store import database, keys
+from quadrupel.store import database, keys, looks
 
 COMMAND = [sys.executable, "-m", "quadrupel", "api"]
 
@@ -168,7 +168,7 @@ def test_what_bounds_callers_is_set_by_the_environment(environment: dict[str, st
     identity = portal.create_identity(Path(environment["QUADRUPEL_JWT_KEYS"]).parent)
     own = {"authorization": f"Bearer {identity.token('u1', bootstrap.now())}", "origin": portal_}
     key = {"authorization": f"Bearer {new_key(environment, 'banners:read')}"}
-    with running(environment):
+    with running(environment) as process:
         url = f"{address(environment)}/v1"
         mine = [httpx.get(f"{url}/me/banners", headers=own) for _ in range(2)]
         assert [each.status_code for each in mine] == [200, 429]
@@ -177,3 +177,11 @@ def test_what_bounds_callers_is_set_by_the_environment(environment: dict[str, st
         theirs = [httpx.get(f"{url}/users/u1/banners", headers=key) for _ in range(10)]
         assert [each.status_code for each in theirs[:2]] == [200, 200]
         assert 429 in [each.status_code for each in theirs]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    engine = database.open_engine(environment["QUADRUPEL_DATABASE_URL"])
+    with database.transaction(engine) as connection:
+        recorded = {look.request_id for look in looks.find(connection, user_id="u1")}
+    engine.dispose()
+    answered = {each.headers["x-request-id"] for each in theirs if each.is_success}
+    assert recorded == answered, "also those of the moment before it was stopped"

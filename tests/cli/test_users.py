@@ -16,13 +16,14 @@ from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.events import Event
 from quadrupel.core.feedback import Action, Given, feedback_event
+from quadrupel.core.looks import Look, LookAt
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.publishing import decide
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.core.windows import pack
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.loop import Stage, step
-from quadrupel.store import contacts, mailings, messages, published, schema
+from quadrupel.store import contacts, looks, mailings, messages, published, schema
 from quadrupel.store.database import transaction
 from quadrupel.store.tables import metadata
 
@@ -40,6 +41,13 @@ SCHEMA = Schema(
         )
     }
 )
+LOOK = {
+    "at": "2020-11-23T12:00:00Z",
+    "key": "k1",
+    "key_name": "desk",
+    "route": "explain",
+    "request_id": "r1",
+}
 TOLD = {"region": "[77]", "expires": "2030-01-02", "fines": Decimal("500.50"), "service": "visa"}
 
 
@@ -85,6 +93,7 @@ class World:
             contacts.save(connection, [contact], NOW)
             contacts.suppress(connection, [Suppression(user, "email", b"\xff", "550")], NOW)
             mailings.add_users(connection, "spring", [user])
+            looks.save(connection, [Look(user, NOW, "k1", "r1", "desk", LookAt.EXPLAIN)])
 
     def events(self):
         return [decode_event(each.value) for each in self.bus.admin().browse(topics.EVENTS)]
@@ -144,12 +153,14 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
         ],
         "messages": {"pending": 1},
         "mailings": ["spring"],
+        "looks": {"count": 1, "latest": [LOOK]},
     }
     told = quadrupel("users", "show", "anna")
     for line in (
         "version 1 of 2020-11-23: moscow",
         "contact     yes",
         "messages    1 pending",
+        "looks       1 with service keys, the last by desk at 2020-11-23T12:00:00Z",
         "registered  2020-11-22T12:00:00Z",
         "visa x1",
         "[77]",
@@ -172,6 +183,7 @@ def test_everything_that_is_held_is_exported(quadrupel, migrated_url, world):
     assert len(parts) == len(tables), "one part for every table that holds users"
     assert all(parts)
     shown = json.loads(quadrupel("users", "show", "anna", "--json").out)
+    assert document["looks"] == [LOOK]
     for part in ("user_id", "profile", "banner_set", "mailings"):
         assert document[part] == shown[part]
     assert document["contact"] == {
@@ -298,6 +310,15 @@ def test_an_erasure_of_before_is_not_taken_for_this_one(quadrupel, migrated_url,
     assert waited.code == 1
     assert "anna is not erased after 0.3 s" in waited.err
     assert "is `quadrupel ingest` running?" in waited.err
+
+
+def test_of_a_user_nothing_else_is_known_of_it_is_shown_who_looked(quadrupel, migrated_url, world):
+    with transaction(world.engine) as connection:
+        looks.save(connection, [Look("watched", NOW, "k1", "r1", "desk", LookAt.EXPLAIN)])
+    shown = quadrupel("users", "show", "watched", "--json", database_url=migrated_url)
+    document = json.loads(shown.out)
+    assert (document["profile"], document["looks"]) == (None, {"count": 1, "latest": [LOOK]})
+    assert json.loads(quadrupel("users", "export", "watched").out)["looks"] == [LOOK]
 
 
 UNKNOWN = ["nobody", "ANNA", "anna0"]

@@ -12,6 +12,7 @@ from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.errors import ConcurrentWrite
 from quadrupel.core.feedback import Action, Given
+from quadrupel.core.looks import Look, LookAt
 from quadrupel.core.mailings import Audience, Mailing, MailingState
 from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.offers import Catalogue, Offer
@@ -22,6 +23,7 @@ from quadrupel.store import (
     banner_feedback,
     contacts,
     erasure,
+    looks,
     mailings,
     messages,
     published,
@@ -102,6 +104,9 @@ def full(engine):
         mailings.add_users(connection, "spring", users)
         seen = Given("a", "2026-11-23", Action.SEEN, NOW)
         banner_feedback.save(connection, [(user, seen) for user in users])
+        looks.save(
+            connection, [Look(user, NOW, "k1", "r1", "desk", LookAt.BANNERS) for user in users]
+        )
     return engine
 
 
@@ -134,7 +139,7 @@ def test_every_table_that_holds_users_is_emptied_of_the_user_but_for_two_tombsto
     with transaction(full) as connection:
         erase(connection, tombstone("anna"))
     assert {name for name, left in rows(full, "anna").items() if left} == {
-        table.name for table in erasure.TOMBSTONES
+        table.name for table in (*erasure.TOMBSTONES, *erasure.KEPT)
     }
     assert rows(full, "boris") == before
 
@@ -201,6 +206,7 @@ def test_an_evaluation_on_its_way_brings_nothing_back_whatever_its_day(full):
         **dict.fromkeys(rows(full, "anna"), 0),
         "profiles": 1,
         "published": 1,
+        "looks": 1,
     }
 
 
