@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 
 from quadrupel import bootstrap, telemetry
@@ -24,7 +25,13 @@ from quadrupel.core.rates import Rate, rate
 from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
 from quadrupel.store import contacts, database, looks
 from quadrupel.store.banner_news import BannerNews
+from quadrupel.store.database import Limits
+from quadrupel.store.read_order import Source
 from quadrupel.store.read_pool import new_pool
+from quadrupel.store.read_servers import ReadServers, first_answer
+
+LOOK = Limits(statement=5)
+"""For what an API call looks at, which is not waited for any longer."""
 
 
 def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastAPI:
@@ -43,8 +50,18 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
         bus.admin().verify(topics.topics(settings.partitions))
     database_url = settings.database
     engine = database.open_engine(database_url)
-    reads_url = settings.replica_url or database_url
-    reads = database.open_engine(reads_url, pool_size=2)
+    replica_url = settings.replica_url
+    urls = {Source.PRIMARY: database_url, Source.REPLICA: replica_url}
+    engines = {
+        source: database.open_engine(url, pool_size=2, limits=LOOK)
+        for source, url in urls.items()
+        if url
+    }
+    reads = ReadServers(
+        new_pool(database_url),
+        new_pool(replica_url) if replica_url else None,
+        settings.replica_max_lag,
+    )
 
     def save_contact(contact: Contact) -> None:
         with database.transaction(engine) as connection:
@@ -55,12 +72,14 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
             looks.save(connection, made)
 
     def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
-        with database.transaction(reads) as connection:
+        def look(connection: sa.Connection) -> Mapping[str, Any]:
             day = as_of or bootstrap.today_of(settings, connection, user_id)
             return explained(connection, live.current, user_id, rule, day)
 
+        return first_answer(reads.order(), engines, look)
+
     return create_app(
-        reads=new_pool(reads_url),
+        reads=reads,
         news=BannerNews(database_url),
         open_producer=bus.producer,
         token_keys=TokenKeys(key_source(settings.required("jwt_keys"))),

@@ -73,7 +73,8 @@ class Settings(BaseSettings):
         10,
         ge=0,
         le=300,
-        description="seconds a run waits for the replica before it reads the database itself",
+        description="seconds the replica may be behind: else the API reads the database itself,"
+        " and so does a run, after waiting for so long",
     )
     data_dir: Path | None = Field(
         None, description="where `up` keeps its own server; unset, the user's data folder"
@@ -124,6 +125,12 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="the address the API listens on")
     api_port: int = Field(8080, ge=0, le=65_535, description="the port the API listens on")
+    api_grace: float = Field(
+        5,
+        ge=0,
+        le=300,
+        description="seconds that open connections have to go elsewhere when the API is stopped",
+    )
     jwt_keys: str | None = Field(
         None, description="the keys citizens' tokens are signed with: a JWKS or PEM file, or a URL"
     )

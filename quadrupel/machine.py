@@ -44,9 +44,12 @@ def machine(overrides: Mapping[str, object], log_file: Path | None = None) -> It
             given["database_url"] = stack.enter_context(embedded.server(folder))
             settings = read_settings(**given)
         bootstrap.set_up(settings)
-        environment = os.environ | {
-            f"QUADRUPEL_{name.upper()}": str(value) for name, value in given.items()
-        }
+        nobody_takes_over = {"QUADRUPEL_API_GRACE": "0"}
+        environment = (
+            nobody_takes_over
+            | os.environ
+            | {f"QUADRUPEL_{name.upper()}": str(value) for name, value in given.items()}
+        )
         supervisor = Supervisor(children(settings), environment, log_file)
         stack.callback(supervisor.stop)
         yield Machine(settings, supervisor)

@@ -138,6 +138,15 @@ WAITS = Counter(
     "Reads of banners that asked for an event, by what came of it",
     ["outcome"],
 )
+API_QUERIES = Counter(
+    "quadrupel_api_queries",
+    "Questions of the API that a database answered: `primary` or `replica`",
+    ["server"],
+)
+API_REPLICA_BEHIND_SECONDS = Gauge(
+    "quadrupel_api_replica_behind_seconds",
+    "How long ago the replica had everything, for all the API knows; NaN: nobody can tell",
+)
 READS_REFUSED = Counter(
     "quadrupel_banner_reads_refused",
     "Reads of banners refused at once because more wait than can be answered soon",
@@ -157,7 +166,7 @@ RATE_LIMITED = Counter(
 STREAMS = Gauge("quadrupel_banner_streams", "Streams of banners that are open")
 STREAMS_REFUSED = Counter(
     "quadrupel_banner_streams_refused",
-    "Streams of banners refused at once: `process`, `user` have as many as they may; `stopping`",
+    "Streams of banners refused at once: `process`, `user` have as many as they may",
     ["reason"],
 )
 STREAMS_ENDED = Counter(
@@ -217,6 +226,8 @@ def configure_logs(style: Literal["auto", "text", "json"], level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    # It tells of each attempt to connect; who uses the pool tells once who is away, and why.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
 
 def tells_debug() -> bool:

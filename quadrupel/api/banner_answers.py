@@ -87,14 +87,14 @@ class BannerReader:
         asked = user_id, found.version, found.as_of, texts.digest, language, *where, contains
         told = self.told.find((found.text, *asked))
         if told is not None:
-            return told.answer(question.if_none_match)
+            return _with_age(told.answer(question.if_none_match), found.age)
         headers = _headers(_entity_tag(asked), language, contains)
         if _matches(question.if_none_match, headers):
-            return _Answer(304, headers, b"")
+            return _with_age(_Answer(304, headers, b""), found.age)
         shown = self.shown(found, texts, language, *where)
         told = _Told(headers, _encode(document(found, shown, contains)))
         self.told.add((found.text, *asked), told, len(found.text) + len(told.body))
-        return told.answer(None)
+        return _with_age(told.answer(None), found.age)
 
     def shown(
         self,
@@ -156,6 +156,13 @@ class _Told:
         if _matches(if_none_match, self._unchanged):
             return _Answer(304, self._unchanged, b"")
         return _Answer(200, self._headers, self.body)
+
+
+def _with_age(answer: Response, age: int | None) -> Response:
+    """The answer, saying how old it is if it may lack something (RFC 9111, 5.1)."""
+    if age is not None:
+        answer.raw_headers.append((b"age", b"%d" % age))
+    return answer
 
 
 def _headers(tag: bytes, language: str, contains: bool | None) -> list[Header]:

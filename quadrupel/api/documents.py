@@ -167,6 +167,10 @@ SCHEMAS: Fields = {
 
 _HEADERS = {
     "ETag": {"schema": {"type": "string"}, "description": "for If-None-Match"},
+    "Age": {
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "only if something may be missing: since so many seconds (RFC 9111)",
+    },
     "Content-Language": {"schema": {"type": "string"}},
     "Contains-Event": {
         "schema": {"enum": ["true", "false"]},

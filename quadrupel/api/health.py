@@ -8,10 +8,10 @@ from quadrupel.api.problems import not_ready
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.core.errors import DatabaseUnavailable
 from quadrupel.store.banner_reads import reachable
-from quadrupel.store.read_pool import Pool
+from quadrupel.store.read_servers import ReadServers
 
 
-def routes(reads: Pool, token_keys: TokenKeys) -> APIRouter:
+def routes(reads: ReadServers, token_keys: TokenKeys) -> APIRouter:
     """The routes. Rules need no check: the API does not start without them."""
     router = APIRouter(tags=["health"])
 

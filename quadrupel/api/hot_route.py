@@ -5,6 +5,7 @@ documents the parameters, checks them, and answers whatever is not plain, by the
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,13 +34,18 @@ class HotRoute:
     """
 
     def __init__(
-        self, app: ASGIApp, reader: BannerReader, tokens: Tokens, limit: Limit = unlimited
+        self,
+        app: ASGIApp,
+        reader: BannerReader,
+        tokens: Tokens,
+        limit: Limit = unlimited,
+        is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._app = app
         self._reader = reader
         self._tokens = tokens
         self._limit = limit
-        self._framed = RequestFrame(self._answer)
+        self._framed = RequestFrame(self._answer, is_leaving)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         plain = _plain(scope)

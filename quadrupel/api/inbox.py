@@ -20,6 +20,9 @@ MAX_WAITING = 50_000
 SECONDS = 10.0
 """How long a request waits for its events to be durable."""
 
+STUCK_SECONDS = 2.0
+"""When a write takes longer than this, the bus is away: those who come then are refused at once."""
+
 
 @dataclass(slots=True)
 class _Request:
@@ -36,6 +39,7 @@ class Inbox:
         self._producer: Producer | None = None
         self._waiting: deque[_Request] = deque()
         self._messages_waiting = 0
+        self._writing_since: float | None = None
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
@@ -45,9 +49,12 @@ class Inbox:
         Raises BusUnavailable when that is not known in time: some may then be on the bus, and
         sending all of them again is correct.
         """
+        loop = asyncio.get_running_loop()
         if self._messages_waiting + len(messages) > MAX_WAITING:
             raise BusUnavailable(f"{self._messages_waiting} events wait for the bus already")
-        request = _Request(messages, asyncio.get_running_loop().create_future())
+        if self._writing_since is not None and loop.time() - self._writing_since > STUCK_SECONDS:
+            raise BusUnavailable("the bus does not answer others either")
+        request = _Request(messages, loop.create_future())
         self._waiting.append(request)
         self._messages_waiting += len(messages)
         self._arrived.set()
@@ -94,10 +101,13 @@ class Inbox:
         loop = asyncio.get_running_loop()
         failure: Exception | None = None
         positions: list[Position] = []
+        self._writing_since = loop.time()
         try:
             positions = await loop.run_in_executor(self._thread, self._publish, messages)
         except Exception as error:  # noqa: BLE001 - raised again in every request that waits
             failure = error
+        finally:
+            self._writing_since = None
         start = 0
         for request in batch:
             end = start + len(request.messages)

@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -21,6 +21,7 @@ MAX_TARGET = 8192
 """How many bytes the path and the query of a request may have together: RFC 9110, 4.1."""
 
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_CLOSE = (b"connection", b"close")
 
 
 class RequestFrame:
@@ -28,11 +29,13 @@ class RequestFrame:
 
     The id is in the answer and in every log line. The log gets one line per request, at debug
     level unless it failed, with the path (user ids at most) and never the query, headers or body.
-    An error no one foresaw is logged with its traceback and answered 500.
+    An error no one foresaw is logged with its traceback and answered 500. While the process
+    `is_leaving`, each answer asks the caller to connect anew, to another one.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, is_leaving: Callable[[], bool] = lambda: False) -> None:
         self._app = app
+        self._is_leaving = is_leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +50,8 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *more]}
+                own_headers = (*more, _CLOSE) if self._is_leaving() else more
+                message = {**message, "headers": [*message["headers"], *own_headers]}
             return send(message)
 
         try:

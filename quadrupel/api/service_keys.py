@@ -5,11 +5,15 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from quadrupel.core.errors import NotAllowed, NotAuthenticated
+from quadrupel.core.errors import DatabaseUnavailable, NotAllowed, NotAuthenticated
 from quadrupel.store.keys import ServiceKey, split_key
 
 REMEMBERED_SECONDS = 30.0
 """How long a key is remembered: a revoked one may work for this long, and no longer."""
+
+OUTAGE_SECONDS = 3600.0
+"""How long one that held goes on while no database can be asked: nobody can revoke it there either,
+but one that was revoked just before the outage may work until its end, or for so long."""
 
 MAX_REMEMBERED = 4096
 
@@ -32,7 +36,7 @@ class ServiceKeys:
         """The key with that text.
 
         Raises NotAuthenticated when it does not hold, NotAllowed when it lacks the scope,
-        DatabaseUnavailable when it is not remembered and the database does not answer.
+        DatabaseUnavailable when the database does not answer and it was not known before.
         """
         parts = split_key(text)
         if parts is None:
@@ -49,9 +53,14 @@ class ServiceKeys:
         read_at, key = self._remembered.get(key_id, (float("-inf"), None))
         if self._clock() - read_at < REMEMBERED_SECONDS:
             return key
-        read_at = self._clock()
-        key = await self._find(key_id)
-        self._remembered[key_id] = (read_at, key)
+        now = self._clock()
+        try:
+            key = await self._find(key_id)
+        except DatabaseUnavailable:
+            if key is None or now - read_at >= OUTAGE_SECONDS:
+                raise
+            return key
+        self._remembered[key_id] = (now, key)
         self._remembered.move_to_end(key_id)
         if len(self._remembered) > MAX_REMEMBERED:
             self._remembered.popitem(last=False)

@@ -243,9 +243,6 @@ class Streams:
     def add(self, stream: Stream) -> None:
         """Keep a stream until it is removed. Raises Overloaded, TooManyStreams."""
         user_id = stream.view.user_id
-        if self._is_ending:
-            STREAMS_REFUSED.labels("stopping").inc()
-            raise Overloaded("this process is being stopped")
         if self._open >= self._limit:
             STREAMS_REFUSED.labels("process").inc()
             self._say_full()
@@ -260,6 +257,8 @@ class Streams:
         STREAMS.inc()
         self.beats.add(stream)
         self.looks.add(stream)
+        if self._is_ending:  # it shows what there is, and sends its reader to another process
+            stream.end("shutdown")
 
     def remove(self, stream: Stream) -> None:
         """Forget a stream that was added."""
@@ -272,7 +271,7 @@ class Streams:
         STREAMS.dec()
 
     def end(self) -> None:
-        """End all streams, and refuse further ones: the process is to stop."""
+        """End all streams, and further ones as soon as they began: the process is to stop."""
         self._is_ending = True
         for streams in self._of.values():
             for stream in streams:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import multiprocessing
 import os
 import resource
@@ -20,6 +21,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from quadrupel import bootstrap_api
+from quadrupel.api.leaving import leave
 from quadrupel.config import read_settings
 from quadrupel.core.errors import SettingRefused
 from quadrupel.supervisor import stop_on_signals
@@ -57,9 +59,11 @@ def api(
       quadrupel api --host 0.0.0.0 --port 8000 --workers 4
 
     Needs QUADRUPEL_JWT_KEYS and QUADRUPEL_JWT_ISSUER. When stopped, it answers what it has begun.
-    Several may listen on one port, so a new one can start before the old one stops.
+    Several may listen on one port, so a new one can start before the old one stops: SIGTERM lets
+    its callers go over, for QUADRUPEL_API_GRACE seconds at most; Ctrl-C does not wait for them.
     """
     settings = read_settings(api_host=host, api_port=port)
+    os.environ["QUADRUPEL_API_PORT"] = str(settings.api_port)  # what workers read
     # What is wrong is said once and here, not by every worker.
     bootstrap_api.api()
     _check_address(settings.api_host, settings.api_port)
@@ -78,7 +82,7 @@ def api(
         backpressure=CONNECTIONS,  # the server counts connections, not requests
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=DRAIN_SECONDS,
+        workers_kill_timeout=math.ceil(settings.api_grace) + DRAIN_SECONDS,
     )
     threading.Thread(target=_pass_on, args=(stop_on_signals(),), daemon=True).start()
     server.serve()
@@ -86,7 +90,9 @@ def api(
 
 def worker() -> FastAPI:
     """The application, in a worker process that ends when the process that started it does."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    parent = multiprocessing.parent_process()  # it may be gone already
+    if parent is not None and parent.pid is not None:
+        threading.Thread(target=_end_with, args=(parent.pid,), daemon=True).start()
     _allow_open_files()
     application = bootstrap_api.api(_on_stop)
     gc.collect()
@@ -95,16 +101,25 @@ def worker() -> FastAPI:
 
 
 def _on_stop(end_waits: Callable[[], None]) -> None:
-    """Call it at SIGTERM, before the server, which tells the application only when all is answered.
+    """Call it at SIGTERM, let callers go elsewhere, and stop the server after that.
 
     The server's own handler of SIGTERM is replaced, so it is told by the other signal it obeys.
     """
+    settings, loop = read_settings(), asyncio.get_running_loop()
+    leaving: list[asyncio.Task[None]] = []
+
+    async def leave_and_stop() -> None:
+        try:
+            await leave(settings.api_port, settings.api_grace)
+        finally:
+            signal.raise_signal(signal.SIGINT)
 
     def stop() -> None:
-        end_waits()
-        signal.raise_signal(signal.SIGINT)
+        if not leaving:
+            end_waits()
+            leaving.append(loop.create_task(leave_and_stop()))
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGTERM, stop)
 
 
 def _allow_open_files() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import structlog
@@ -14,7 +14,7 @@ from quadrupel.core.errors import Overloaded
 from quadrupel.core.positions import Position
 from quadrupel.store.banner_rows import read_banners
 from quadrupel.store.published import position
-from quadrupel.store.read_pool import Pool, fetch_all, fetch_one
+from quadrupel.store.read_servers import ReadServers
 from quadrupel.telemetry import READS_REFUSED
 
 QUERIES = 2
@@ -45,7 +45,8 @@ class BannerSet:
     A user who is shown nothing and one who was never heard of have the same: version 0, no day.
     `contains` is the position up to which the user's events are contained, if it is known.
     `stored` is the version of the row, also where nothing is shown; 0: there is no row. `text` is
-    the banners as they are stored.
+    the banners as they are stored. `age`: how many seconds ago the replica that was read was last
+    known to have everything; None: it is in time.
     """
 
     version: int
@@ -54,6 +55,7 @@ class BannerSet:
     contains: Position | None = None
     stored: int = 0
     text: str = ""
+    age: int | None = None
 
 
 NOTHING = BannerSet(0, None, ())
@@ -86,9 +88,12 @@ class BannerReads:
     """
 
     def __init__(
-        self, pool: Pool, clock: Callable[[], float] = time.monotonic, pause: float = PAUSE
+        self,
+        servers: ReadServers,
+        clock: Callable[[], float] = time.monotonic,
+        pause: float = PAUSE,
     ) -> None:
-        self._pool = pool
+        self._servers = servers
         self._clock = clock
         self._pause = pause
         self._next_at = float("-inf")
@@ -137,7 +142,7 @@ class BannerReads:
 
     async def find_all(self, user_ids: Collection[str]) -> Mapping[str, BannerSet]:
         """The banner set of each of these users. Raises DatabaseUnavailable."""
-        users, found = list(user_ids), dict.fromkeys(user_ids, NOTHING)
+        users, found = list(user_ids), dict[str, BannerSet]()
         for first in range(0, len(users), USERS):
             found |= await self._fetch(users[first : first + USERS])
         return found
@@ -171,7 +176,7 @@ class BannerReads:
                 waiting.fail(error)
         else:
             for user, waiting in asked.items():
-                waiting.answer(sets.get(user, NOTHING))
+                waiting.answer(sets[user])
 
     def _next(self) -> dict[str, "_Waiting"]:
         """Those that waited longest, as many as one query asks for; they wait no more."""
@@ -181,24 +186,26 @@ class BannerReads:
         return {user: self._waiting.pop(user) for user in list(self._waiting)[:USERS]}
 
     async def _fetch(self, users: Sequence[str]) -> Mapping[str, BannerSet]:
-        rows = await fetch_all(
-            self._pool,
+        """The set of each of the users."""
+        answer = await self._servers.fetch_all(
             "SELECT user_id, version, as_of, banners::text, event_partition, event_offset"
             " FROM published WHERE user_id = ANY(%s)",
             (users,),
             tuple_row,
         )
-        return {row[0]: _banner_set(row[1:]) for row in rows}
+        nothing = NOTHING if answer.age is None else replace(NOTHING, age=answer.age)
+        found = {row[0]: _banner_set(row[1:], answer.age) for row in answer.rows}
+        return dict.fromkeys(users, nothing) | found
 
 
-def _banner_set(row: TupleRow) -> BannerSet:
+def _banner_set(row: TupleRow, age: int | None) -> BannerSet:
     version, as_of, banners, partition, offset = row
     contains = position(partition, offset)
     if banners == "[]":
-        return BannerSet(0, None, (), contains, version)
-    return BannerSet(version, as_of, read_banners(banners), contains, version, banners)
+        return BannerSet(0, None, (), contains, version, age=age)
+    return BannerSet(version, as_of, read_banners(banners), contains, version, banners, age)
 
 
-async def reachable(pool: Pool) -> None:
-    """Return when the database answers and has the tables; DatabaseUnavailable if it does not."""
-    await fetch_one(pool, "SELECT 1 FROM published LIMIT 1", (), tuple_row)
+async def reachable(servers: ReadServers) -> None:
+    """Return when a database answers and has the tables; DatabaseUnavailable if none does."""
+    await servers.fetch_all("SELECT 1 FROM published LIMIT 1", (), tuple_row)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from psycopg.rows import class_row
 
 from quadrupel.core.errors import NotFound
-from quadrupel.store.read_pool import Pool, fetch_one
+from quadrupel.store.read_servers import ReadServers
 from quadrupel.store.tables import api_keys
 
 _KEY = re.compile(r"qk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
@@ -89,15 +89,15 @@ def revoke(connection: sa.Connection, key_id: str, now: datetime) -> None:
         raise NotFound(f"there is no key {key_id}; `quadrupel keys list` shows them all")
 
 
-async def find(pool: Pool, key_id: str) -> ServiceKey | None:
+async def find(servers: ReadServers, key_id: str) -> ServiceKey | None:
     """The key of that id; None if there is none. Raises DatabaseUnavailable."""
-    return await fetch_one(
-        pool,
+    answer = await servers.fetch_all(
         "SELECT key_id, name, secret_hash, scopes, created_at, expires_at, revoked_at"
         " FROM api_keys WHERE key_id = %s",
         (key_id,),
         class_row(ServiceKey),
     )
+    return next(iter(answer.rows), None)
 
 
 def _hash(secret: str) -> bytes:

@@ -1,13 +1,15 @@
-"""The API's connections to Postgres: asynchronous, few, and never waited for long."""
+"""The API's connections to one Postgres server: asynchronous, few, and never waited for long."""
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from typing import LiteralString, TypeAlias, TypeVar
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, Error, OperationalError
+from psycopg.errors import QueryCanceled
 from psycopg.rows import AsyncRowFactory, TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from quadrupel.core.errors import DatabaseUnavailable
 from quadrupel.store.database import translated_errors
@@ -17,6 +19,13 @@ Row = TypeVar("Row")
 
 SECONDS = 2.0
 """How long one question to the database may take, waiting for a connection included."""
+
+CONNECTION_SECONDS = 0.7
+"""How long of that a connection may be waited for."""
+
+RECONNECT_SECONDS = 0.5
+"""How long the pool tries on its own to replace a connection. Later questions make it try again, so
+that a server that is back is used at once, however long it was away."""
 
 WAITING_PER_CONNECTION = 50
 
@@ -33,7 +42,7 @@ def new_pool(url: str, size: int = 8) -> Pool:
         max_size=size,
         max_waiting=WAITING_PER_CONNECTION * size,
         timeout=SECONDS,
-        reconnect_timeout=10.0,
+        reconnect_timeout=RECONNECT_SECONDS,
         open=False,
         name="quadrupel-api",
         kwargs={
@@ -45,29 +54,43 @@ def new_pool(url: str, size: int = 8) -> Pool:
     )
 
 
+class TooSlow(DatabaseUnavailable):
+    """The server did not answer in time, or there was no connection to it in time."""
+
+
 async def fetch_all(
     pool: Pool,
     query: LiteralString,
     parameters: Sequence[object],
     shape: AsyncRowFactory[Row],
+    seconds: float = SECONDS,
+    *,
+    once: bool = False,
 ) -> list[Row]:
     """All rows of a query that changes nothing.
 
-    Raises DatabaseUnavailable, after about `SECONDS` at the latest. A connection that turns out to
-    be broken is replaced and the query asked again: that costs nothing where none is, as trying
-    each before its use would.
+    Raises DatabaseUnavailable, TooSlow among it, after `seconds` at the latest. A connection that
+    turns out to be broken is replaced and the query asked again, unless it is to be asked `once`:
+    that costs nothing where none is, as trying each before its use would.
     """
+    deadline = asyncio.get_running_loop().time() + seconds
+    with translated_errors():
+        for _ in range(1 if once else pool.max_size + 1):
+            with contextlib.suppress(_Broken):
+                return await _ask(pool, query, parameters, shape, deadline)
+    raise DatabaseUnavailable("the database ends each connection")
+
+
+async def why_unreachable(pool: Pool) -> str | None:
+    """What is in the way of a new connection, which the pool does not tell; None if nothing is."""
     try:
-        with translated_errors():
-            async with asyncio.timeout(SECONDS):
-                for _ in range(pool.max_size):
-                    with contextlib.suppress(_Broken):
-                        return await _ask(pool, query, parameters, shape)
-                return await _ask(pool, query, parameters, shape)
-    except TimeoutError as error:
-        raise DatabaseUnavailable(f"the database did not answer within {SECONDS} s") from error
-    except _Broken as error:
-        raise DatabaseUnavailable("the database ends each connection") from error
+        trial = await AsyncConnection.connect(str(pool.conninfo), connect_timeout=2)
+    except OperationalError as error:
+        return str(error)
+    except Error as error:  # it may quote the URL, and so a password
+        return type(error).__name__
+    await trial.close()
+    return None
 
 
 class _Broken(Exception):
@@ -79,24 +102,45 @@ async def _ask(
     query: LiteralString,
     parameters: Sequence[object],
     shape: AsyncRowFactory[Row],
+    deadline: float,
 ) -> list[Row]:
+    loop = asyncio.get_running_loop()
+    left = deadline - loop.time()
     connection = None
     try:
-        async with pool.connection() as connection:
-            cursor = connection.cursor(row_factory=shape)
-            await cursor.execute(query, parameters)
-            return await cursor.fetchall()
+        async with pool.connection(min(left, CONNECTION_SECONDS)) as connection:
+            with _cut_at(deadline, connection):
+                cursor = connection.cursor(row_factory=shape)
+                await cursor.execute(query, parameters)
+                return await cursor.fetchall()
+    except PoolTimeout as error:
+        raise TooSlow("there was no connection to the database in time") from error
     except OperationalError as error:
-        if connection is not None and connection.closed:
+        is_broken = connection is not None and connection.closed
+        if isinstance(error, QueryCanceled) or (is_broken and loop.time() >= deadline):
+            raise TooSlow("the database did not answer in time") from error
+        if is_broken:
             raise _Broken from error
         raise
 
 
-async def fetch_one(
-    pool: Pool,
-    query: LiteralString,
-    parameters: Sequence[object],
-    shape: AsyncRowFactory[Row],
-) -> Row | None:
-    """The first row of a query; None when there is none. Raises as `fetch_all`."""
-    return next(iter(await fetch_all(pool, query, parameters, shape)), None)
+@contextlib.contextmanager
+def _cut_at(deadline: float, connection: AsyncConnection[TupleRow]) -> Iterator[None]:
+    """End the connection at that time of the loop, which fails whatever waits for its answer.
+
+    To cancel the task instead would make the driver wait for the server's consent, of which a
+    server that hangs gives none.
+    """
+    at_end = asyncio.get_running_loop().call_at(deadline, _cut, connection)
+    try:
+        yield
+    finally:
+        at_end.cancel()
+
+
+def _cut(connection: AsyncConnection[TupleRow]) -> None:
+    with (
+        contextlib.suppress(OSError, OperationalError),  # it ended by itself
+        socket.fromfd(connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as own,
+    ):
+        own.shutdown(socket.SHUT_RDWR)

@@ -8,7 +8,7 @@ lane evaluates. So the primary tells its place in the WAL, the replica whether i
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import LiteralString, TypeVar
 
 import psycopg
 import sqlalchemy as sa
@@ -80,22 +80,24 @@ class Lag:
 # A commit is visible when it is flushed, and what is flushed is sent. What is only inserted may lie
 # there until somebody commits, and in vain would be waited for. But where commits are not flushed,
 # only the place of insertion is behind all of them.
-_MARK = sa.text("""
+MARK: LiteralString = """
     SELECT system_identifier, pg_walfile_name(place), pg_wal_lsn_diff(place, '0/0')::bigint
     FROM pg_control_system(), LATERAL (
         SELECT CASE current_setting('synchronous_commit')
             WHEN 'off' THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn()
         END AS place
     ) AS told
-""")
+"""
+"""What a primary is asked for its place; `mark_of` reads the row."""
 
-_STANDING = sa.text("""
+STANDING: LiteralString = """
     SELECT pg_is_in_recovery(), system_identifier,
         greatest(min_recovery_end_timeline, (SELECT received_tli FROM pg_stat_wal_receiver)),
         coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint, 0),
         extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8
     FROM pg_control_system(), pg_control_recovery()
-""")
+"""
+"""What a replica is asked; the row is that of `Standing`."""
 
 _ONE_SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
@@ -105,7 +107,11 @@ def read_mark(primary: sa.Connection) -> Mark:
 
     For what this process committed itself, ask in a later transaction.
     """
-    system, file, place = primary.execute(_MARK).one()
+    return mark_of(*primary.execute(sa.text(MARK)).one())
+
+
+def mark_of(system: int, file: str, place: int) -> Mark:
+    """The mark that a primary told: the name of a file of WAL begins with its timeline."""
     return Mark(system, int(file[:8], 16), place)
 
 
@@ -115,7 +121,7 @@ def read_standing(replica: sa.Connection) -> Standing:
     Its timeline is the one it receives, or, for a role that may not read statistics, the one of its
     last checkpoint: told late, never early.
     """
-    return Standing(*replica.execute(_STANDING).one())
+    return Standing(*replica.execute(sa.text(STANDING)).one())
 
 
 def lag(mark: Mark, standing: Standing) -> Lag:

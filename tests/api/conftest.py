@@ -44,6 +44,7 @@ from quadrupel.rules.rule import Banner
 from quadrupel.store import banner_news, contacts, database, keys, looks
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
+from quadrupel.store.read_servers import NEAR_SECONDS, ReadServers
 from quadrupel.testing import MemoryBus
 
 ISSUER = "https://login.portal.example"
@@ -199,12 +200,18 @@ class Api:
 
 @contextlib.contextmanager
 def running(
-    api_database: str, signer: Signer, folder: Path, replica: str | None = None, **more: Any
+    api_database: str,
+    signer: Signer,
+    folder: Path,
+    replica: str | None = None,
+    near: float = NEAR_SECONDS,
+    **more: Any,
 ) -> Iterator[Api]:
     """A server on a free port, for as long as the block; it reads from the replica, if any.
 
-    `more` are further arguments of `create_app`.
+    `near`: how many seconds that may be behind. `more` are further arguments of `create_app`.
     """
+    replica_pool = new_pool(replica, 4) if replica else None
     bus = MemoryBus()
     bus.admin().create([Topic(topics.EVENTS, 3)])
     key_file = folder / "jwks.json"
@@ -221,7 +228,7 @@ def running(
             looks.save(connection, made)
 
     app = create_app(
-        reads=new_pool(replica or api_database, 4),
+        reads=ReadServers(new_pool(api_database, 4), replica_pool, near),
         news=BannerNews(api_database),
         open_producer=bus.producer,
         token_keys=TokenKeys(key_source(str(key_file))),

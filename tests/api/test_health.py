@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from quadrupel.api.health import routes
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.store.read_pool import new_pool
+from quadrupel.store.read_servers import ReadServers
 
 
 def test_it_is_alive_and_ready(api) -> None:
@@ -24,18 +25,17 @@ async def unreadable() -> bytes:
 
 
 def test_what_is_missing_is_named_and_the_process_is_alive() -> None:
-    pool = new_pool("postgresql://127.0.0.1:1/none")
+    servers = ReadServers(new_pool("postgresql://127.0.0.1:1/none"))
     app = FastAPI()
-    app.include_router(routes(pool, TokenKeys(unreadable)))
+    app.include_router(routes(servers, TokenKeys(unreadable)))
 
     async def ask() -> tuple[httpx.Response, httpx.Response]:
-        await pool.open(wait=False)
         transport = httpx.ASGITransport(app)
-        try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-                return await client.get("/livez"), await client.get("/readyz")
-        finally:
-            await pool.close()
+        async with (
+            servers.running(),
+            httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+        ):
+            return await client.get("/livez"), await client.get("/readyz")
 
     alive, ready = asyncio.run(ask())
     assert alive.status_code == 200

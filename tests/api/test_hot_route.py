@@ -76,7 +76,7 @@ class Stuck(BannerReads):
 
     async def _fetch(self, users):
         await self.answers.wait()
-        return {}
+        return dict.fromkeys(users, NOTHING)
 
 
 class Door:

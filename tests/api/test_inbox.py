@@ -101,6 +101,28 @@ def test_each_request_is_told_where_its_own_messages_are() -> None:
     play(story)
 
 
+def test_who_comes_while_a_write_is_stuck_is_refused_at_once(monkeypatch) -> None:
+    monkeypatch.setattr(module, "STUCK_SECONDS", 0.2)
+
+    async def story(inbox: Inbox, producer: GatedProducer) -> None:
+        producer.gate.clear()
+        first = asyncio.ensure_future(inbox.accept([message("first")]))
+        await asyncio.sleep(0.05)
+        second = asyncio.ensure_future(inbox.accept([message("in time")]))
+        await asyncio.sleep(0.3)
+        for _ in range(20):
+            begun = asyncio.get_running_loop().time()
+            with pytest.raises(BusUnavailable):
+                await inbox.accept([message("late")])
+            assert asyncio.get_running_loop().time() - begun < 0.1
+        producer.gate.set()
+        await asyncio.gather(first, second)
+        await inbox.accept([message("after")])
+        assert producer.writes == [[b"first"], [b"in time"], [b"after"]]
+
+    play(story)
+
+
 def test_a_failure_is_told_to_every_request_of_the_write_and_the_next_one_is_tried() -> None:
     async def story(inbox: Inbox, producer: GatedProducer) -> None:
         producer.fail = BusUnavailable("away")

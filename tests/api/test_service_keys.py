@@ -1,10 +1,16 @@
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quadrupel.api.service_keys import MAX_REMEMBERED, REMEMBERED_SECONDS, ServiceKeys
+from quadrupel.api.service_keys import (
+    MAX_REMEMBERED,
+    OUTAGE_SECONDS,
+    REMEMBERED_SECONDS,
+    ServiceKeys,
+)
 from quadrupel.core.errors import DatabaseUnavailable, NotAuthenticated
 from quadrupel.store.keys import ServiceKey
 
@@ -89,3 +95,61 @@ def test_without_the_database_an_unremembered_key_is_neither_good_nor_bad() -> N
     keys = ServiceKeys(find, lambda: NOW)
     with pytest.raises(DatabaseUnavailable):
         asyncio.run(keys.check(TEXT, "banners:read"))
+
+
+def away(world: World) -> None:
+    async def find(key_id: str) -> ServiceKey | None:
+        world.asked += 1
+        raise DatabaseUnavailable("away")
+
+    world.keys._find = find
+
+
+def test_a_key_that_was_known_goes_on_without_the_database_for_an_hour() -> None:
+    world = World()
+    world.check()
+    away(world)
+    for seconds in (REMEMBERED_SECONDS, OUTAGE_SECONDS - 1):
+        world.seconds = seconds
+        assert world.check() is KEY
+    with pytest.raises(NotAuthenticated):
+        world.check(f"qk_{KEY.key_id}_{'x' * 43}")
+    world.seconds = OUTAGE_SECONDS
+    with pytest.raises(DatabaseUnavailable):
+        world.check()
+
+
+def test_a_key_that_was_unknown_may_exist_by_now() -> None:
+    world = World()
+    del world.rows[KEY.key_id]
+    with pytest.raises(NotAuthenticated):
+        world.check()
+    away(world)
+    world.seconds = REMEMBERED_SECONDS
+    with pytest.raises(DatabaseUnavailable):
+        world.check()
+
+
+def test_a_key_that_was_revoked_stops_when_the_database_is_back() -> None:
+    world = World()
+    world.check()
+    find = world.keys._find
+    away(world)
+    world.seconds = REMEMBERED_SECONDS + 60
+    assert world.check() is KEY
+    world.keys._find = find
+    world.rows[KEY.key_id] = replace(KEY, revoked_at=NOW)
+    with pytest.raises(NotAuthenticated):
+        world.check()
+
+
+def test_an_expired_key_does_not_go_on() -> None:
+    world = World()
+    world.rows[KEY.key_id] = replace(KEY, expires_at=NOW + timedelta(seconds=120))
+    world.check()
+    away(world)
+    world.seconds = 119
+    world.check()
+    world.seconds = 120
+    with pytest.raises(NotAuthenticated):
+        world.check()

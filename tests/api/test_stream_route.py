@@ -15,6 +15,7 @@ from quadrupel.api.streams import MAX_OF_USER
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
+from quadrupel.store.read_servers import ReadServers
 from quadrupel.testing import MemoryBus
 
 from .conftest import AUDIENCE, FEEDS, ISSUER, TEXTS
@@ -252,9 +253,9 @@ def test_while_the_database_is_away_no_stream_begins(signer) -> None:
         return signer.public_pem("ES256")
 
     async def story() -> None:
-        pool = new_pool(url)
+        reads = ReadServers(new_pool(url))
         app = create_app(
-            reads=pool,
+            reads=reads,
             news=BannerNews(url),
             open_producer=MemoryBus().producer,
             token_keys=TokenKeys(load),
@@ -269,14 +270,13 @@ def test_while_the_database_is_away_no_stream_begins(signer) -> None:
             zone=zoneinfo.ZoneInfo("UTC"),
             now=lambda: datetime.now(UTC),
         )
-        await pool.open(wait=False)
         transport, before = httpx.ASGITransport(app), open_streams()
-        try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-                headers = {"authorization": f"Bearer {signer.token()}"}
-                response = await client.get(PATH, headers=headers)
-        finally:
-            await pool.close()
+        async with (
+            reads.running(),
+            httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+        ):
+            headers = {"authorization": f"Bearer {signer.token()}"}
+            response = await client.get(PATH, headers=headers)
         assert response.status_code == 503
         assert response.json()["type"] == "urn:quadrupel:problem:unavailable"
         assert open_streams() == before

@@ -110,6 +110,39 @@ def test_a_read_that_waits_is_answered_when_it_is_stopped(environment: dict[str,
         assert time.monotonic() - begun < 5.0
 
 
+def test_who_is_connected_is_answered_and_asked_to_go_when_it_is_stopped(environment) -> None:
+    livez = f"{address(environment)}/livez"
+    with (
+        running(environment | {"QUADRUPEL_API_GRACE": "60"}) as process,
+        httpx.Client() as kept,
+    ):
+        assert "connection" not in kept.get(livez).headers
+        process.send_signal(signal.SIGTERM)
+        until(lambda: refuses(environment))
+        answer = kept.get(livez)
+        assert answer.is_success
+        assert answer.headers["connection"] == "close"
+        assert process.wait(20) == 0  # nobody is connected any more
+
+
+def test_who_asks_nothing_is_waited_for_until_the_grace_is_over(environment) -> None:
+    with (
+        running(environment | {"QUADRUPEL_API_GRACE": "2"}) as process,
+        httpx.Client() as idle,
+    ):
+        assert idle.get(f"{address(environment)}/livez").is_success
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert time.monotonic() - begun >= 2
+
+
+def refuses(environment: dict[str, str]) -> bool:
+    """Whether nobody listens at the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(environment["QUADRUPEL_API_PORT"]))) != 0
+
+
 def test_idle_connections_lock_nobody_out(environment: dict[str, str]) -> None:
     many = 1_100
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -10,6 +10,7 @@ from quadrupel.core.errors import DatabaseUnavailable, Overloaded
 from quadrupel.store import banner_reads, read_pool
 from quadrupel.store.banner_reads import NOTHING, BannerReads
 from quadrupel.store.read_pool import new_pool
+from quadrupel.store.read_servers import ReadServers
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SAVE = """
@@ -37,7 +38,7 @@ def published(migrated_url):
 def test_everyone_of_a_crowd_gets_their_own_set_from_few_queries(migrated_url, published):
     async def story():
         async with new_pool(migrated_url) as pool:
-            reads = BannerReads(pool)
+            reads = BannerReads(ReadServers(pool))
             numbers = [1 + each % 2_000 for each in range(3_000)]
             found = await asyncio.gather(*(reads.find(f"u{number}") for number in numbers))
             queries = pool.get_stats()["requests_num"]
@@ -51,7 +52,7 @@ def test_everyone_of_a_crowd_gets_their_own_set_from_few_queries(migrated_url, p
 def test_of_a_user_of_whom_nothing_is_published_there_is_an_empty_set(migrated_url):
     async def story():
         async with new_pool(migrated_url) as pool:
-            assert await BannerReads(pool).find("nobody") == NOTHING
+            assert await BannerReads(ReadServers(pool)).find("nobody") == NOTHING
 
     asyncio.run(story())
 
@@ -63,7 +64,7 @@ def test_a_set_is_never_older_than_the_call(migrated_url, published):
 
     async def story():
         async with new_pool(migrated_url) as pool:
-            reads, stop = BannerReads(pool), asyncio.Event()
+            reads, stop = BannerReads(ReadServers(pool)), asyncio.Event()
             crowd = [asyncio.create_task(keep_asking(reads, stop)) for _ in range(20)]
             for more in range(1, 30):
                 await asyncio.to_thread(published, more)
@@ -84,7 +85,7 @@ def test_whoever_comes_while_the_last_queries_end_is_answered_too():
     class Reads(BannerReads):
         async def _fetch(self, users):
             await some_turns()
-            return {}
+            return dict.fromkeys(users, NOTHING)
 
     async def come(reads, user):
         await some_turns()
@@ -102,7 +103,7 @@ def test_whoever_comes_while_the_last_queries_end_is_answered_too():
 def test_who_goes_away_takes_the_answer_from_nobody(migrated_url, published):
     async def story():
         async with new_pool(migrated_url) as pool:
-            reads = BannerReads(pool)
+            reads = BannerReads(ReadServers(pool))
             asked = [asyncio.create_task(reads.find("u1")) for _ in range(10)]
             await asyncio.sleep(0)
             for each in asked[:5]:
@@ -116,7 +117,7 @@ def test_a_database_that_is_away_is_unavailable_and_too_large_a_crowd_is_refused
     async def story():
         pool = new_pool("postgresql://127.0.0.1:1/none")
         await pool.open(wait=False)
-        reads, begun = BannerReads(pool), time.monotonic()
+        reads, begun = BannerReads(ReadServers(pool)), time.monotonic()
         crowd = [
             asyncio.create_task(reads.find(f"u{n}")) for n in range(2 * banner_reads.MAX_WAITING)
         ]
@@ -142,7 +143,7 @@ class Stuck(BannerReads):
     async def _fetch(self, users):
         answer = asyncio.get_running_loop().create_future()
         self.queries.append(answer)
-        return await answer
+        return dict.fromkeys(users, NOTHING) | await answer
 
     async def ask(self, user):
         """Ask, and let what this starts begin."""
@@ -180,7 +181,7 @@ def test_others_are_refused_at_once_while_one_waits_longer_than_a_second():
 def test_those_that_come_one_after_the_other_share_queries_too(migrated_url, published):
     async def story():
         async with new_pool(migrated_url) as pool:
-            reads, loop = BannerReads(pool, pause=0.02), asyncio.get_running_loop()
+            reads, loop = BannerReads(ReadServers(pool), pause=0.02), asyncio.get_running_loop()
             begun, asked = loop.time(), []
             while loop.time() < begun + 0.5:
                 asked.append(asyncio.create_task(reads.find(f"u{1 + len(asked)}")))

@@ -7,13 +7,12 @@ from psycopg.rows import tuple_row
 
 from quadrupel.core.errors import DatabaseUnavailable
 from quadrupel.store import read_pool
-from quadrupel.store.read_pool import Pool, fetch_one, new_pool
+from quadrupel.store.read_pool import Pool, fetch_all, new_pool
 
 
 async def ask(pool: Pool, query: str = "SELECT 1") -> int:
-    row = await fetch_one(pool, query, (), tuple_row)
-    assert row is not None
-    return row[0]
+    [[answer]] = await fetch_all(pool, query, (), tuple_row)
+    return answer
 
 
 def test_a_connection_that_broke_while_idle_is_replaced_unnoticed(database_url: str) -> None:
