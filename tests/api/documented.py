@@ -12,6 +12,8 @@ def documented_reasons() -> set[tuple[int, str]]:
     found: set[tuple[int, str]] = set()
     for statuses, reasons in _ROW.findall(PAGE.read_text()):
         numbers, names = [int(each) for each in statuses.split(",")], re.findall("`(.+?)`", reasons)
+        if not names:
+            continue  # from the server itself, which sends no document
         if len(numbers) == 1:
             numbers *= len(names)
         found |= set(zip(numbers, names, strict=True))

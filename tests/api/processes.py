@@ -40,10 +40,12 @@ class Processes:
         return process
 
     @contextlib.contextmanager
-    def api(self, *arguments: str) -> Iterator[tuple[subprocess.Popen, httpx.Client]]:
+    def api(
+        self, *arguments: str, **settings: str
+    ) -> Iterator[tuple[subprocess.Popen, httpx.Client]]:
         """A process of the API, and a client of it."""
         port = portal.free_port(0)
-        process = self.start("api", *arguments, QUADRUPEL_API_PORT=str(port))
+        process = self.start("api", *arguments, QUADRUPEL_API_PORT=str(port), **settings)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
             until(lambda: client.get("/readyz").is_success)
             yield process, client
