@@ -17,6 +17,7 @@ from quadrupel.api.token_keys import TokenKeys
 from quadrupel.core.rates import rate
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
+from quadrupel.store.read_servers import ReadServers
 from quadrupel.testing import MemoryBus
 
 from .conftest import AUDIENCE, FEEDS, ISSUER, TEXTS, running
@@ -223,9 +224,9 @@ def test_that_the_database_is_away_is_readable(signer, query: str) -> None:
 
     async def story() -> httpx.Response:
         url = "postgresql://127.0.0.1:1/none"
-        pool = new_pool(url)
+        reads = ReadServers(new_pool(url))
         app = create_app(
-            reads=pool,
+            reads=reads,
             news=BannerNews(url),
             open_producer=MemoryBus().producer,
             token_keys=TokenKeys(load),
@@ -241,14 +242,13 @@ def test_that_the_database_is_away_is_readable(signer, query: str) -> None:
             now=lambda: datetime.now(UTC),
             origins=[PORTAL],
         )
-        await pool.open(wait=False)
         transport = httpx.ASGITransport(app)
-        try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-                headers = {"authorization": f"Bearer {signer.token()}", "origin": PORTAL}
-                return await client.get(BANNERS + query, headers=headers)
-        finally:
-            await pool.close()
+        async with (
+            reads.running(),
+            httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+        ):
+            headers = {"authorization": f"Bearer {signer.token()}", "origin": PORTAL}
+            return await client.get(BANNERS + query, headers=headers)
 
     response = asyncio.run(story())
     assert response.status_code == 503
