@@ -15,6 +15,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY quadrupel/ quadrupel/
 COPY migrations/ migrations/
 COPY rules/ rules/
+COPY clients/web/quadrupel-banners.js clients/web/
 RUN pip wheel --no-deps --wheel-dir wheels . && pip install --no-deps wheels/*.whl
 
 FROM python:${PYTHON}-slim-bookworm

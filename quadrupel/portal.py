@@ -52,11 +52,19 @@ class Portal:
     service_key: str
     identity: Identity
 
-    def report(self, events: Sequence[Event]) -> None:
-        """Report events; they are durable when this returns."""
+    def report(self, events: Sequence[Event]) -> str | None:
+        """Report events; they are durable when this returns. The token waits for them in reads."""
         body = b"\n".join(map(encode_event, events))
         headers = {"content-type": "application/x-ndjson", **self._service_headers()}
-        self.client.post("/v1/events", content=body, headers=headers).raise_for_status()
+        response = self.client.post("/v1/events", content=body, headers=headers).raise_for_status()
+        token: str | None = response.json()["after"]
+        return token
+
+    def ask(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+        """What the API answers to a system that asks for this."""
+        response = self.client.get(path, params=parameters, headers=self._service_headers())
+        found: Mapping[str, Any] = response.raise_for_status().json()
+        return found
 
     def save_contact(self, user_id: str, email: str) -> None:
         """Tell where a citizen is reached, who agreed to it."""

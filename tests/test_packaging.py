@@ -141,5 +141,15 @@ def test_the_installed_package_brings_its_rules_and_migrations(installed, tmp_pa
 
 
 @pytest.mark.slow
+def test_the_installed_package_brings_the_demo_page_and_the_web_client(installed, tmp_path):
+    program = "from quadrupel.demo_page.app import FILES, module_file; print(FILES, module_file())"
+    files, module = run(installed / "bin/python", "-c", program, **outside(tmp_path)).split()
+    assert Path(module).is_relative_to(installed)
+    assert Path(module).read_bytes() == (CHECKOUT / "clients/web" / Path(module).name).read_bytes()
+    shipped = {each.name for each in Path(files).iterdir()}
+    assert shipped == {each.name for each in (CHECKOUT / "quadrupel/demo_page/files").iterdir()}
+
+
+@pytest.mark.slow
 def test_nothing_installed_depends_on_something_missing(installed, tmp_path):
     run(installed / "bin/pip", "check", "--disable-pip-version-check", **outside(tmp_path))

@@ -11,9 +11,10 @@ from quadrupel.channels.mail_catcher import CaughtMail, MailCatcher
 from quadrupel.cli.output import errors
 from quadrupel.cli.stages import Resume, resume_ingest
 from quadrupel.config import Settings, read_settings
+from quadrupel.demo_page.serving import demo_page
 from quadrupel.embedded import default_data_dir
 from quadrupel.machine import machine
-from quadrupel.portal import ISSUER, create_identity
+from quadrupel.portal import AUDIENCE, ISSUER, Identity, create_identity
 from quadrupel.supervisor import stop_on_signals
 
 DataDir = Annotated[
@@ -24,6 +25,11 @@ DataDir = Annotated[
 def up(
     data_dir: DataDir = None,
     api_port: Annotated[int | None, typer.Option(help="Port of the API; else the setting.")] = None,
+    no_page: Annotated[bool, typer.Option("--no-page", help="Serve no demo page.")] = False,
+    page_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the demo page; else 8081 if it is free.", min=0, max=65_535),
+    ] = None,
     resume: Resume = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C: all stages, the API, and a database.
@@ -31,27 +37,39 @@ def up(
     Examples:
       quadrupel up
       QUADRUPEL_DATABASE_URL=postgresql://... quadrupel up --api-port 9000
+      quadrupel up --no-page
 
     Without QUADRUPEL_DATABASE_URL it runs its own PostgreSQL server; without
     QUADRUPEL_KAFKA_BOOTSTRAP the bus is in the database; without QUADRUPEL_SMTP_URL e-mails are
-    shown here and not sent; without QUADRUPEL_JWT_KEYS only service keys (`quadrupel keys`) open
-    the API. A stage that dies is started again.
+    shown here and not sent. A stage that dies is started again.
+
+    Without QUADRUPEL_JWT_KEYS no citizen can sign in, so it serves a portal of made ones: the demo
+    page, for browsers on this machine only. With QUADRUPEL_JWT_KEYS there is no demo page.
     """
     overrides: dict[str, object] = {"data_dir": data_dir, "api_port": api_port}
     settings = read_settings(**overrides)
     telemetry.configure_logs(settings.log_format, settings.log_level)
     stop = stop_on_signals()
+    catcher, identity = None, None
     with contextlib.ExitStack() as stack:
         if "smtp_url" not in settings.model_fields_set:
             catcher = stack.enter_context(MailCatcher(on_mail=_show))
             overrides["smtp_url"] = catcher.url
         if settings.jwt_keys is None:
-            overrides |= _own_portal(settings)
+            identity = _own_identity(settings)
+            overrides |= {
+                "jwt_keys": str(identity.public_file),
+                "jwt_issuer": ISSUER,
+                "jwt_audience": AUDIENCE,
+            }
         running = stack.enter_context(machine(overrides))
         if resume:
             resume_ingest(running.settings)
         running.supervisor.start()
         errors.print(f"the API is at http://{settings.api_host}:{settings.api_port}; Ctrl-C stops")
+        if identity is not None and not no_page:
+            url = stack.enter_context(demo_page(running.settings, identity, catcher, page_port))
+            errors.print(f"the demo page is at {url}")
         running.supervisor.watch(stop)
         errors.print("stopping ...")
 
@@ -60,8 +78,8 @@ def _show(mail: CaughtMail) -> None:
     errors.print(f"e-mail to {mail.recipient}: {mail.subject}", markup=False)
 
 
-def _own_portal(settings: Settings) -> dict[str, object]:
-    """Settings of a portal whose citizens' tokens nobody can sign."""
+def _own_identity(settings: Settings) -> Identity:
+    """The identity of a portal whose citizens' tokens nobody can sign but this process."""
     folder = settings.data_dir or default_data_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    return {"jwt_keys": str(create_identity(folder).public_file), "jwt_issuer": ISSUER}
+    return create_identity(folder)
