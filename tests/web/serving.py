@@ -23,7 +23,7 @@ class Server:
             port=self.port,
             log_config=None,
             access_log=False,
-            lifespan="off",
+            lifespan="on",
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
