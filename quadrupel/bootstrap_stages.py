@@ -19,7 +19,7 @@ from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import following
-from quadrupel.rules.offered import offers
+from quadrupel.rules.offered import goals, offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
@@ -55,7 +55,9 @@ def ingest_on(parts: Parts, stop: threading.Event) -> None:
     """Run ingest on these parts until `stop` is set."""
     lane = topics.INGEST
     with contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer:
-        declared = following(parts.live.look, lambda rules: ingest.declared(rules.schema))
+        declared = following(
+            parts.live.look, lambda rules: ingest.declared(rules.schema, goals(rules))
+        )
         alarm = Alarm(parts.engine, lane.stage, _worker(), now)
         work = ingest.Ingest(parts.engine, lambda: declared(()), now, alarm, consumer.keep_alive)
         size = INGEST_BATCHES * parts.settings.batch_size

@@ -91,21 +91,22 @@ class BannerReader:
         headers = _headers(_entity_tag(asked), language, contains)
         if _matches(question.if_none_match, headers):
             return _with_age(_Answer(304, headers, b""), found.age)
-        shown = self.shown(found, texts, language, *where)
+        shown = self.shown(user_id, found, texts, language, *where)
         told = _Told(headers, _encode(document(found, shown, contains)))
         self.told.add((found.text, *asked), told, len(found.text) + len(told.body))
         return _with_age(told.answer(None), found.age)
 
     def shown(
         self,
+        user_id: str,
         found: BannerSet,
         texts: BannerTexts,
         language: str,
         placement: str | None = None,
         client: str | None = None,
     ) -> list[ShownBanner]:
-        """What is shown of a set, and fallbacks where that is nothing."""
-        shown = render(found, texts, language, self.zone, placement, client)
+        """What is shown of the user's set, and fallbacks where that is nothing."""
+        shown = render(user_id, found, texts, language, self.zone, placement, client)
         return with_fallbacks(shown, texts, language, placement, client)
 
     async def _wait(self, user_id: str, awaited: Awaited) -> BannerSet:

@@ -12,9 +12,10 @@ import structlog
 from quadrupel.core.attributes import Type
 from quadrupel.core.banners import Banner as DecidedBanner
 from quadrupel.core.errors import InputRefused
+from quadrupel.core.experiments import variant_of
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.placements import Fallback, Placement, clients_of
-from quadrupel.rules.rule import Banner
+from quadrupel.rules.rule import Banner, Variant
 from quadrupel.store.banner_reads import BannerSet
 from quadrupel.wording import in_words
 
@@ -24,11 +25,13 @@ log = structlog.get_logger()
 class ShownBanner(TypedDict):
     """One banner as the API answers it; feedback on it names its rule and its episode.
 
-    Of a fallback both are None.
+    Of a fallback both are None. `variant` is the one of its rule that the texts are of, if it has
+    some.
     """
 
     rule: str | None
     episode: str | None
+    variant: str | None
     placement: str
     priority: int
     title: str
@@ -96,6 +99,7 @@ def check_client(texts: BannerTexts, client: str | None) -> None:
 
 
 def render(
+    user_id: str,
     banner_set: BannerSet,
     texts: BannerTexts,
     language: str,
@@ -103,7 +107,7 @@ def render(
     placement: str | None = None,
     client: str | None = None,
 ) -> list[ShownBanner]:
-    """The banners of the set in its order, of one placement or client if it is given.
+    """The banners of the user's set in its order, of one placement or client if it is given.
 
     A rule that is no longer there is left out, and so is a banner with a value that was not
     stored or fits its type no more: half a sentence is worse than none.
@@ -116,7 +120,8 @@ def render(
         if client is not None and not _shows(client, each.clients, banner.placement, texts):
             continue
         try:
-            shown.append(_render(each, banner, texts, language, zone))
+            variant = _variant(user_id, each.rule, banner) if banner.variants else None
+            shown.append(_render(each, banner, variant, texts, language, zone))
         except (KeyError, ValueError):
             log.warning("a banner lacks a value that its text shows", rule=each.rule)
     return shown
@@ -150,6 +155,7 @@ def _answers(placement: str, fallback: Fallback) -> Mapping[str, ShownBanner]:
         language: {
             "rule": None,
             "episode": None,
+            "variant": None,
             "placement": placement,
             "priority": 0,
             "title": title,
@@ -162,9 +168,16 @@ def _answers(placement: str, fallback: Fallback) -> Mapping[str, ShownBanner]:
     }
 
 
+def _variant(user_id: str, rule: str, banner: Banner) -> Variant:
+    """The variant of the banner that the user reads."""
+    name = variant_of(rule, user_id, [(each.name, each.share) for each in banner.variants])
+    return next(each for each in banner.variants if each.name == name)
+
+
 def _render(
     decided: DecidedBanner,
     banner: Banner,
+    variant: Variant | None,
     texts: BannerTexts,
     language: str,
     zone: zoneinfo.ZoneInfo,
@@ -174,13 +187,15 @@ def _render(
         for name, text in decided.shown.items()
         if name in texts.types
     }
+    words_of = variant or banner
     return {
         "rule": decided.rule,
         "episode": decided.episode,
+        "variant": variant.name if variant else None,
         "placement": banner.placement,
         "priority": banner.priority,
-        "title": banner.title[language].format_map(words),
-        "text": banner.text.get(language, "").format_map(words),
+        "title": words_of.title[language].format_map(words),
+        "text": words_of.text.get(language, "").format_map(words),
         "link": banner.link,
         "dismissible": bool(decided.episode) and not banner.must_show,
         "fallback": False,

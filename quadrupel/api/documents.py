@@ -32,6 +32,7 @@ _BANNERS = {
         {
             "rule": "driving_licence_expiring",
             "episode": "2026-12-20",
+            "variant": "by_day",
             "placement": "main",
             "priority": 80,
             "title": "Renew your driving licence by 20 December 2026",
@@ -72,7 +73,7 @@ SCHEMAS: Fields = {
     ),
     "Banner": _object(
         [
-            *("rule", "episode", "placement", "priority", "title", "text", "link"),
+            *("rule", "episode", "variant", "placement", "priority", "title", "text", "link"),
             *("dismissible", "fallback"),
         ],
         {
@@ -84,6 +85,11 @@ SCHEMAS: Fields = {
                 "type": ["string", "null"],
                 "description": "the episode of its match, which feedback names with the rule; null"
                 " of a fallback, empty where it is not known",
+            },
+            "variant": {
+                "type": ["string", "null"],
+                "description": "which of its rule's variants the texts are of; null where there are"
+                " none. The same for the same citizen while their shares stay as they are",
             },
             "placement": _text("where it is shown"),
             "priority": {"type": "integer"},

@@ -120,6 +120,11 @@ SCHEMAS: Fields = {
                     },
                 ),
             },
+            "variant": {
+                "type": ["string", "null"],
+                "description": "of its rule's variants, the one that the user reads; null where it"
+                " is not shown or there are none",
+            },
             "dismissed": {
                 "oneOf": [reference("Dismissal"), {"type": "null"}],
                 "description": "by the citizen, if that is why it is not shown",

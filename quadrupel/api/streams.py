@@ -160,7 +160,8 @@ class Stream:
     def _banners(self, found: BannerSet) -> bytes:
         """The event that shows a set; nothing if the reader has it."""
         view, reader = self.view, self._reader
-        shown = reader.shown(found, reader.texts(), view.language, view.placement, view.client)
+        texts, where = reader.texts(), (view.placement, view.client)
+        shown = reader.shown(view.user_id, found, texts, view.language, *where)
         content = repr((view, shown)).encode()
         known = f"{found.version}-{hashlib.blake2b(content, digest_size=8).hexdigest()}"
         if known == self.known:

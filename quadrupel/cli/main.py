@@ -24,6 +24,7 @@ from quadrupel.cli.api import api
 from quadrupel.cli.demo import demo
 from quadrupel.cli.output import errors
 from quadrupel.cli.population import population
+from quadrupel.cli.report import report
 from quadrupel.cli.status import status
 from quadrupel.cli.up import up
 from quadrupel.core.errors import (
@@ -70,6 +71,7 @@ for noun, group, panel in (
     ("profile", profile.app, WRITE),
 ):
     app.add_typer(group, name=noun, rich_help_panel=panel, no_args_is_help=True)
+app.command(rich_help_panel=WRITE)(report)
 app.command(rich_help_panel=WRITE)(population)
 
 

@@ -1,5 +1,6 @@
 """`quadrupel rules`: check rule scripts, prove their examples, look at them."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from quadrupel.cli.rule_choice import Folder, chosen, counted, line, load
 from quadrupel.config import read_settings, rules_folder
 from quadrupel.rules import catalogue, placements
 from quadrupel.rules.displays import warnings
+from quadrupel.rules.experiment_words import experiment_words
 from quadrupel.rules.problems import Problem
 from quadrupel.rules.rule import Banner, Rule
 from quadrupel.rules.value_forms import as_json, told
@@ -145,6 +147,7 @@ def _offers(rule: Rule) -> list[str]:
     offers = [rule.banner.placement] if rule.banner else []
     offers += ["e-mail"] if rule.email else []
     offers += [f"webhook {rule.webhook.endpoint}"] if rule.webhook else []
+    offers += ["experiment"] if rule.is_experiment else []
     return offers
 
 
@@ -172,6 +175,14 @@ def _details(rule: Rule) -> dict[str, Any]:
         "shadow": rule.shadow,
         "share": rule.share,
         "max_match_ratio": rule.max_match_ratio,
+        "control": rule.control,
+        "variants": [dataclasses.asdict(each) for each in banner.variants] if banner else [],
+        "goal": rule.goal
+        and {
+            "event": rule.goal.event,
+            "where": dict(rule.goal.where),
+            "within_days": rule.goal.within,
+        },
         "banner": banner
         and {
             "placement": banner.placement,
@@ -223,11 +234,14 @@ def _print_rule(rule: Rule) -> None:
         "reads": ", ".join(rule.inputs),
         "shows": ", ".join(rule.shown),
         "once per": rule.once_per or "match",
+        "tried": "; ".join(experiment_words(rule)),
         "identity": rule.identity,
     }
     if rule.banner:
         facts |= {f"title {code}": text for code, text in rule.banner.title.items()}
         facts |= {f"text {code}": text for code, text in rule.banner.text.items()}
+        for each in rule.banner.variants:
+            facts |= {f"{each.name} {code}": text for code, text in each.title.items()}
     for name, fact in facts.items():
         if fact:
             line(f"{name:<10} {fact}")

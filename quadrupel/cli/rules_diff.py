@@ -57,15 +57,18 @@ def diff(
     today = as_of or bootstrap.today(settings)
     with _version(settings, old) as before, _version(settings, new) as after:
         found, places = changes(before, after), placement_changes(before, after)
+        control = (before.control, after.control)
         compared = Comparison(before, after, today, sample)
         titles = _compare(settings, compared, population)
     if as_json:
         moved = [asdict(each) | {"decides_anew": each.decides_anew} for each in places]
-        print_json([*(_fields(each, compared, titles) for each in found), *moved])
+        listed = [*(_fields(each, compared, titles) for each in found), *moved]
+        print_json([*listed, *_control_json(control)])
     else:
         _print(found, compared, titles)
         _print_placements(places)
-        if not found and not places:
+        _print_control(control)
+        if not found and not places and control[0] == control[1]:
             line("nothing differs")
 
 
@@ -122,6 +125,19 @@ def _print_placements(found: list[PlacementChange]) -> None:
         _print_head(change, f"placement {change.placement}")
         if change.decides_anew:
             line("  the next run decides the banners anew of whoever matches one of its rules")
+
+
+def _print_control(control: tuple[float, float]) -> None:
+    """The share of the control group of all rules, before and after, if it is another."""
+    old, new = control
+    if old != new:
+        line(f"edited   control group of all rules: {100 * old:.4g} % to {100 * new:.4g} %")
+        line("  the next run decides the banners anew of whoever matches a rule")
+
+
+def _control_json(control: tuple[float, float]) -> list[dict[str, Any]]:
+    old, new = control
+    return [{"control": new, "before": old, "decides_anew": True}] if old != new else []
 
 
 def _print_head(change: Change | PlacementChange, name: str) -> None:

@@ -128,7 +128,8 @@ def sample_titles(
     for user_id, profile in sorted(users.profiles(tally.sample).items()):
         found = reading.evaluation(user_id, 0, profile.values, today, bootstrap.now())
         banners = [Banner(match.rule, match.values) for match in found.matches]
-        shown = render(BannerSet(0, today, banners), texts, settings.languages[0], settings.zone)
+        found_set = BannerSet(0, today, banners)
+        shown = render(user_id, found_set, texts, settings.languages[0], settings.zone)
         titles[user_id] = shown[0]["title"] if shown else ""
     return titles
 

@@ -27,7 +27,8 @@ def summary(held: HeldUser) -> Document:
         "refused": {each.channel: each.reason for each in held.suppressions},
         "banner_set": _banner_set(held.banner_set),
         "open_matches": [_match(match) for match in held.open_matches],
-        "feedback": [_feedback(row) for row in held.feedback],
+        "feedback": [_of_user(row) for row in held.feedback],
+        "exposures": [_of_user(row) for row in held.exposures],
         "messages": {state.value: count for state, count in held.message_counts().items()},
         "mailings": list(held.mailings),
         "looks": {
@@ -49,7 +50,8 @@ def whole(held: HeldUser, now: datetime) -> Document:
         ],
         "banner_set": _banner_set(held.banner_set),
         "matches": [_match(match) for match in held.matches],
-        "feedback": [_feedback(row) for row in held.feedback],
+        "feedback": [_of_user(row) for row in held.feedback],
+        "exposures": [_of_user(row) for row in held.exposures],
         "messages": [_message(entry) for entry in held.messages],
         "mailings": list(held.mailings),
         "looks": [look_fields(look) for look in held.looks],
@@ -112,8 +114,8 @@ def _match(row: Row) -> Document:
     }
 
 
-def _feedback(row: Row) -> Document:
-    """What the user did with the banner of an episode, each the first and the last time."""
+def _of_user(row: Row) -> Document:
+    """A row as it is: feedback on the banner of an episode, or an exposure."""
     return {name: value for name, value in row.items() if name != "user_id"}
 
 

@@ -205,6 +205,8 @@ def _print(document: Document) -> None:
         _print_matches(document["open_matches"])
     if document["feedback"]:
         _print_feedback(document["feedback"])
+    if document["exposures"]:
+        _print_exposures(document["exposures"])
 
 
 def _looks(looks: Document) -> str:
@@ -237,6 +239,15 @@ def _print_feedback(feedback: list[Document]) -> None:
         times = [row[f"last_{action}"] for action in Action]
         told = ["" if time is None else to_text(time) for time in times]
         table.add_row(row["rule"], escape(row["episode"]), *told)
+    console.print(table)
+
+
+def _print_exposures(exposures: list[Document]) -> None:
+    table = Table("experiment", "episode", "arm", "since", "goal reached")
+    for row in exposures:
+        reached = "" if row["goal_at"] is None else to_text(row["goal_at"])
+        since = to_text(row["since"])
+        table.add_row(row["rule"], escape(row["episode"]), row["arm"], since, reached)
     console.print(table)
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from quadrupel.core.banners import Banner, in_order
 from quadrupel.core.dismissals import Dismissal
+from quadrupel.core.experiments import variant_of
 from quadrupel.core.matches import Match
 from quadrupel.core.offers import Catalogue, Offer, Seat
 
@@ -29,6 +30,7 @@ class Why(StrEnum):
 
     SHADOW = "shadow"
     SHARE = "share"
+    CONTROL = "control"
     HELD = "held"
     DISMISSED = "dismissed"
     CLIENT = "client"
@@ -48,7 +50,8 @@ class Loss(NamedTuple):
 class Standing(NamedTuple):
     """The clients that show the banner of a rule that holds, and why others do not.
 
-    `dismissal` is the user's, if that is why.
+    `dismissal` is the user's, if that is why. `variant` is what the user reads, of a banner that is
+    shown and has variants.
     """
 
     rule: str
@@ -56,6 +59,7 @@ class Standing(NamedTuple):
     clients: tuple[str, ...]
     losses: tuple[Loss, ...]
     dismissal: Dismissal | None = None
+    variant: str | None = None
 
 
 REMEMBERED = 10_000
@@ -132,7 +136,7 @@ def standings(
             (clients, lost[ranked.index(offer)] if why is None else (why, ()))
             for clients, lost in contests
         ]
-        found[offer.rule] = _standing(offer, results)
+        found[offer.rule] = _standing(offer, results, user_id)
         if why is Why.DISMISSED:
             found[offer.rule] = found[offer.rule]._replace(dismissal=dismissed[offer.rule])
     return found
@@ -147,14 +151,18 @@ def _left_out(
     offer: Offer, user_id: str, held: Collection[str], dismissed: Container[str]
 ) -> Why | None:
     """Why a banner is not arbitrated at all."""
-    if not offer.reaches(user_id):
+    if not offer.is_for(user_id):
         return Why.SHADOW if offer.shadow else Why.SHARE
+    if not offer.reaches(user_id):
+        return Why.CONTROL
     if offer.rule in held:
         return Why.HELD
     return Why.DISMISSED if offer.rule in dismissed and not offer.must_show else None
 
 
-def _standing(offer: Offer, results: Iterable[tuple[tuple[str, ...], Lost | None]]) -> Standing:
+def _standing(
+    offer: Offer, results: Iterable[tuple[tuple[str, ...], Lost | None]], user_id: str
+) -> Standing:
     """The standing of a banner by what became of it on some clients and on others."""
     shown: set[str] = set()
     losses: dict[Lost, set[str]] = {}
@@ -165,7 +173,13 @@ def _standing(offer: Offer, results: Iterable[tuple[tuple[str, ...], Lost | None
         offer.placement or "",
         in_order(shown),
         tuple([Loss(why, in_order(clients), to) for (why, to), clients in losses.items()]),
+        variant=_variant(offer, user_id) if shown else None,
     )
+
+
+def _variant(offer: Offer, user_id: str) -> str | None:
+    variants = offer.experiment.variants if offer.experiment else ()
+    return variant_of(offer.rule, user_id, variants)
 
 
 def _contest(ranked: Sequence[Offer], limits: Mapping[str, int]) -> list[Lost | None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from quadrupel.core.banners import CLIENTS, in_order
+from quadrupel.core.experiments import Experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Offer:
     `placement` None: no banner. `messages` are pairs of channel and template. `share`: the part of
     the users, by a stable hash, who are shown anything; `shadow`: nobody is. What the banner gives
     way to is said in `quadrupel.core.arbitration`. Who dismisses it is not shown it for so many
-    days, `dismiss_for`; None: as long as the episode goes on.
+    days, `dismiss_for`; None: as long as the episode goes on. An `experiment` keeps some users from
+    all of it; `recorded` says that exposures are kept.
     """
 
     rule: str
@@ -28,9 +30,17 @@ class Offer:
     story: str | None = None
     must_show: bool = False
     dismiss_for: int | None = None
+    experiment: Experiment | None = None
+    recorded: bool = False
 
     def reaches(self, user_id: str) -> bool:
         """Whether this user is shown and sent what the rule offers."""
+        if not self.is_for(user_id):
+            return False
+        return self.experiment is None or not self.experiment.keeps_from(user_id)
+
+    def is_for(self, user_id: str) -> bool:
+        """Whether this user is shown and sent it, or is in a control group instead."""
         if self.shadow:
             return False
         return self.share >= 1.0 or stable_share(self.rule, user_id) < self.share
@@ -59,7 +69,8 @@ class Catalogue:
 
     That is a number from 1, for every client, or such numbers by client; a client that has none
     does not have the placement. What follows from it is worked out once: `placed` are the offers
-    that have a banner for a placement, `clients` those of each placement, `views` all of them.
+    that have a banner for a placement, `clients` those of each placement, `views` all of them;
+    `recorded` are the rules whose exposures are kept.
     `seats` is for arbitration to remember what became of banners, by their rules.
     """
 
@@ -68,6 +79,7 @@ class Catalogue:
     placed: Mapping[str, Offer] = field(init=False, repr=False, compare=False)
     clients: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     views: tuple[View, ...] = field(init=False, repr=False, compare=False)
+    recorded: frozenset[str] = field(init=False, repr=False, compare=False)
     seats: dict[tuple[str, ...], tuple[Seat, ...]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -83,6 +95,8 @@ class Catalogue:
         clients = {placement: in_order({*each}) for placement, each in limits.items()}
         object.__setattr__(self, "clients", clients)
         object.__setattr__(self, "views", _views(limits))
+        recorded = frozenset([rule for rule, each in self.offers.items() if each.recorded])
+        object.__setattr__(self, "recorded", recorded)
 
 
 def stable_share(rule: str, user_id: str) -> float:

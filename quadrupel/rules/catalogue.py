@@ -2,6 +2,7 @@
 
     rules/profile.py               the attributes of a profile
     rules/placements.py            where banners are shown
+    rules/experiments.py           the control group of all rules, if there is one
     rules/holidays.txt             the holidays, if rules ask for them
     rules/SITUATION/RULE_ID.py     the rules, by life situation
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quadrupel.core.attributes import Schema
-from quadrupel.rules import declaration, holidays, placements
+from quadrupel.rules import declaration, experiments, holidays, placements
 from quadrupel.rules.identity import digest, weight
 from quadrupel.rules.names import IDENTIFIER
 from quadrupel.rules.offers import Declarations
@@ -26,6 +27,8 @@ from quadrupel.rules.source import Source, read
 
 LANGUAGES = ("en", "ru")
 Templates = Mapping[str, Collection[str]]
+DECLARATIONS = (declaration.FILE_NAME, placements.FILE_NAME, experiments.FILE_NAME)
+"""The scripts beside the folders of rules."""
 SKIPPED = frozenset({"templates"})
 """Folders beside the rules that hold none."""
 
@@ -35,13 +38,15 @@ class RuleSet:
     """All rules of a folder, by id and in the order of ids, with what they refer to.
 
     `hash` is the same for the same verdicts and the same arbitration: it covers the ids, identities
-    and weights of the rules.
+    and weights of the rules. `control` is the share of the users who are kept from what all rules
+    offer.
     """
 
     schema: Schema
     rules: Mapping[str, Rule]
     placements: Mapping[str, Placement]
     hash: str
+    control: float = 0.0
 
     @property
     def identities(self) -> dict[str, str]:
@@ -52,7 +57,7 @@ class RuleSet:
     def weights(self) -> dict[str, str]:
         """The weight of the banner of each rule that has one, by the rule's id."""
         return {
-            rule.id: weight(rule, self.placements[rule.banner.placement])
+            rule.id: weight(rule, self.placements[rule.banner.placement], self.control)
             for rule in self.rules.values()
             if rule.banner is not None
         }
@@ -87,6 +92,7 @@ def examine(
     profile = read(folder / declaration.FILE_NAME, str(folder / declaration.FILE_NAME))
     places = read(folder / placements.FILE_NAME, str(folder / placements.FILE_NAME))
     calendar, calendar_sources = holidays.declared(folder)
+    control, tried = experiments.declared(folder)
     declarations = Declarations(
         declaration.declared(profile),
         placements.declared(places, languages),
@@ -94,7 +100,7 @@ def examine(
         calendar,
         templates,
     )
-    sources = [profile, places, *calendar_sources]
+    sources = [profile, places, *calendar_sources, *tried]
     rules: dict[str, Rule] = {}
     if declarations.schema.attributes and declarations.placements:
         for path, source in _scripts(folder):
@@ -104,7 +110,7 @@ def examine(
                 _check_rank(rules.values(), rule, source)
             _add(rules, rule, source)
     ordered = {rule_id: rules[rule_id] for rule_id in sorted(rules)}
-    rule_set = RuleSet(declarations.schema, ordered, declarations.placements, "")
+    rule_set = RuleSet(declarations.schema, ordered, declarations.placements, "", control)
     rule_set = replace(rule_set, hash=_hash(rule_set))
     return Examined(rule_set, tuple(problem for source in sources for problem in source.problems))
 
@@ -138,7 +144,7 @@ def _check_rank(known: Iterable[Rule], rule: Rule, source: Source) -> None:
 def _scripts(folder: Path) -> Iterator[tuple[Path, Source]]:
     """Every rule script with its source; a path that cannot hold one has a problem as source."""
     for path in _visible(folder):
-        if path.suffix == ".py" and path.name not in (declaration.FILE_NAME, placements.FILE_NAME):
+        if path.suffix == ".py" and path.name not in DECLARATIONS:
             yield path, _refused(path, "a rule stands in the folder of its life situation")
         elif path.is_dir() and path.name not in SKIPPED:
             yield from _situation(path)

@@ -18,7 +18,7 @@ from quadrupel.rules.tally import Tally
 _WEIGHED = frozenset(
     (
         *("banner", "placement", "priority", "exclusive", "story", "must_show", "dismiss_for"),
-        *("shadow", "share"),
+        *("shadow", "share", "control"),
     )
 )
 _NOT_COMPARED = {"id", "path", "predicate", "identity", "shown", "examples"}

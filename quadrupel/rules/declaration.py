@@ -25,7 +25,8 @@ from quadrupel.core.attributes import (
     Type,
 )
 from quadrupel.core.windows import MAX_WINDOW
-from quadrupel.rules.literals import Arguments, integer, literal, mapping, text, texts, word_call
+from quadrupel.rules import event_words
+from quadrupel.rules.literals import Arguments, integer, literal, text, texts, word_call
 from quadrupel.rules.names import RESERVED_COLUMNS
 from quadrupel.rules.problems import refusal, suggest
 from quadrupel.rules.source import Source, parse, read
@@ -69,8 +70,6 @@ _STAND_IN = Feed(Operation.LATEST, "refused", "refused")
 
 _ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STATISTIC_NAME = re.compile(r"(?!first_|last_)[a-z][a-z0-9_]{0,31}")
-_EVENT = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 def read_schema(path: Path) -> Schema:
@@ -208,41 +207,29 @@ def _read_feed(
     arguments: Arguments, operation: Operation, kind: Type, values: tuple[str, ...]
 ) -> Feed:
     source, names = arguments.source, FEEDS[operation]
-    event = _matching(source, arguments.required("event"), _EVENT, "an event type")
+    event = event_words.event_type(source, arguments.required("event"))
     if event == lifecycle.ERASED:
         source.refuse(arguments.call, f"{event} feeds nothing: it takes the profile away")
     key = field = value = name = None
     if "key" in names:
-        key = _matching(source, arguments.required("key"), _FIELD, "a member of an event's data")
-        field = _matching(source, arguments.optional("sum"), _FIELD, "a member of an event's data")
+        key = event_words.member(source, arguments.required("key"))
+        field = event_words.member(source, arguments.optional("sum"))
         name = _statistic_name(arguments)
     if "field" in names:
-        field = _matching(
-            source, arguments.required("field"), _FIELD, "a member of an event's data"
-        )
+        field = event_words.member(source, arguments.required("field"))
     if "value" in names:
         value = _constant(source, arguments.required("value"), kind, values)
-    where = _where(source, arguments.optional("where"))
+    where = event_words.where(source, arguments.optional("where"))
     return Feed(operation, event or "", field, where, key, value, name)
 
 
 def _statistic_name(arguments: Arguments) -> str | None:
     """The name of a statistic, from which come the words `NAME`, `first_NAME` and `last_NAME`."""
     source, node = arguments.source, arguments.optional("name")
-    name = _matching(source, node, _STATISTIC_NAME, "the name of a statistic")
+    name = event_words.matching(source, node, _STATISTIC_NAME, "the name of a statistic")
     if name is not None and arguments.optional("sum") is not None:
         source.refuse(node, "a statistic with a name sums nothing", "leave out name, or sum")
     return name
-
-
-def _matching(
-    source: Source, node: ast.expr | None, pattern: re.Pattern[str], meaning: str
-) -> str | None:
-    value = text(source, node)
-    if value is not None and not pattern.fullmatch(value):
-        source.refuse(node, f'"{value}" cannot be {meaning}', "use letters, digits, _ - and .")
-        return None
-    return value
 
 
 def _constant(
@@ -261,16 +248,3 @@ def _constant(
     elif isinstance(value, str | int):
         return value
     return None
-
-
-def _where(source: Source, node: ast.expr | None) -> Mapping[str, Scalar]:
-    conditions: dict[str, Scalar] = {}
-    for name, value_node in mapping(source, node).items():
-        value = literal(source, value_node)
-        if not _FIELD.fullmatch(name):
-            source.refuse(node, f'"{name}" cannot be a member of an event\'s data')
-        elif isinstance(value, str | int):
-            conditions[name] = value
-        elif value is not None:
-            source.refuse(value_node, "this must be a text, a whole number, True or False")
-    return conditions

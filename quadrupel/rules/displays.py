@@ -5,10 +5,11 @@
     more rules that must be shown than their placement has room for
     how long one stays away that cannot be dismissed
     a story or an exclusive group of a single rule, whose name is often misspelt
+    what is tried and cannot be told from anything, or a goal that no event of the profile tells
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -38,6 +39,9 @@ def warnings(rule_set: RuleSet, placements_path: str) -> list[Problem]:
         found += _must_show(each)
     for word in ("story", "exclusive"):
         found += _groups(word, placed)
+    events = {feed.event for each in rule_set.schema.attributes.values() for feed in each.feeds}
+    for rule in rule_set.rules.values():
+        found += _tried(rule, events)
     return sorted(found)
 
 
@@ -62,6 +66,18 @@ def _must_show(placed: _Placed) -> Iterator[Problem]:
     if placed.banner.must_show and placed.banner.dismiss_for is not None:
         message = "must be shown, so nobody can dismiss it"
         yield _problem(rule.path, message, "remove dismiss_for or must_show")
+
+
+def _tried(rule: Rule, events: Collection[str]) -> Iterator[Problem]:
+    """Of experiments; `events` are those that the profile is fed by."""
+    if rule.control and rule.goal is None:
+        message = "has a control group and no goal, so there is nothing to compare it by"
+        yield _problem(rule.path, message, 'goal = "..." names the event that the rule is for')
+    if rule.shadow and rule.is_experiment:
+        yield _problem(rule.path, "is in shadow, so nothing is tried", "remove shadow when it begins")
+    if rule.goal is not None and rule.goal.event not in events:
+        message = f"its goal is {rule.goal.event}, an event that no attribute is fed by"
+        yield _problem(rule.path, message, suggest(rule.goal.event, events))
 
 
 def _groups(word: str, placed: Sequence[_Placed]) -> Iterator[Problem]:

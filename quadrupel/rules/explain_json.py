@@ -56,6 +56,7 @@ def _banner(standing: Standing) -> dict[str, Any]:
             }
             for loss in standing.losses
         ],
+        "variant": standing.variant,
         "dismissed": standing.dismissal and _dismissal(standing.dismissal),
     }
 

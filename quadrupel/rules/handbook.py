@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from quadrupel.core.attributes import Attribute, Schema
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Example, Rule
+from quadrupel.rules.experiment_words import goal_words
 from quadrupel.rules.value_forms import told
 from quadrupel.rules.words import Sentence, Words
 
@@ -96,6 +97,7 @@ def _environment(schema: Schema) -> Environment:
     )
     environment.filters["marked"] = lambda text: _marked(text, schema)
     environment.filters["values"] = _values
+    environment.filters["goal"] = goal_words
     return environment
 
 

@@ -30,12 +30,18 @@ def identity(tree: Node, shown: Iterable[str], once_per: str | None, schema: Sch
     return digest([LANGUAGE, canonical(tree), ",".join(shown), once_per or "", *feeds])
 
 
-def weight(rule: Rule, placement: Placement) -> str:
-    """What the banner of a rule is arbitrated by: 32 hexadecimal digits, as of an identity."""
+def weight(rule: Rule, placement: Placement, common_control: float = 0.0) -> str:
+    """What the banner of a rule is arbitrated by: 32 hexadecimal digits, as of an identity.
+
+    `common_control` is the share of the control group of all rules.
+    """
     banner = rule.banner
+    exempt = rule.control == 0 or (banner is not None and banner.must_show)
+    # Without control groups it is what it was before there were any.
+    control = (rule.control or 0.0, 0.0 if exempt else common_control)
     parts = (
         banner and (banner.placement, banner.rank, banner.story, banner.exclusive, banner.dismiss_for),
-        (rule.shadow, rule.share),
+        (rule.shadow, rule.share, *(control if any(control) else ())),
         sorted(placement.limits.items()),
     )
     return digest(map(canonical, parts))

@@ -82,6 +82,18 @@ def fraction(source: Source, node: ast.expr | None) -> float | None:
     return None
 
 
+def days(source: Source, node: ast.expr | None, high: int, hint: str) -> int | None:
+    """The number of days in `days(30)`, 1 to `high`."""
+    match node:
+        case None:
+            return None
+        case ast.Call(func=ast.Name(id="days"), args=[number], keywords=[]):
+            return integer(source, number, 1, high, hint)
+        case _:
+            source.refuse(node, "this must be a number of days", hint)
+            return None
+
+
 def boolean(source: Source, node: ast.expr | None) -> bool | None:
     """True or False."""
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):

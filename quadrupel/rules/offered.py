@@ -1,7 +1,6 @@
-"""What a rule set offers, in the terms of `quadrupel.core.offers`, and when that is another offer."""
+"""What a rule set offers and wants, in the terms of `quadrupel.core`."""
 
-from collections.abc import Iterable, Mapping
-
+from quadrupel.core.experiments import Experiment, Goals, by_event
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
@@ -10,12 +9,12 @@ from quadrupel.rules.rule import Rule
 def offers(rule_set: RuleSet) -> Catalogue:
     """What publish needs to know of a rule set."""
     return Catalogue(
-        offers={rule.id: _offer(rule) for rule in rule_set.rules.values()},
+        offers={rule.id: _offer(rule, rule_set.control) for rule in rule_set.rules.values()},
         limits={name: placement.limits for name, placement in rule_set.placements.items()},
     )
 
 
-def _offer(rule: Rule) -> Offer:
+def _offer(rule: Rule, common_control: float) -> Offer:
     messages = []
     if rule.email is not None:
         messages.append(("email", rule.email.template))
@@ -33,4 +32,25 @@ def _offer(rule: Rule) -> Offer:
         story=banner.story if banner else None,
         must_show=banner.must_show if banner else False,
         dismiss_for=banner.dismiss_for if banner else None,
+        experiment=_experiment(rule, common_control),
+        recorded=rule.is_experiment,
     )
+
+
+def _experiment(rule: Rule, common_control: float) -> Experiment | None:
+    """What is tried with the rule; None where all users are treated alike."""
+    must_show = rule.banner is not None and rule.banner.must_show
+    exempt = must_show or rule.control == 0
+    variants = rule.banner.variants if rule.banner else ()
+    found = Experiment(
+        rule.id,
+        rule.control or 0.0,
+        0.0 if exempt else common_control,
+        tuple([(each.name, each.share) for each in variants]),
+    )
+    return found if found.control or found.common_control or found.variants else None
+
+
+def goals(rule_set: RuleSet) -> Goals:
+    """What rules want, by the type of the events that tell it."""
+    return by_event([rule.goal for rule in rule_set.rules.values() if rule.goal is not None])

@@ -58,22 +58,25 @@ class OfferReader:
         if found is None:
             return None
         arguments = Arguments(self._source, found[1], _BANNER)
-        titles = self._texts(arguments.required("title"), MAX_TITLE)
-        texts = self._texts(arguments.optional("text"), MAX_TEXT)
+        titles = self.texts(arguments.required("title"), MAX_TITLE)
+        texts = self.texts(arguments.optional("text"), MAX_TEXT)
         priority = literals.integer(self._source, arguments.required("priority"), 0, MAX_PRIORITY)
         placement = self._placement(arguments.required("placement"))
         link = read_link(self._source, arguments.required("link"))
         exclusive = self._identifier(arguments.optional("exclusive"))
         story = self._identifier(arguments.optional("story"))
         must_show = bool(literals.boolean(self._source, arguments.optional("must_show")))
-        dismiss_for = self._days(arguments.optional("dismiss_for"))
+        dismiss_for = literals.days(
+            self._source, arguments.optional("dismiss_for"), MAX_DISMISS_FOR, _DISMISS_FOR
+        )
         if placement is None or link is None or priority is None:
             return None
         return Banner(
             *(placement, priority, link, titles, texts, exclusive, story, must_show, dismiss_for)
         )
 
-    def _texts(self, node: ast.expr | None, limit: int) -> Mapping[str, str]:
+    def texts(self, node: ast.expr | None, limit: int) -> Mapping[str, str]:
+        """Texts by language, of at most so many characters each; none where there is no node."""
         texts = read_texts(self._source, node, limit, self._declarations.languages)
         for text in texts.values():
             self.shown += [(node, name) for name in placeholders(text)]
@@ -85,17 +88,6 @@ class OfferReader:
             hint = suggest(name, self._declarations.placements, "the placements are ")
             self._source.refuse(node, f'there is no placement "{name}"', hint)
         return name
-
-    def _days(self, node: ast.expr | None) -> int | None:
-        """The number of days in `days(30)`."""
-        match node:
-            case None:
-                return None
-            case ast.Call(func=ast.Name(id="days"), args=[number], keywords=[]):
-                return literals.integer(self._source, number, 1, MAX_DISMISS_FOR, _DISMISS_FOR)
-            case _:
-                self._source.refuse(node, "this must be a number of days", _DISMISS_FOR)
-                return None
 
     def email(self, node: ast.expr | None) -> Email | None:
         """The e-mail that it sends; None without one, or when the source says what is wrong."""

@@ -4,9 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from quadrupel.core.experiments import Goal
 from quadrupel.core.values import Value
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.predicate import Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How a share of the users read the banner of a rule: texts by language, as of a Banner."""
+
+    name: str
+    share: float
+    title: Mapping[str, str]
+    text: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +27,7 @@ class Banner:
     Of the banners of one `story` the one of the highest priority counts for a citizen, and no
     others. Those of one `exclusive` group are not shown beside each other. Who dismisses one is not
     shown it for `dismiss_for` days; None: as long as the episode goes on. One that is `must_show`
-    gives way to nothing, and cannot be dismissed.
+    gives way to nothing, and cannot be dismissed. Where it has `variants`, each user reads one.
     """
 
     placement: str
@@ -28,6 +39,7 @@ class Banner:
     story: str | None = None
     must_show: bool = False
     dismiss_for: int | None = None
+    variants: tuple[Variant, ...] = ()
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -69,6 +81,8 @@ class Rule:
     predicate reads, `shown` those whose values its banner and messages show, `once_per` the one
     that names its episodes; all of them are known whenever the rule matches. `identity` is a hash
     of what its verdicts and the values of its matches come from, so not of texts or comments.
+    `control` is the share of the users who are shown and sent nothing, to compare the others with;
+    0: nobody is, not for the control group of all rules either. `goal` is what the rule is for.
     """
 
     id: str
@@ -88,6 +102,14 @@ class Rule:
     examples: tuple[Example, ...]
     shown: tuple[str, ...]
     identity: str
+    control: float | None = None
+    goal: Goal | None = None
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether exposures are kept, so that a report can compare arms or count goals."""
+        variants = self.banner.variants if self.banner else ()
+        return bool(self.control or variants or self.goal)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from quadrupel.core.attributes import ADDITIVE, Type
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules import literals
 from quadrupel.rules.examples import read_examples
+from quadrupel.rules.experiments import read_control, read_goal, with_variants
 from quadrupel.rules.identity import identity
 from quadrupel.rules.offers import Declarations, OfferReader
 from quadrupel.rules.outcomes import can_be_unknown, can_match_without
@@ -31,6 +32,9 @@ WORDS = (
     "shadow",
     "share",
     "max_match_ratio",
+    "control",
+    "variants",
+    "goal",
     "examples",
 )
 """What a script may assign."""
@@ -131,6 +135,7 @@ class _Reader:
         tags = literals.texts(source, given("tags"))
         offers = OfferReader(source, self._declarations)
         banner = offers.banner(given("banner"))
+        banner = with_variants(source, offers, banner, given("variants"))
         email = offers.email(given("email"))
         webhook = offers.webhook(given("webhook"))
         once_per = literals.text(source, given("once_per"))
@@ -140,6 +145,8 @@ class _Reader:
         shadow = literals.boolean(source, given("shadow"))
         share = literals.fraction(source, given("share"))
         ratio = literals.fraction(source, given("max_match_ratio"))
+        control = read_control(source, given("control"), banner)
+        goal = read_goal(source, given("goal"), rule_id)
         examples = self._examples(self._required("examples"))
         if not self._assigned.keys() & {"banner", "email", "webhook"}:
             source.refuse(None, "shows and sends nothing", "add a banner, an email or a webhook")
@@ -164,6 +171,8 @@ class _Reader:
             examples=examples,
             shown=names,
             identity=identity(self._predicate.tree, names, once_per, self._schema),
+            control=control,
+            goal=goal,
         )
 
     def _required(self, word: str) -> ast.expr | None:

@@ -41,7 +41,8 @@ def standings(
 
 def told(standing: Standing) -> list[str]:
     """Where the banner of a rule is shown and why not elsewhere, a sentence each."""
-    shown = [f"shown in {standing.placement} on {', '.join(standing.clients)}"]
+    reading = f", in the variant {standing.variant}" if standing.variant else ""
+    shown = [f"shown in {standing.placement} on {', '.join(standing.clients)}{reading}"]
     lost = [
         f"not shown on {', '.join(loss.clients)}: {said(standing, loss)}"
         for loss in standing.losses
@@ -55,6 +56,7 @@ def said(standing: Standing, loss: Loss) -> str:
     sentences: Mapping[Why, str] = {
         Why.SHADOW: "its rule is in shadow",
         Why.SHARE: "the user is not in the share of users it is shown to",
+        Why.CONTROL: "the user is in a control group, to compare the others with",
         Why.HELD: "its rule is held, see `quadrupel rules held`",
         Why.DISMISSED: f"it {standing.dismissal}",
         Why.CLIENT: f"{standing.placement} is not there",

@@ -125,6 +125,16 @@ class Placement:
     @overload
     def __init__(self, doc: str, *, limit: dict[Client, int], fallback: Banner = ...) -> None: ...
 
+class Variant:
+    """How a share of the citizens read the banner: with this title or text instead of its own."""
+    def __init__(
+        self, *, share: float, title: dict[str, str] = ..., text: dict[str, str] = ...
+    ) -> None: ...
+
+class Goal:
+    """The event that the rule wants, within some days after it began to hold: 30, if none are said."""
+    def __init__(self, event: str, *, where: Where = ..., within: Period = ...) -> None: ...
+
 class Feed:
     """How events of a type change an attribute."""
 

@@ -12,6 +12,8 @@ from quadrupel.bus.event_codec import decode_event
 from quadrupel.core.attributes import Schema
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.events import check_time, is_late
+from quadrupel.core.experiments import NO_GOALS, Goals
+from quadrupel.core.exposures import Reached
 from quadrupel.core.feedback import TYPES as FEEDBACK
 from quadrupel.core.feedback import Given
 from quadrupel.core.places import Place
@@ -22,7 +24,7 @@ from quadrupel.stages.alarm import Alarm, Tell
 from quadrupel.stages.aside import Refused, put_aside
 from quadrupel.stages.feedback_limit import within_limit
 from quadrupel.stages.halving import Unsaved, save_all
-from quadrupel.store import banner_feedback, banner_news, erasure
+from quadrupel.store import banner_feedback, banner_news, erasure, exposures
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.telemetry import (
@@ -47,15 +49,19 @@ Events = Mapping[str, Sequence[Carried]]
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The declaration of profiles in force: how events feed them, and where they are kept."""
+    """The declaration of profiles in force: how events feed them, and where they are kept.
+
+    `goals` are the events that rules want, by type.
+    """
 
     feeds: Feeds
     store: ProfileStore
+    goals: Goals
 
 
-def declared(schema: Schema) -> Declared:
-    """What ingest needs of a schema."""
-    return Declared(Feeds(schema), ProfileStore(schema))
+def declared(schema: Schema, goals: Goals = NO_GOALS) -> Declared:
+    """What ingest needs of a schema, and of what rules want."""
+    return Declared(Feeds(schema), ProfileStore(schema), goals)
 
 
 @dataclass(slots=True)
@@ -63,12 +69,13 @@ class _Outcome:
     """What became of a batch, or of a part of it.
 
     `last` has the users to hand on, each with the message of the last of its events. `feedback`
-    has what users told of banners, each with its user.
+    has what users told of banners, each with its user; `reached` what they did that rules want.
     """
 
     last: dict[str, Message] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     feedback: list[tuple[str, Given]] = field(default_factory=list)
+    reached: list[Reached] = field(default_factory=list)
     folded: int = 0
     unchanged: int = 0
     written: int = 0
@@ -155,12 +162,14 @@ class Ingest:
             known = declared.store.read(connection, list(events), erased=True)
             laps.end("read")
             outcome, changed, erased = _fold(events, known, declared.feeds)
+            outcome.reached = _reached(events, outcome.refused, declared.goals)
             laps.end("fold")
             tell(outcome.refused)
             declared.store.write(connection, changed, now)
             contained = {each.user_id: _position(outcome.last[each.user_id]) for each in erased}
             emptied = erasure.erase(connection, erased, now, contained)
             banner_feedback.save(connection, outcome.feedback)
+            exposures.reach(connection, outcome.reached)
         banner_news.tell(self._engine, emptied, self._clock())
         laps.end("write")
         return outcome
@@ -190,6 +199,21 @@ def _fold(
             outcome.last[user_id] = sent[-1][0]
     outcome.written, outcome.erased = len(changed), len(erased)
     return outcome, changed, erased
+
+
+def _reached(events: Events, refused: Sequence[Refused], goals: Goals) -> list[Reached]:
+    """What users did that rules want; what the fold refused was not done."""
+    if not goals:
+        return []
+    not_done = {id(message) for message, _ in refused}
+    return [
+        Reached(user_id, goal.rule, arrival.event.time, goal.within)
+        for user_id, sent in events.items()
+        for message, arrival in sent
+        if arrival.event.type in goals
+        for goal in goals[arrival.event.type]
+        if goal.is_met_by(arrival.event) and id(message) not in not_done
+    ]
 
 
 def _decode(

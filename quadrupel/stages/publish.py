@@ -9,7 +9,9 @@ import sqlalchemy as sa
 import structlog
 
 from quadrupel.bus import codec, message_codec
+from quadrupel.core.banners import Banner
 from quadrupel.core.errors import InputRefused
+from quadrupel.core.exposures import News, news
 from quadrupel.core.offers import Catalogue
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
@@ -17,7 +19,7 @@ from quadrupel.core.publishing import Again, Publication, Published, Stale
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.decisions import decide_all, heard
-from quadrupel.store import banner_news, published
+from quadrupel.store import banner_news, exposures, published
 from quadrupel.store import messages as message_store
 from quadrupel.store.database import transaction
 from quadrupel.store.rule_numbers import RuleNumbers
@@ -68,6 +70,8 @@ class Publish:
             published.save_contained(
                 connection, [each for each in decisions if isinstance(each, Stale)]
             )
+            if catalogue.recorded:
+                exposures.record(connection, _exposed(publications, states, catalogue, now), now)
             due = message_store.record(
                 connection, [message for each in publications for message in each.messages], now
             )
@@ -123,6 +127,21 @@ class Publish:
 
 def _is_new_set(publication: Publication, before: Published | None) -> bool:
     return before is None or before.version != publication.published.version
+
+
+def _exposed(
+    publications: Iterable[Publication],
+    states: Mapping[str, published.UserState],
+    catalogue: Catalogue,
+    now: datetime,
+) -> News:
+    """What these publications add to exposures."""
+
+    def before(publication: Publication) -> Sequence[Banner]:
+        known = states[publication.user_id].published
+        return known.banners if known else ()
+
+    return news([(each, before(each)) for each in publications], catalogue, now)
 
 
 def _shown(new_sets: Iterable[Publication]) -> dict[str, int]:

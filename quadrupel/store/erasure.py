@@ -20,6 +20,7 @@ from quadrupel.store.database import driver
 from quadrupel.store.tables import (
     banner_feedback,
     contacts,
+    exposures,
     looks,
     mailing_users,
     matches,
@@ -30,7 +31,10 @@ from quadrupel.store.tables import (
 )
 
 TOMBSTONES = (profiles, published)
-EMPTIED = (matches, messages, contacts, suppressions, mailing_users, banner_feedback)
+EMPTIED = (
+    *(matches, messages, contacts, suppressions, mailing_users, banner_feedback),
+    exposures,
+)
 """The other tables that hold users; contacts before suppressions, which are recorded for contacts
 only: so none is recorded in between."""
 

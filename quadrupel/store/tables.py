@@ -195,6 +195,18 @@ banner_feedback = sa.Table(
     ),
 )
 
+exposures = sa.Table(
+    "exposures",
+    metadata,
+    _user_id(),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("episode", sa.Text, primary_key=True),
+    sa.Column("arm", sa.Text, nullable=False, comment="control, shown, or the variant's name"),
+    sa.Column("since", Timestamp, nullable=False),
+    sa.Column("shown_at", Timestamp, comment="when the banner first found a place"),
+    sa.Column("goal_at", Timestamp, comment="when the rule's goal was reached first"),
+)
+
 messages = sa.Table(
     "messages",
     metadata,

@@ -17,7 +17,14 @@ from quadrupel.core.messages import MessageState
 from quadrupel.core.windows import unpack
 from quadrupel.store import contacts, fold_state, looks, message_desk
 from quadrupel.store.message_desk import Entry, Filter
-from quadrupel.store.tables import banner_feedback, mailing_users, matches, profiles, published
+from quadrupel.store.tables import (
+    banner_feedback,
+    exposures,
+    mailing_users,
+    matches,
+    profiles,
+    published,
+)
 
 Row = sa.RowMapping
 """A row of a table, by column."""
@@ -69,6 +76,7 @@ class HeldUser:
     messages: Sequence[Entry]
     mailings: Sequence[str]
     feedback: Sequence[Row] = ()
+    exposures: Sequence[Row] = ()
     looks: Sequence[Look] = ()
 
     @property
@@ -76,7 +84,7 @@ class HeldUser:
         """Whether anything is held at all, be it a tombstone."""
         parts = (self.profile, self.contact, self.banner_set)
         lists = (self.suppressions, self.matches, self.messages, self.mailings)
-        more = (self.feedback, self.looks)
+        more = (self.feedback, self.exposures, self.looks)
         return any(part is not None for part in parts) or any((*lists, *more))
 
     @property
@@ -102,6 +110,7 @@ def read(connection: sa.Connection, user_id: str) -> HeldUser:
         messages=message_desk.find(connection, Filter(user_id=user_id), None),
         mailings=[row["mailing"] for row in _rows(connection, mailing_users, user_id, "mailing")],
         feedback=_rows(connection, banner_feedback, user_id, "rule", "episode"),
+        exposures=_rows(connection, exposures, user_id, "rule", "episode"),
         looks=looks.find(connection, user_id=user_id),
     )
 

@@ -19,6 +19,17 @@ banner = Banner(
         "ru": "Она займёт два часа, а на работе дадут оплачиваемый выходной.",
     },
 )
+variants = {
+    "day_off": Variant(share=0.5),
+    "two_hours": Variant(
+        share=0.5,
+        title={
+            "en": "Two hours for your health: your free check-up this year",
+            "ru": "Два часа ради здоровья: ваша диспансеризация этого года",
+        },
+    ),
+}
+goal = Goal("service.completed", where={"service": "checkup"}, within=days(60))
 email = Email(template="checkup_due")
 
 

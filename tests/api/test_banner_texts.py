@@ -20,10 +20,12 @@ from quadrupel.api.banner_texts import (
 from quadrupel.core.attributes import Type
 from quadrupel.core.banners import Banner
 from quadrupel.core.errors import InputRefused
+from quadrupel.core.experiments import Experiment
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.placements import Fallback, Placement
 from quadrupel.rules.rule import Banner as RuleBanner
+from quadrupel.rules.rule import Variant as RuleVariant
 from quadrupel.store.banner_reads import NOTHING, BannerSet
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -52,7 +54,7 @@ def test_every_shipped_banner_has_its_texts_with_its_values(
         Banner(rule_id, {name: SAMPLES[texts.types[name]] for name in shipped.rules[rule_id].shown})
         for rule_id in texts.banners
     ]
-    shown = render(BannerSet(1, date(2026, 11, 23), stored), texts, language, UTC)
+    shown = render("u1", BannerSet(1, date(2026, 11, 23), stored), texts, language, UTC)
     assert [banner["rule"] for banner in shown] == list(texts.banners)
     for banner in shown:
         check_placement(texts, banner["placement"])
@@ -105,7 +107,7 @@ PLACED = BannerTexts(
 
 def seen(*banners: Banner, language: str = "en", **where: str) -> list[tuple[str, str]]:
     """What is read of a set: pairs of placement and title."""
-    shown = render(BannerSet(1, None, banners), PLACED, language, UTC, **where)
+    shown = render("u1", BannerSet(1, None, banners), PLACED, language, UTC, **where)
     read = with_fallbacks(shown, PLACED, language, **where)
     return [(banner["placement"], banner["title"]) for banner in read]
 
@@ -134,6 +136,7 @@ def test_a_fallback_is_no_rule_and_cannot_be_dismissed() -> None:
     assert found == {
         "rule": None,
         "episode": None,
+        "variant": None,
         "placement": "main",
         "priority": 0,
         "title": "All",
@@ -188,5 +191,33 @@ def test_values_are_never_read_as_a_template(shipped: RuleSet) -> None:
         "",
     )
     stored = BannerSet(1, None, [Banner("rule", {"name": "{name.__class__} {0} {"})])
-    (banner,) = render(stored, texts, "en", UTC)
+    (banner,) = render("u1", stored, texts, "en", UTC)
     assert banner["title"] == "To {name.__class__} {0} {"
+
+
+def test_a_citizen_reads_the_variant_that_is_recorded() -> None:
+    plain = RuleVariant("plain", 0.5, {"en": "Plain"}, {"en": "Text"})
+    urgent = RuleVariant("urgent", 0.5, {"en": "Now, {name}"}, {})
+    banner = RuleBanner("main", 5, "/x", {"en": "Banner"}, {}, variants=(plain, urgent))
+    main = {"main": Placement("main", "m", {"web": 1})}
+    texts = BannerTexts({"rule": banner}, {"name": Type.TEXT}, main, "")
+    stored = BannerSet(1, None, [Banner("rule", {"name": "Anna"})])
+    arms = Experiment("rule", variants=(("plain", 0.5), ("urgent", 0.5)))
+    read = set()
+    for user in map(str, range(40)):
+        (shown,) = render(user, stored, texts, "en", UTC)
+        assert shown["variant"] == arms.arm_of(user)
+        read.add((shown["variant"], shown["title"], shown["text"]))
+    assert read == {("plain", "Plain", "Text"), ("urgent", "Now, Anna", "")}
+
+
+def test_an_edited_variant_changes_the_digest(shipped: RuleSet) -> None:
+    rule = shipped.rules["checkup_due"]
+    assert rule.banner is not None
+    first, *others = rule.banner.variants
+    edited = dataclasses.replace(
+        rule.banner, variants=(dataclasses.replace(first, share=0.4), *others)
+    )
+    rules = {**shipped.rules, rule.id: dataclasses.replace(rule, banner=edited)}
+    other = dataclasses.replace(shipped, rules=rules)
+    assert banner_texts(other).digest != banner_texts(shipped).digest

@@ -26,6 +26,7 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
             {
                 "rule": "licence_expiring",
                 "episode": "2026-12-20",
+                "variant": None,
                 "placement": "main",
                 "priority": 80,
                 "title": "Renew your licence by 20 December 2026",
@@ -37,6 +38,7 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
             {
                 "rule": "birthday",
                 "episode": "",
+                "variant": None,
                 "placement": "side",
                 "priority": 10,
                 "title": "Happy birthday!",

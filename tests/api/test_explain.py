@@ -89,6 +89,7 @@ def test_what_becomes_of_a_banner_is_explained(client):
         "placement": "main",
         "clients": ["web", "ios", "android"],
         "losses": [],
+        "variant": None,
         "dismissed": None,
     }
     (rule,) = client.get("/v1/users/u1/explain?rule=birthday").json()["rules"]

@@ -1,6 +1,7 @@
 """`quadrupel rules explain`, on a real database."""
 
 import json
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from quadrupel.core.contacts import Contact
 from quadrupel.core.events import Event
+from quadrupel.core.experiments import CONTROL, Experiment
 from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.rules import catalogue
@@ -65,6 +67,7 @@ def test_what_becomes_of_the_banner_is_told(explain):
         "placement": "mobile",
         "clients": ["ios", "android"],
         "losses": [{"why": "client", "clients": ["web"], "to": [], "said": "mobile is not there"}],
+        "variant": None,
         "dismissed": None,
     }
     (rule,) = json.loads(explain(*BIRTHDAY, "2026-11-24", "--json").out)["rules"]
@@ -90,6 +93,45 @@ def test_the_banner_of_a_held_rule_is_told_to_be_held(explain, engine):
         rule_holds.hold(connection, *held, Trial(1), NOW)
     told = explain(*BIRTHDAY, "2026-11-23").out
     assert "banner not shown on web, ios, android: its rule is held" in told
+
+
+@pytest.fixture
+def tried(tmp_path):
+    """The shipped rules, with an experiment on one."""
+    folder = tmp_path / "rules"
+    shutil.copytree(RULES, folder)
+    path = folder / "notices" / "birthday.py"
+    variants = ", ".join(
+        f'"{name}": Variant(share=0.5, title={{"en": "{name}", "ru": "{name}"}})'
+        for name in ("plain", "loud")
+    )
+
+    def write(control):
+        text = (RULES / "notices" / "birthday.py").read_text()
+        more = f"control = {control}\nvariants = {{{variants}}}\n\n\ndef matches"
+        path.write_text(text.replace("def matches", more, 1))
+        return folder
+
+    return write
+
+
+def test_the_variant_that_a_user_reads_is_told_or_that_nothing_is(
+    quadrupel, citizen, engine, migrated_url, tried
+):
+    experiment = Experiment("birthday", 0.5, variants=(("plain", 0.5), ("loud", 0.5)))
+    folder, user = tried(0.5), "u1"
+    for arm, said in (
+        ("plain", "banner shown in mobile on ios, android, in the variant plain"),
+        ("loud", "banner shown in mobile on ios, android, in the variant loud"),
+        (CONTROL, "the user is in a control group, to compare the others with"),
+    ):
+        other = next(each for each in map(str, range(99)) if experiment.arm_of(each) == arm)
+        with database.transaction(engine) as connection:
+            update = "UPDATE profiles SET user_id = %s WHERE user_id = %s"
+            connection.exec_driver_sql(update, (other, user))
+        user = other
+        call = ("rules", "explain", "--user", user, "--rule", "birthday", "--as-of", "2026-11-23")
+        assert said in quadrupel(*call, database_url=migrated_url, rules=folder).out
 
 
 def test_why_not_is_told_too_as_json(explain):

@@ -184,6 +184,18 @@ def test_a_diff_says_what_the_next_run_brings(quadrupel, edited):
     ]
 
 
+def test_a_diff_says_who_is_in_the_control_group_of_all_rules(quadrupel, edited):
+    shutil.copy(SHIPPED / "transport" / f"{RULE}.py", edited / "transport")
+    (edited / "experiments.py").write_text("control = 0.02\n")
+    told = quadrupel("rules", "diff", str(SHIPPED), str(edited)).out
+    assert told.splitlines() == [
+        "edited   control group of all rules: 0 % to 2 %",
+        "  the next run decides the banners anew of whoever matches a rule",
+    ]
+    told = json.loads(quadrupel("rules", "diff", str(edited), str(SHIPPED), "--json").out)
+    assert told == [{"control": 0.0, "before": 0.02, "decides_anew": True}]
+
+
 def git(folder, *arguments):
     identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
     subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)

@@ -15,6 +15,7 @@ from quadrupel.bus.postgres import PostgresBus
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.events import Event
+from quadrupel.core.exposures import Exposure, News, Reached
 from quadrupel.core.feedback import Action, Given, feedback_event
 from quadrupel.core.looks import Look, LookAt
 from quadrupel.core.offers import Catalogue, Offer
@@ -23,7 +24,7 @@ from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.core.windows import pack
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.loop import Stage, step
-from quadrupel.store import contacts, looks, mailings, messages, published, schema
+from quadrupel.store import contacts, exposures, looks, mailings, messages, published, schema
 from quadrupel.store.database import transaction
 from quadrupel.store.tables import metadata
 
@@ -93,6 +94,9 @@ class World:
             contacts.save(connection, [contact], NOW)
             contacts.suppress(connection, [Suppression(user, "email", b"\xff", "550")], NOW)
             mailings.add_users(connection, "spring", [user])
+            begun = Exposure(user, "moscow", "2020-11-23", "urgent", NOW, NOW)
+            exposures.record(connection, News([begun], []), NOW)
+            exposures.reach(connection, [Reached(user, "moscow", NOW + timedelta(hours=1), 1)])
             looks.save(connection, [Look(user, NOW, "k1", "r1", "desk", LookAt.EXPLAIN)])
 
     def events(self):
@@ -151,6 +155,16 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
                 "last_dismissed": "2020-11-23T12:00:00Z",
             }
         ],
+        "exposures": [
+            {
+                "rule": "moscow",
+                "episode": "2020-11-23",
+                "arm": "urgent",
+                "since": "2020-11-23T12:00:00Z",
+                "shown_at": "2020-11-23T12:00:00Z",
+                "goal_at": "2020-11-23T13:00:00Z",
+            }
+        ],
         "messages": {"pending": 1},
         "mailings": ["spring"],
         "looks": {"count": 1, "latest": [LOOK]},
@@ -165,6 +179,8 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
         "visa x1",
         "[77]",
         "500.5",
+        "urgent",
+        "2020-11-23T13:00:00Z",
     ):
         assert line in told.out
     for text in (shown.out, shown.err, told.out, told.err):

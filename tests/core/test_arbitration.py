@@ -6,6 +6,7 @@ from itertools import chain, combinations, permutations
 from quadrupel.core.arbitration import REMEMBERED, Loss, Standing, Why, arbitrate, standings
 from quadrupel.core.banners import Banner
 from quadrupel.core.dismissals import NEVER_BACK, Dismissal
+from quadrupel.core.experiments import Experiment
 from quadrupel.core.matches import Match
 from quadrupel.core.offers import Catalogue, Offer
 
@@ -63,6 +64,26 @@ def test_a_placement_is_not_shown_on_a_client_that_does_not_have_it():
 def test_a_rule_without_a_banner_or_with_one_for_no_placement_shows_nothing():
     assert banners(Offer("a"), Offer("b", "attic", 9)) == []
     assert losses(Offer("a"), Offer("b", "attic", 9)) == {}
+
+
+def test_whom_a_control_group_keeps_from_a_banner_sees_the_next_one():
+    kept = Offer("a", "main", 9, story="s", experiment=Experiment("a", 1.0))
+    assert banners(kept, Offer("b", "main", 5, story="s")) == [("b", ())]
+    assert losses(kept)["a"] == (Loss(Why.CONTROL, ("web", "ios", "android")),)
+    everybody = Offer("a", "main", 9, experiment=Experiment("a", 0.0, 1.0))
+    assert banners(everybody) == []
+
+
+def test_the_standing_of_a_banner_that_is_shown_names_the_variant():
+    tried = Experiment("a", variants=(("plain", 0.5), ("urgent", 0.5)))
+    offers = [Offer("a", "main", 9, experiment=tried), Offer("b", "main", 5)]
+    found = standings("c1", ["a", "b"], catalogue(*offers))
+    assert {rule: each.variant for rule, each in found.items()} == {
+        "a": tried.arm_of("c1"),
+        "b": None,
+    }
+    found = standings("c1", ["a"], catalogue(*offers), held=["a"])
+    assert found["a"].variant is None
 
 
 def test_of_a_story_the_highest_priority_tells_in_whatever_placement():

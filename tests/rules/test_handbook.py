@@ -148,3 +148,11 @@ def test_what_a_banner_gives_way_to_is_told(handbook):
     assert "story “tax payment”" in handbook["taxes_and_fines.html"]
     assert "Not beside another banner of “prevention”" in handbook["health.html"]
     assert handbook["notices.html"].count("nobody can dismiss it") == 1  # of a court hearing
+
+
+def test_what_is_tried_with_a_rule_is_told(handbook):
+    health = handbook["health.html"]
+    assert "Variant “day_off”, for 50 % of them" in health
+    assert "Variant “two_hours”, for 50 % of them" in health
+    assert "Two hours for your health" in health
+    assert "Goal: service.completed (service = checkup) within 60 days" in health

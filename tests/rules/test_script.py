@@ -595,6 +595,7 @@ examples = [
         "story": "debt",
         "must_show": True,
         "dismiss_for": 30,
+        "variants": (),
     }
     assert (rule.email.template, rule.webhook.endpoint) == ("reminder", "crm")
     assert rule.inputs == ("born", "issued", "orders", "region")

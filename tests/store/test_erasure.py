@@ -11,6 +11,7 @@ from quadrupel.core import lifecycle
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.exposures import Exposure, News
 from quadrupel.core.feedback import Action, Given
 from quadrupel.core.looks import Look, LookAt
 from quadrupel.core.mailings import Audience, Mailing, MailingState
@@ -23,6 +24,7 @@ from quadrupel.store import (
     banner_feedback,
     contacts,
     erasure,
+    exposures,
     looks,
     mailings,
     messages,
@@ -104,6 +106,8 @@ def full(engine):
         mailings.add_users(connection, "spring", users)
         seen = Given("a", "2026-11-23", Action.SEEN, NOW)
         banner_feedback.save(connection, [(user, seen) for user in users])
+        begun = [Exposure(user, "a", "2026-11-23", "shown", NOW, NOW) for user in users]
+        exposures.record(connection, News(begun, []), NOW)
         looks.save(
             connection, [Look(user, NOW, "k1", "r1", "desk", LookAt.BANNERS) for user in users]
         )
