@@ -64,7 +64,7 @@ def new_key(environment: dict[str, str], scope: str) -> str:
 
 
 def until(condition) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if condition():
@@ -106,8 +106,8 @@ def test_a_read_that_waits_is_answered_when_it_is_stopped(environment: dict[str,
         assert not reading.done()
         process.send_signal(signal.SIGTERM)
         assert reading.result().json()["contains_event"] is False
+        assert time.monotonic() - begun < 8.0  # and not the 10 seconds for which it would wait
         assert process.wait(20) == 0
-        assert time.monotonic() - begun < 5.0
 
 
 def test_who_is_connected_is_answered_and_asked_to_go_when_it_is_stopped(environment) -> None:

@@ -224,6 +224,7 @@ def front_door(
             "QUADRUPEL_JWT_KEYS": str(identity.public_file),
             "QUADRUPEL_JWT_ISSUER": portal.ISSUER,
             "QUADRUPEL_API_PORT": str(portal.free_port(0)),
+            "QUADRUPEL_API_USER_RATE": "0",  # they read far more than citizens do
             **settings,
         },
         identity,
