@@ -173,7 +173,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=65_535,
-        description="Prometheus metrics; 0: none; `up` counts on from here, a port for each stage",
+        description="Prometheus metrics; 0: none; `up` counts on from here, a port a process",
     )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="auto: text on a terminal, JSON otherwise"

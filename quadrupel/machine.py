@@ -56,11 +56,11 @@ def machine(overrides: Mapping[str, object], log_file: Path | None = None) -> It
 
 
 def children(settings: Settings) -> list[Child]:
-    """The stages and the API. The metrics of each stage are on a port of its own, counted up."""
+    """The stages and the API. The metrics of each are on a port of its own, counted up."""
+    commands = {**STAGES, "api": ["api"]}
     first = settings.metrics_port
-    ports = range(first, first + len(STAGES)) if first else [0] * len(STAGES)
-    stages = [
+    ports = range(first, first + len(commands)) if first else [0] * len(commands)
+    return [
         Child(name, [*command, "--metrics-port", str(port)])
-        for (name, command), port in zip(STAGES.items(), ports, strict=True)
+        for (name, command), port in zip(commands.items(), ports, strict=True)
     ]
-    return [*stages, Child("api", ["api"])]

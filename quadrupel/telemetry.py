@@ -133,6 +133,8 @@ MESSAGES_LAPSED = Counter(
 CHANNEL_FAILURES = Counter(
     "quadrupel_channel_failures", "Attempts a channel did not answer", ["channel"]
 )
+
+# The API; its processes are served together, see `quadrupel.worker_metrics`.
 WAITS = Counter(
     "quadrupel_banner_waits",
     "Reads of banners that asked for an event, by what came of it",
@@ -146,13 +148,16 @@ API_QUERIES = Counter(
 API_REPLICA_BEHIND_SECONDS = Gauge(
     "quadrupel_api_replica_behind_seconds",
     "How long ago the replica had everything, for all the API knows; NaN: nobody can tell",
+    multiprocess_mode="livemax",
 )
 READS_REFUSED = Counter(
     "quadrupel_banner_reads_refused",
     "Reads of banners refused at once because more wait than can be answered soon",
 )
 LOOKS_WAITING = Gauge(
-    "quadrupel_looks_waiting", "Looks at users with service keys that are not in the audit log yet"
+    "quadrupel_looks_waiting",
+    "Looks at users with service keys that are not in the audit log yet",
+    multiprocess_mode="livesum",
 )
 LOOKS_REFUSED = Counter(
     "quadrupel_looks_refused",
@@ -163,7 +168,9 @@ RATE_LIMITED = Counter(
     "Requests refused because their caller asked too often, by who that is: `citizen`, `key`",
     ["who"],
 )
-STREAMS = Gauge("quadrupel_banner_streams", "Streams of banners that are open")
+STREAMS = Gauge(
+    "quadrupel_banner_streams", "Streams of banners that are open", multiprocess_mode="livesum"
+)
 STREAMS_REFUSED = Counter(
     "quadrupel_banner_streams_refused",
     "Streams of banners refused at once: `process`, `user` have as many as they may",

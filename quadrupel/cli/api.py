@@ -22,9 +22,11 @@ from granian.log import LogLevels
 
 from quadrupel import bootstrap_api
 from quadrupel.api.leaving import leave
+from quadrupel.cli.stages import MetricsPort
 from quadrupel.config import read_settings
 from quadrupel.core.errors import SettingRefused
 from quadrupel.supervisor import stop_on_signals
+from quadrupel.worker_metrics import serve_metrics_of_workers
 
 HEADER_BYTES = 64 * 1024
 """The most that the headers of a request may have together; more is answered 431."""
@@ -51,18 +53,20 @@ def api(
         int | None, typer.Option(help="The port to listen on; else the setting.", min=1)
     ] = None,
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=64)] = 1,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Run the API: banners to citizens and systems, events and contacts from systems.
 
     Examples:
       quadrupel api
-      quadrupel api --host 0.0.0.0 --port 8000 --workers 4
+      quadrupel api --host 0.0.0.0 --port 8000 --workers 4 --metrics-port 9100
 
     Needs QUADRUPEL_JWT_KEYS and QUADRUPEL_JWT_ISSUER. When stopped, it answers what it has begun.
     Several may listen on one port, so a new one can start before the old one stops: SIGTERM lets
     its callers go over, for QUADRUPEL_API_GRACE seconds at most; Ctrl-C does not wait for them.
+    The port for metrics is that of one alone: give the new one another.
     """
-    settings = read_settings(api_host=host, api_port=port)
+    settings = read_settings(api_host=host, api_port=port, metrics_port=metrics_port)
     os.environ["QUADRUPEL_API_PORT"] = str(settings.api_port)  # what workers read
     # What is wrong is said once and here, not by every worker.
     bootstrap_api.api()
@@ -85,7 +89,8 @@ def api(
         workers_kill_timeout=math.ceil(settings.api_grace) + DRAIN_SECONDS,
     )
     threading.Thread(target=_pass_on, args=(stop_on_signals(),), daemon=True).start()
-    server.serve()
+    with serve_metrics_of_workers(settings.metrics_port):
+        server.serve()
 
 
 def worker() -> FastAPI:

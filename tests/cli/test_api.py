@@ -73,6 +73,19 @@ def until(condition) -> None:
     raise TimeoutError
 
 
+def test_it_serves_the_metrics_of_all_its_workers(environment: dict[str, str]) -> None:
+    port = portal.free_port(0)
+    with running(environment, "--workers", "2", "--metrics-port", str(port)):
+        bearer = {"authorization": f"Bearer {new_key(environment, 'banners:read')}"}
+        assert httpx.get(f"{address(environment)}/v1/users/u1/banners", headers=bearer).is_success
+
+        def told() -> str:
+            return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+        until(lambda: 'quadrupel_api_queries_total{server="primary"}' in told())
+        assert "quadrupel_looks_waiting" in told()
+
+
 def test_it_serves_with_several_workers_and_stops_cleanly(environment: dict[str, str]) -> None:
     key = new_key(environment, "events:write")
     event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "subject": "u1"}
