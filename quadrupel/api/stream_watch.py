@@ -19,6 +19,7 @@ from quadrupel.api.streams import Streams
 from quadrupel.core.errors import QuadrupelError
 from quadrupel.store.banner_news import News
 from quadrupel.store.banner_reads import BannerSet
+from quadrupel.store.read_pool import end
 
 HEARTBEAT_SECONDS = 15.0
 """How often a stream is sent a sign of life."""
@@ -112,9 +113,7 @@ class Watch:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(tasks)
 
     def look_soon(self, user_id: str) -> None:
         """Look the set of a user up once more, after a moment."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import LiteralString, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection, Error, OperationalError
@@ -144,3 +144,15 @@ def _cut(connection: AsyncConnection[TupleRow]) -> None:
         socket.fromfd(connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as own,
     ):
         own.shutdown(socket.SHUT_RDWR)
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks that ask the database until they end.
+
+    Before Python 3.12 `asyncio.wait_for`, by which a pool waits, forgets a cancellation that comes
+    just as it is given a connection.
+    """
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=1.0)

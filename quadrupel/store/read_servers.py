@@ -7,7 +7,7 @@ away. Whether they are, and how far the replica is behind, is found out beside t
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, LiteralString, TypeVar
 
@@ -20,7 +20,7 @@ from quadrupel.core.errors import ConcurrentWrite, DatabaseUnavailable
 from quadrupel.store import replica as replicas
 from quadrupel.store.database import transaction
 from quadrupel.store.read_order import Place, ReplicaAge, Source, State, order
-from quadrupel.store.read_pool import SECONDS, Pool, TooSlow, fetch_all, why_unreachable
+from quadrupel.store.read_pool import SECONDS, Pool, TooSlow, end, fetch_all, why_unreachable
 from quadrupel.store.replica import Standing
 from quadrupel.telemetry import API_QUERIES, API_REPLICA_BEHIND_SECONDS
 
@@ -187,7 +187,7 @@ class ReadServers:
         try:
             yield
         finally:
-            await _end(looks)
+            await end(looks)
             for server in servers:
                 await server.pool.close()
 
@@ -217,18 +217,6 @@ class ReadServers:
             self._age.replica_told(place, asked_at)
         elif not isinstance(place, Standing):  # a primary that is one
             self._age.primary_told(place, asked_at)
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they end.
-
-    Before Python 3.12 `asyncio.wait_for`, by which the pool waits, forgets one that comes
-    just as it is given a connection.
-    """
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=1.0)
 
 
 async def _place_of(pool: Pool) -> Place:

@@ -88,3 +88,25 @@ def test_a_mistake_of_ours_is_no_outage(database_url: str) -> None:
                 await ask(pool, "SELECT * FROM nowhere")
 
     asyncio.run(story())
+
+
+def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
+    async def story() -> None:
+        lost: list[int] = []
+
+        async def loses_the_first() -> None:
+            while True:
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    lost.append(1)
+                    if len(lost) > 1:
+                        raise
+
+        tasks = [asyncio.create_task(loses_the_first()), asyncio.create_task(asyncio.sleep(60))]
+        await asyncio.sleep(0)
+        await read_pool.end(tasks)
+        assert all(task.done() for task in tasks)
+        assert len(lost) == 2
+
+    asyncio.run(story())
