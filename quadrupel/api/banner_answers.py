@@ -147,6 +147,8 @@ class _Answer(Response):
 class _Told:
     """What is told of a set: the headers of 200 and of 304, and the body."""
 
+    __slots__ = ("_headers", "_unchanged", "body")
+
     def __init__(self, headers: Sequence[Header], body: bytes) -> None:
         self._unchanged = headers
         self._headers = (*headers, (b"content-length", str(len(body)).encode()), _JSON)

@@ -102,6 +102,7 @@ def worker() -> FastAPI:
     application = bootstrap_api.api(_on_stop)
     gc.collect()
     gc.freeze()  # what there is now stays, and looking through it holds all requests up
+    gc.set_threshold(50_000, 20, 50)  # so do tokens and answers that are remembered
     return application
 
 
