@@ -113,7 +113,7 @@ class Schedule:
                     log.warning("waiting for what is away", stage=NAME, reason=str(error))
                     stop.wait(pause(failures))
         finally:
-            timer.shutdown(wait=False)
+            timer.shutdown()  # waits for upkeep, which stops soon and has a connection until then
 
     def step(self) -> None:
         """Start the nights whose time has come, and see to the runs that go on."""

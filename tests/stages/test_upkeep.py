@@ -87,6 +87,25 @@ def test_it_is_called_for_at_the_start_and_in_the_night(engine):
         running.join()
 
 
+def test_whoever_ran_the_schedule_is_left_nothing_that_goes_on(engine):
+    began, stop, ended = threading.Event(), threading.Event(), []
+
+    def upkeep(stopped):
+        began.set()
+        stopped.wait(30)
+        time.sleep(0.3)
+        ended.append(time.monotonic())
+
+    at = datetime.now(UTC).time().replace(microsecond=0)
+    schedule = Idle(engine, None, lambda: None, 10, at, ZoneInfo("UTC"), upkeep=upkeep)
+    running = threading.Thread(target=schedule.run, args=(stop,))
+    running.start()
+    assert began.wait(30)
+    stop.set()
+    running.join(30)
+    assert len(ended) == 1
+
+
 def test_the_stage_forgets_what_is_older_than_the_setting(engine, migrated_url):
     settings = read_settings(database_url=migrated_url, audit_days=365)
     bootstrap.set_up(settings)

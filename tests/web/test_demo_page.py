@@ -187,6 +187,7 @@ def test_time_moves_on_for_three_years_at_most(up):
         answers = []
         while not answers or answers[-1].is_success:
             answers.append(client.post("/demo/home/time/month"))
+        client.post("/demo/home/again").raise_for_status()  # for other tests
     assert answers[-1].status_code == 422
     assert answers[-1].json()["type"] == "urn:quadrupel:problem:too-far"
     assert date.fromisoformat(began["day"]) == date.fromisoformat(began["today"])
