@@ -88,7 +88,7 @@ class Up:
         """The processes of the API, the one that leads them first."""
         assert self._process is not None
         children = psutil.Process(self._process.pid).children()
-        [leader] = [each for each in children if each.cmdline()[-1] == "api"]
+        [leader] = [each for each in children if "api" in each.cmdline()]
         return [leader, *leader.children(recursive=True)]
 
     @contextmanager
