@@ -404,7 +404,7 @@ class Variant:
     ) -> None: ...
 
 class Goal:
-    """The event that the rule wants, within some days after it began to hold: 30, if none are said."""
+    """The event that the rule wants, within some days after it began to hold: 30, or others."""
     def __init__(self, event: str, *, where: Where = ..., within: Period = ...) -> None: ...
 
 class Feed:

@@ -7,7 +7,7 @@ remembered: a deadline holds for every day before it, so the next night finds ne
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from quadrupel.rules.tree import Call, KeyedField, Kind, Node, children, walk
 MAX_REMEMBERED = 50_000
 """How many different inputs of one rule are remembered; they are forgotten when there are more."""
 
-_NO_TIME = datetime.min
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 _FOREVER = date.max.toordinal()
 
 

@@ -60,7 +60,9 @@ def _month_firsts() -> pl.Series:
     Looked up, since making a date of its parts takes several times as long.
     """
     firsts = [date(number // 12 + 1, number % 12 + 1, 1).toordinal() for number in range(MONTHS)]
-    return pl.Series([first - EPOCH for first in [*firsts, date.max.toordinal() + 1]], dtype=pl.Int32)
+    return pl.Series(
+        [first - EPOCH for first in [*firsts, date.max.toordinal() + 1]], dtype=pl.Int32
+    )
 
 
 def _add_years(today: int, day: pl.Expr, number: pl.Expr) -> Result:

@@ -1,11 +1,11 @@
 """Warnings about banners: what is declared rightly and is never shown, or not as it is meant.
 
-    a placement in which nothing is placed
-    a rule that gives way to another one whenever it matches
-    more rules that must be shown than their placement has room for
-    how long one stays away that cannot be dismissed
-    a story or an exclusive group of a single rule, whose name is often misspelt
-    what is tried and cannot be told from anything, or a goal that no event of the profile tells
+a placement in which nothing is placed
+a rule that gives way to another one whenever it matches
+more rules that must be shown than their placement has room for
+how long one stays away that cannot be dismissed
+a story or an exclusive group of a single rule, whose name is often misspelt
+what is tried and cannot be told from anything, or a goal that no event of the profile tells
 """
 
 from collections import defaultdict
@@ -52,7 +52,9 @@ def _placement(placement: Placement, here: Sequence[_Placed], path: str) -> Iter
     musts = [each.rule.id for each in here if each.banner.must_show and not each.rule.shadow]
     crowded = {client: limit for client, limit in placement.limits.items() if limit < len(musts)}
     for client, limit in list(crowded.items())[:1]:
-        message = f"{placement.name} has room for {limit} on {client}, and {len(musts)} must be shown"
+        message = (
+            f"{placement.name} has room for {limit} on {client}, and {len(musts)} must be shown"
+        )
         yield _problem(path, f"{message} there: {', '.join(musts)}")
 
 
@@ -74,7 +76,9 @@ def _tried(rule: Rule, events: Collection[str]) -> Iterator[Problem]:
         message = "has a control group and no goal, so there is nothing to compare it by"
         yield _problem(rule.path, message, 'goal = "..." names the event that the rule is for')
     if rule.shadow and rule.is_experiment:
-        yield _problem(rule.path, "is in shadow, so nothing is tried", "remove shadow when it begins")
+        yield _problem(
+            rule.path, "is in shadow, so nothing is tried", "remove shadow when it begins"
+        )
     if rule.goal is not None and rule.goal.event not in events:
         message = f"its goal is {rule.goal.event}, an event that no attribute is fed by"
         yield _problem(rule.path, message, suggest(rule.goal.event, events))

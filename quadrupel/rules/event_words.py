@@ -1,4 +1,4 @@
-"""Events as declarations and rules name them: a type, members of its data, and what they must be."""
+"""Events as declarations and rules name them: a type, and what members of its data must be."""
 
 import ast
 import re

@@ -17,7 +17,9 @@ def experiment_words(rule: Rule) -> list[str]:
     """What is tried with a rule, a line each: its control group, its variants, its goal."""
     lines = []
     if rule.control is not None:
-        lines.append(f"control group of {_share(rule.control)}" if rule.control else "no control group")
+        lines.append(
+            f"control group of {_share(rule.control)}" if rule.control else "no control group"
+        )
     if rule.banner is not None and rule.banner.variants:
         shares = [f"{each.name} {_share(each.share)}" for each in rule.banner.variants]
         lines.append(f"variants {', '.join(shares)}")

@@ -74,7 +74,7 @@ def _declared(source: Source, statement: ast.stmt) -> float | None:
 
 
 def read_control(source: Source, node: ast.expr | None, banner: Banner | None) -> float | None:
-    """The share of a rule's control group; 0: nobody is kept from it. None where nothing is said."""
+    """The share of a rule's control group; 0: nobody is kept from it; None: nothing is said."""
     share = _share(source, node, zero=True)
     if share and banner is not None and banner.must_show:
         message = "what must be shown is kept from nobody"

@@ -8,15 +8,14 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from quadrupel.core.attributes import Attribute, Schema
 from quadrupel.rules.catalogue import RuleSet
-from quadrupel.rules.rule import Example, Rule
 from quadrupel.rules.experiment_words import goal_words
+from quadrupel.rules.rule import Example, Rule
 from quadrupel.rules.value_forms import told
 from quadrupel.rules.words import Sentence, Words
 

@@ -40,7 +40,8 @@ def weight(rule: Rule, placement: Placement, common_control: float = 0.0) -> str
     # Without control groups it is what it was before there were any.
     control = (rule.control or 0.0, 0.0 if exempt else common_control)
     parts = (
-        banner and (banner.placement, banner.rank, banner.story, banner.exclusive, banner.dismiss_for),
+        banner
+        and (banner.placement, banner.rank, banner.story, banner.exclusive, banner.dismiss_for),
         (rule.shadow, rule.share, *(control if any(control) else ())),
         sorted(placement.limits.items()),
     )

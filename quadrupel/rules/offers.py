@@ -116,7 +116,9 @@ class OfferReader:
     def _identifier(self, node: ast.expr | None) -> str | None:
         name = literals.text(self._source, node)
         if name is not None and not IDENTIFIER.fullmatch(name):
-            self._source.refuse(node, f'"{name}" is not a name', "names are 3 to 64 of a-z, 0-9 and _")
+            self._source.refuse(
+                node, f'"{name}" is not a name', "names are 3 to 64 of a-z, 0-9 and _"
+            )
         return name
 
     def _values(self, node: ast.expr | None) -> tuple[str, ...]:

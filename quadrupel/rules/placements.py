@@ -69,9 +69,7 @@ def declared(source: Source, languages: Sequence[str] = ()) -> Mapping[str, Plac
     return placements
 
 
-def _placement(
-    source: Source, statement: ast.stmt, languages: Sequence[str]
-) -> Placement | None:
+def _placement(source: Source, statement: ast.stmt, languages: Sequence[str]) -> Placement | None:
     match statement:
         case ast.Expr(value=ast.Constant(value=str())):
             return None
@@ -86,9 +84,7 @@ def _placement(
             return None
 
 
-def _read(
-    source: Source, name: str, call: ast.Call, languages: Sequence[str]
-) -> Placement | None:
+def _read(source: Source, name: str, call: ast.Call, languages: Sequence[str]) -> Placement | None:
     before = len(source.problems)
     arguments = Arguments(source, call, ("doc", "limit", "clients", "fallback"), positional=1)
     doc = text(source, arguments.required("doc"))
@@ -99,9 +95,7 @@ def _read(
     return Placement(name, doc, limits, fallback)
 
 
-def _limits(
-    source: Source, limit: ast.expr | None, clients: ast.expr | None
-) -> Mapping[str, int]:
+def _limits(source: Source, limit: ast.expr | None, clients: ast.expr | None) -> Mapping[str, int]:
     """How many banners each client shows: the same number on all of them, or one for each."""
     if isinstance(limit, ast.Dict):
         if clients is not None:
@@ -130,18 +124,16 @@ def _each(source: Source, limit: ast.Dict) -> Mapping[str, int]:
 def _check_clients(source: Source, whole: ast.expr, names: Sequence[ast.expr | None]) -> None:
     """Refuse names of no client, and none at all."""
     for node in names:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value not in CLIENTS:
-                hint = suggest(node.value, CLIENTS, "the clients are ")
-                source.refuse(node, f'there is no client "{node.value}"', hint)
+        name = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(name, str) and name not in CLIENTS:
+            hint = suggest(name, CLIENTS, "the clients are ")
+            source.refuse(node, f'there is no client "{name}"', hint)
     if not names:
         hint = f"the clients are {', '.join(CLIENTS)}"
         source.refuse(whole, "a placement that no client has shows nothing to anybody", hint)
 
 
-def _fallback(
-    source: Source, node: ast.expr | None, languages: Sequence[str]
-) -> Fallback | None:
+def _fallback(source: Source, node: ast.expr | None, languages: Sequence[str]) -> Fallback | None:
     found = word_call(source, node, ("Banner",))
     if found is None:
         return None

@@ -132,7 +132,7 @@ class Variant:
     ) -> None: ...
 
 class Goal:
-    """The event that the rule wants, within some days after it began to hold: 30, if none are said."""
+    """The event that the rule wants, within some days after it began to hold: 30, or others."""
     def __init__(self, event: str, *, where: Where = ..., within: Period = ...) -> None: ...
 
 class Feed:
@@ -254,7 +254,8 @@ def _offers(schema: Schema, placements: Iterable[str]) -> Iterator[str]:
     yield "        exclusive: str = ..., story: str = ..., must_show: bool = ...,"
     yield "        dismiss_for: Period = ...,"
     yield "    ) -> None:"
-    yield '        """A rule needs `placement` and `priority`; a fallback has link, title and text."""'
+    about = "A rule needs `placement` and `priority`; a fallback has link, title and text."
+    yield f'        """{about}"""'
     yield ""
     yield from _sending("Email", "template", "The e-mail that a match sends, and what it shows.")
     yield ""

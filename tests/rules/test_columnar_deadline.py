@@ -63,13 +63,17 @@ def test_of_a_time_that_is_asked_for_its_day_the_time_of_day_does_not_matter(sch
 
 
 def test_of_a_time_that_is_asked_for_itself_it_does(schema):
-    reading = deadlines(schema, 'days_since(day_of(user.seen)) < 7 or user.seen > user.orders["a"].last')
+    reading = deadlines(
+        schema, 'days_since(day_of(user.seen)) < 7 or user.seen > user.orders["a"].last'
+    )
     assert due(reading, {"seen": datetime(2026, 11, 20, 5, tzinfo=UTC)}) == [date(2026, 11, 27)]
 
 
 def test_windowed_counts_and_statistics_are_inputs_too(schema):
     reading = deadlines(
-        schema, "user.recent > 0", 'days_since(day_of(user.orders["a"].last)) > 3 and user.visits > 1'
+        schema,
+        "user.recent > 0",
+        'days_since(day_of(user.orders["a"].last)) > 3 and user.visits > 1',
     )
     recent = {"recent": ((date(2026, 11, 1).toordinal(), 2),)}
     assert due(reading, recent, {"recent": ()}, {}) == [date(2026, 12, 1), None, None]
@@ -85,11 +89,16 @@ def test_no_more_is_remembered_than_was_said(schema, monkeypatch):
 
 @pytest.mark.parametrize("texts", [(), ("user.vip",), ("today < date(2027, 1, 1)",)])
 def test_of_nobody_nothing_is_due(schema, texts):
-    found = deadlines(schema, *texts).earliest(frame_of([], deadlines(schema, *texts).columns), TODAY)
+    found = deadlines(schema, *texts).earliest(
+        frame_of([], deadlines(schema, *texts).columns), TODAY
+    )
     assert (found.to_list(), found.dtype) == ([], pl.Date())
 
 
 def test_without_rules_or_inputs_every_user_has_an_answer(schema):
-    assert deadlines(schema).earliest(pl.DataFrame({"user_id": ["a", "b"]}), TODAY).to_list() == [None] * 2
+    assert (
+        deadlines(schema).earliest(pl.DataFrame({"user_id": ["a", "b"]}), TODAY).to_list()
+        == [None] * 2
+    )
     reading = deadlines(schema, "today < date(2027, 1, 1)")
     assert due(reading, {}, {}) == [date(2027, 1, 1)] * 2

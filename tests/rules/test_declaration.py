@@ -59,7 +59,10 @@ WRONG = {
         "statistics() beside statistics() needs a name",
     ),
     "statistics of one name": (
-        'a = Statistics("x", statistics("e", key="k", name="n"), statistics("f", key="k", name="n"))',
+        (
+            'a = Statistics("x", statistics("e", key="k", name="n"),'
+            ' statistics("f", key="k", name="n"))'
+        ),
         'there is a statistic "n" already',
     ),
     "a named statistic with a sum": (

@@ -18,7 +18,9 @@ def warned(folder, script):
         (folder / "placements.py").write_text(placements)
         (folder / "people" / "someone_born.py").unlink(missing_ok=True)
         for number, (rule, banner) in enumerate(rules.items()):
-            text = script.replace("priority=5", ", ".join(filter(None, [f"priority={number}", banner])))
+            text = script.replace(
+                "priority=5", ", ".join(filter(None, [f"priority={number}", banner]))
+            )
             (folder / "people" / f"{rule}.py").write_text(text)
         found = warnings(catalogue.load(folder), "placements.py")
         return [f"{each.path.split('/')[-1]}: {each.message}; {each.hint}" for each in found]
@@ -47,7 +49,9 @@ def test_a_placement_in_which_nothing_is_placed_shows_nothing(warned):
 def test_more_rules_that_must_be_shown_than_there_is_room_for(warned):
     places = 'main = Placement("m", limit={"web": 2, "ios": 1})\n'
     [said] = warned(places, one="must_show=True", two="must_show=True")
-    assert said == "placements.py: main has room for 1 on ios, and 2 must be shown there: one, two; "
+    assert (
+        said == "placements.py: main has room for 1 on ios, and 2 must be shown there: one, two; "
+    )
     assert warned(places, one="must_show=True", two="") == []
 
 
@@ -95,7 +99,7 @@ def test_a_rule_that_always_gives_way(warned, folder, word):
     named = f'{word}="birth"'
     [said] = warned(lower=named, upper=named)
     assert said == (
-        f'lower.py: gives way whenever it matches: upper matches just then; both have {named}'
+        f"lower.py: gives way whenever it matches: upper matches just then; both have {named}"
     )
     other(folder, "upper")
     assert warnings(catalogue.load(folder), "p") == []

@@ -31,9 +31,15 @@ def read(script, read_script):
 
 def known_points(text):
     """The script with a predicate that makes sure of what a variant shows."""
-    return text.replace("return user.born", "return is_known(user.points) and user.born").replace(
-        'match(today="2026-11-23", born="2000', 'match(today="2026-11-23", points=1, born="2000', 1
-    ).replace('unknown(today="2026-11-23")', 'unknown(today="2026-11-23", points=1)')
+    return (
+        text.replace("return user.born", "return is_known(user.points) and user.born")
+        .replace(
+            'match(today="2026-11-23", born="2000',
+            'match(today="2026-11-23", points=1, born="2000',
+            1,
+        )
+        .replace('unknown(today="2026-11-23")', 'unknown(today="2026-11-23", points=1)')
+    )
 
 
 def test_a_script_says_what_is_tried(script, read_script):
@@ -126,22 +132,25 @@ WRONG = {
         "",
     ),
     "a variant of nobody": (
-        tried(TWO.replace('0.5)', '0)')),
+        tried(TWO.replace("0.5)", "0)")),
         "above 0 and at most 1",
         "",
     ),
     "a variant with another link": (
-        tried(TWO.replace('0.5)', '0.5, link="/y")')),
+        tried(TWO.replace("0.5)", '0.5, link="/y")')),
         '"link" is not known here',
         "share, text, title",
     ),
     "shares of more than all": (
-        tried(TWO.replace('share=0.5,', 'share=0.6,')),
+        tried(TWO.replace("share=0.5,", "share=0.6,")),
         "the shares add up to 1.1, not to 1",
         "thirds",
     ),
     "shares of less than all": (
-        'variants = {"a": Variant(share=0.3), "b": Variant(share=0.3, text={"en": "X", "ru": "X"})}',
+        (
+            'variants = {"a": Variant(share=0.3),'
+            ' "b": Variant(share=0.3, text={"en": "X", "ru": "X"})}'
+        ),
         "the shares add up to 0.6, not to 1",
         "",
     ),
@@ -151,7 +160,7 @@ WRONG = {
         "a title or a text of its own",
     ),
     "a variant without a language": (
-        tried(TWO.replace(', "ru": "X"', '')),
+        tried(TWO.replace(', "ru": "X"', "")),
         'the text in "ru" is missing',
         "",
     ),
@@ -219,8 +228,8 @@ def test_variants_need_a_banner(script, read_script):
     line = next(each for each in script.splitlines() if each.startswith("banner"))
     mailed = script.replace(line, 'email = Email(template="plain")')
     _, source = read_script(with_more(mailed, tried(TWO)))
-    assert ["variants are of a banner, and the rule has none"] == [
-        problem.message for problem in source.problems
+    assert [problem.message for problem in source.problems] == [
+        "variants are of a banner, and the rule has none"
     ]
 
 
@@ -300,12 +309,20 @@ def test_goals_are_handed_to_ingest(folder):
     ("more", "message", "hint"),
     [
         ("control = 0.1", "has a control group and no goal", "goal ="),
-        ('goal = "person.sen"', "an event that no attribute is fed by", "did you mean person.seen?"),
+        (
+            'goal = "person.sen"',
+            "an event that no attribute is fed by",
+            "did you mean person.seen?",
+        ),
         ('shadow = True\ngoal = "person.seen"', "in shadow, so nothing is tried", ""),
     ],
 )
 def test_a_questionable_experiment_is_warned_of(folder, more, message, hint):
-    said = [warning for warning in warnings(rule_file(folder, more), "p") if "sidebar" not in str(warning)]
+    said = [
+        warning
+        for warning in warnings(rule_file(folder, more), "p")
+        if "sidebar" not in str(warning)
+    ]
     assert len(said) == 1
     assert message in said[0].message
     assert hint in said[0].hint

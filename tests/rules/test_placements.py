@@ -36,12 +36,16 @@ def test_a_limit_by_client_says_which_clients_there_are():
 def test_a_fallback_has_a_link_and_texts_as_they_are_shown():
     found = placement(f'limit=1, fallback=Banner(link="/all", {TITLE})')
     assert found.fallback == Fallback("/all", {"en": "All {services}", "ru": "Все"}, {})
-    found = placement(f'limit=1, fallback=Banner(link="/all", {TITLE}, text={{"en": "E", "ru": "R"}})')
+    found = placement(
+        f'limit=1, fallback=Banner(link="/all", {TITLE}, text={{"en": "E", "ru": "R"}})'
+    )
     assert found.fallback.text == {"en": "E", "ru": "R"}
 
 
 def test_the_clients_of_all_placements_are_named_in_their_order():
-    found, _ = read('a = Placement("a", limit={"android": 1})\nb = Placement("b", limit={"web": 1})')
+    found, _ = read(
+        'a = Placement("a", limit={"android": 1})\nb = Placement("b", limit={"web": 1})'
+    )
     assert clients_of(found.values()) == ("web", "android")
     assert clients_of([]) == ()
 
@@ -108,6 +112,6 @@ def test_a_wrong_fallback_is_told_why(fallback, message):
 
 def test_the_caret_stands_under_the_client_that_is_wrong():
     _, problems = read('main = Placement("x", limit=1, clients=["web", "iso"])')
-    place, line, caret, hint = problems.splitlines()
+    _, line, caret, hint = problems.splitlines()
     assert line[caret.index("^") : caret.rindex("^") + 1] == '"iso"'
     assert hint.strip() == "hint: did you mean ios?"

@@ -306,37 +306,59 @@ WRONG_SCRIPTS = {
     "a banner without a link": (', link="/x"', "", "Banner() needs link"),
     "a banner with more": ("priority=5", "priority=5, colour=1", '"colour" is not known here'),
     "a dismissal for a number": (
-        "priority=5", "priority=5, dismiss_for=30", "hint: for example dismiss_for=days(30)"
+        "priority=5",
+        "priority=5, dismiss_for=30",
+        "hint: for example dismiss_for=days(30)",
     ),
     "a dismissal for months": (
-        "priority=5", "priority=5, dismiss_for=months(1)", "this must be a number of days"
+        "priority=5",
+        "priority=5, dismiss_for=months(1)",
+        "this must be a number of days",
     ),
     "a dismissal for nothing": (
-        "priority=5", "priority=5, dismiss_for=days(0)", "a whole number from 1 to 3660"
+        "priority=5",
+        "priority=5, dismiss_for=days(0)",
+        "a whole number from 1 to 3660",
     ),
     "a dismissal for ever": (
-        "priority=5", "priority=5, dismiss_for=days(3661)", "a whole number from 1 to 3660"
+        "priority=5",
+        "priority=5, dismiss_for=days(3661)",
+        "a whole number from 1 to 3660",
     ),
     "a dismissal for a part": (
-        "priority=5", "priority=5, dismiss_for=days(1.5)", "a whole number from 1 to 3660"
+        "priority=5",
+        "priority=5, dismiss_for=days(1.5)",
+        "a whole number from 1 to 3660",
     ),
     "a dismissal for True": (
-        "priority=5", "priority=5, dismiss_for=days(True)", "a whole number from 1 to 3660"
+        "priority=5",
+        "priority=5, dismiss_for=days(True)",
+        "a whole number from 1 to 3660",
     ),
     "a dismissal for a calculation": (
-        "priority=5", "priority=5, dismiss_for=days(3 * 10)", "this must be a constant"
+        "priority=5",
+        "priority=5, dismiss_for=days(3 * 10)",
+        "this must be a constant",
     ),
     "a dismissal for two numbers": (
-        "priority=5", "priority=5, dismiss_for=days(3, 4)", "this must be a number of days"
+        "priority=5",
+        "priority=5, dismiss_for=days(3, 4)",
+        "this must be a number of days",
     ),
     "a dismissal by name": (
-        "priority=5", "priority=5, dismiss_for=days(n=3)", "this must be a number of days"
+        "priority=5",
+        "priority=5, dismiss_for=days(n=3)",
+        "this must be a number of days",
     ),
     "a dismissal for a text": (
-        "priority=5", 'priority=5, dismiss_for="30"', "this must be a number of days"
+        "priority=5",
+        'priority=5, dismiss_for="30"',
+        "this must be a number of days",
     ),
     "a dismissal of nothing that is shown": (
-        'owner = "team"', 'owner = "team"\ndismiss_for = days(3)', 'a script has no "dismiss_for"'
+        'owner = "team"',
+        'owner = "team"\ndismiss_for = days(3)',
+        'a script has no "dismiss_for"',
     ),
     "a priority too high": ("priority=5", "priority=500", "a whole number from 0 to 100"),
     "a priority that is a condition": ("priority=5", "priority=True", "a whole number from 0"),

@@ -20,7 +20,8 @@ def tried(schema, texts, values, clock):
 
 def ticking(*steps):
     """A clock that moves on by these seconds from look to look, then by one."""
-    return lambda ticks=accumulate(chain([0.0], steps, repeat(1.0))): next(ticks)
+    ticks = accumulate(chain([0.0], steps, repeat(1.0)))
+    return lambda: next(ticks)
 
 
 def test_a_trial_counts_matches_and_errors_of_each_rule_on_all_users(schema):
