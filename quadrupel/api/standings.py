@@ -24,5 +24,6 @@ def standings_of(
     held = rule_holds.silent(connection, rule_set.identities)
     matches = published.states(connection, [user_id])[user_id].open_matches
     dismissed = banner_feedback.dismissed(connection, [user_id]).get(user_id, NOTHING_DISMISSED)
-    away = dismissals(matches, dismissed, offers(rule_set), today)
-    return standings(rule_set, profile, today, {match.rule for match in matches}, held, away)
+    catalogue, open_rules = offers(rule_set), {match.rule for match in matches}
+    away = dismissals(matches, dismissed, catalogue, today)
+    return standings(rule_set, catalogue, profile, today, open_rules, held, away)

@@ -7,15 +7,16 @@ from types import MappingProxyType
 from quadrupel.core import arbitration
 from quadrupel.core.arbitration import Loss, Standing, Why
 from quadrupel.core.dismissals import Dismissal
+from quadrupel.core.offers import Catalogue
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.explain import read_clauses, verdict_of
-from quadrupel.rules.offered import offers
 
 
 def standings(
     rule_set: RuleSet,
+    catalogue: Catalogue,
     profile: Profile,
     today: date,
     open_rules: Collection[str] = (),
@@ -24,9 +25,9 @@ def standings(
 ) -> dict[str, Standing]:
     """Where the banners of all rules that hold are shown and why not elsewhere, by rule.
 
-    As publish decides it: a rule that errs or is among those `held` shows what it shows already,
-    and that it does if it is among the `open_rules`, which have an open match. The banners of those
-    `dismissed` are away.
+    `catalogue` has the offers of the rule set. As publish decides it: a rule that errs or is among
+    those `held` shows what it shows already, and that it does if it is among the `open_rules`,
+    which have an open match. The banners of those `dismissed` are away.
     """
     holding, waiting = set(), set()
     for rule in rule_set.rules.values():
@@ -36,7 +37,7 @@ def standings(
             holding.add(rule.id)
         elif verdict is Verdict.MATCH:
             waiting.add(rule.id)
-    return arbitration.standings(profile.user_id, holding, offers(rule_set), waiting, dismissed)
+    return arbitration.standings(profile.user_id, holding, catalogue, waiting, dismissed)
 
 
 def told(standing: Standing) -> list[str]:

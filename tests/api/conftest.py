@@ -48,6 +48,7 @@ from quadrupel.store.read_servers import NEAR_SECONDS, ReadServers
 from quadrupel.testing import MemoryBus
 
 ISSUER = "https://login.portal.example"
+NOWHERE = "postgresql://127.0.0.1:1/none"
 AUDIENCE = "quadrupel"
 SCOPES = ("banners:read", "events:write", "contacts:write", "explain:read")
 
@@ -198,6 +199,26 @@ class Api:
         return [message for each in partitions for message in each if message.key == key]
 
 
+def application(**given: Any) -> FastAPI:
+    """The application without databases, on a bus in memory, unless the arguments say otherwise."""
+    parts: dict[str, Any] = {
+        "reads": ReadServers(new_pool(NOWHERE)),
+        "news": BannerNews(NOWHERE),
+        "open_producer": MemoryBus().producer,
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "texts": lambda: TEXTS,
+        "feeds": lambda: FEEDS,
+        "save_contact": lambda _: None,
+        "save_looks": lambda _: None,
+        "explain_user": lambda *_: {},
+        "languages": ("en", "ru"),
+        "zone": zoneinfo.ZoneInfo("UTC"),
+        "now": lambda: datetime.now(UTC),
+    }
+    return create_app(**parts | given)
+
+
 @contextlib.contextmanager
 def running(
     api_database: str,
@@ -227,21 +248,13 @@ def running(
         with database.transaction(engine) as connection:
             looks.save(connection, made)
 
-    app = create_app(
+    app = application(
         reads=ReadServers(new_pool(api_database, 4), replica_pool, near),
         news=BannerNews(api_database),
         open_producer=bus.producer,
         token_keys=TokenKeys(key_source(str(key_file))),
-        issuer=ISSUER,
-        audience=AUDIENCE,
-        texts=lambda: TEXTS,
-        feeds=lambda: FEEDS,
         save_contact=save_contact,
         save_looks=save_looks,
-        explain_user=lambda *_: {},
-        languages=("en", "ru"),
-        zone=zoneinfo.ZoneInfo("UTC"),
-        now=lambda: datetime.now(UTC),
         on_stop=at_stop.append,
         **more,
     )

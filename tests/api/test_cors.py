@@ -2,25 +2,20 @@
 
 import asyncio
 import json
-import zoneinfo
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from quadrupel.api.app import create_app
 from quadrupel.api.cors import Cors
 from quadrupel.api.middleware import RequestFrame
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.core.rates import rate
-from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 from quadrupel.store.read_servers import ReadServers
-from quadrupel.testing import MemoryBus
 
-from .conftest import AUDIENCE, FEEDS, ISSUER, TEXTS, running
+from .conftest import NOWHERE, application, running
 
 PORTAL = "https://portal.example"
 OTHERS = ["https://evil.example", "http://portal.example", "https://portal.example:8443", "null"]
@@ -223,25 +218,8 @@ def test_that_the_database_is_away_is_readable(signer, query: str) -> None:
         return signer.public_pem("ES256")
 
     async def story() -> httpx.Response:
-        url = "postgresql://127.0.0.1:1/none"
-        reads = ReadServers(new_pool(url))
-        app = create_app(
-            reads=reads,
-            news=BannerNews(url),
-            open_producer=MemoryBus().producer,
-            token_keys=TokenKeys(load),
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            texts=lambda: TEXTS,
-            feeds=lambda: FEEDS,
-            save_contact=lambda _: None,
-            save_looks=lambda _: None,
-            explain_user=lambda *_: {},
-            languages=("en",),
-            zone=zoneinfo.ZoneInfo("UTC"),
-            now=lambda: datetime.now(UTC),
-            origins=[PORTAL],
-        )
+        reads = ReadServers(new_pool(NOWHERE))
+        app = application(reads=reads, token_keys=TokenKeys(load), origins=[PORTAL])
         transport = httpx.ASGITransport(app)
         async with (
             reads.running(),

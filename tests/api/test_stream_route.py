@@ -3,22 +3,17 @@
 import asyncio
 import contextlib
 import time
-import zoneinfo
-from datetime import UTC, datetime
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from quadrupel.api.app import create_app
 from quadrupel.api.streams import MAX_OF_USER
 from quadrupel.api.token_keys import TokenKeys
-from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 from quadrupel.store.read_servers import ReadServers
-from quadrupel.testing import MemoryBus
 
-from .conftest import AUDIENCE, FEEDS, ISSUER, TEXTS
+from .conftest import NOWHERE, application
 from .front_end import PATH, reading
 
 LICENCE = ("licence_expiring", {"licence_expires": "2026-12-20", "fee": "1234.50"})
@@ -247,29 +242,12 @@ def test_how_long_it_took_from_publish_is_measured(api) -> None:
 
 
 def test_while_the_database_is_away_no_stream_begins(signer) -> None:
-    url = "postgresql://127.0.0.1:1/none"
-
     async def load() -> bytes:
         return signer.public_pem("ES256")
 
     async def story() -> None:
-        reads = ReadServers(new_pool(url))
-        app = create_app(
-            reads=reads,
-            news=BannerNews(url),
-            open_producer=MemoryBus().producer,
-            token_keys=TokenKeys(load),
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            texts=lambda: TEXTS,
-            feeds=lambda: FEEDS,
-            save_contact=lambda _: None,
-            save_looks=lambda _: None,
-            explain_user=lambda *_: {},
-            languages=("en",),
-            zone=zoneinfo.ZoneInfo("UTC"),
-            now=lambda: datetime.now(UTC),
-        )
+        reads = ReadServers(new_pool(NOWHERE))
+        app = application(reads=reads, token_keys=TokenKeys(load))
         transport, before = httpx.ASGITransport(app), open_streams()
         async with (
             reads.running(),

@@ -8,6 +8,7 @@ from quadrupel.core.arbitration import Loss, Standing, Why
 from quadrupel.core.dismissals import Dismissal
 from quadrupel.core.profiles import Profile
 from quadrupel.rules import catalogue
+from quadrupel.rules.offered import offers
 from quadrupel.rules.standings import standings, told
 
 TODAY = date(2026, 11, 23)
@@ -43,7 +44,7 @@ AWAY = Dismissal(date(2026, 11, 20), date(2026, 12, 20))
 
 
 def test_of_the_rules_that_hold_the_first_is_shown(rule_set):
-    found = standings(rule_set, VISITOR, TODAY)
+    found = standings(rule_set, offers(rule_set), VISITOR, TODAY)
     assert found == {
         "high_rule": Standing("high_rule", "main", ("web",), ()),
         "low_rule": Standing("low_rule", "main", (), (Loss(Why.LIMIT, ("web",), ("high_rule",)),)),
@@ -51,21 +52,23 @@ def test_of_the_rules_that_hold_the_first_is_shown(rule_set):
 
 
 def test_what_a_rule_that_errs_or_is_held_shows_stays(rule_set):
-    found = standings(rule_set, VISITOR, TODAY, open_rules={"erring_rule"})
+    found = standings(rule_set, offers(rule_set), VISITOR, TODAY, open_rules={"erring_rule"})
     assert found["erring_rule"].clients == ("web",)
     assert found["high_rule"].losses == (Loss(Why.LIMIT, ("web",), ("erring_rule",)),)
-    found = standings(rule_set, VISITOR, TODAY, {"high_rule"}, held={"high_rule"})
+    found = standings(rule_set, offers(rule_set), VISITOR, TODAY, {"high_rule"}, held={"high_rule"})
     assert found["high_rule"].clients == ("web",)
 
 
 def test_a_rule_that_is_held_shows_nothing_that_it_does_not_show_already(rule_set):
-    found = standings(rule_set, VISITOR, TODAY, held={"high_rule"})
+    found = standings(rule_set, offers(rule_set), VISITOR, TODAY, held={"high_rule"})
     assert found["high_rule"].losses == (Loss(Why.HELD, ("web",)),)
     assert found["low_rule"].clients == ("web",)
 
 
 def test_a_banner_that_is_dismissed_makes_room_and_says_until_when(rule_set):
-    found = standings(rule_set, VISITOR, TODAY, {"high_rule"}, dismissed={"high_rule": AWAY})
+    found = standings(
+        rule_set, offers(rule_set), VISITOR, TODAY, {"high_rule"}, dismissed={"high_rule": AWAY}
+    )
     assert found["high_rule"] == Standing(
         "high_rule", "main", (), (Loss(Why.DISMISSED, ("web",)),), AWAY
     )
@@ -73,7 +76,7 @@ def test_a_banner_that_is_dismissed_makes_room_and_says_until_when(rule_set):
 
 
 def test_of_who_no_rule_holds_for_nothing_is_said(rule_set):
-    assert standings(rule_set, Profile("u1", 1, {}), TODAY) == {}
+    assert standings(rule_set, offers(rule_set), Profile("u1", 1, {}), TODAY) == {}
 
 
 @pytest.mark.parametrize(
