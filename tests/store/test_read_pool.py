@@ -9,6 +9,11 @@ from quadrupel.core.errors import DatabaseUnavailable
 from quadrupel.store import read_pool
 from quadrupel.store.read_pool import Pool, fetch_all, new_pool
 
+END_ALL = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = 'quadrupel-api' AND datname = current_database()
+"""
+
 
 async def ask(pool: Pool, query: str = "SELECT 1") -> int:
     [[answer]] = await fetch_all(pool, query, (), tuple_row)
@@ -20,10 +25,7 @@ def test_a_connection_that_broke_while_idle_is_replaced_unnoticed(database_url: 
         async with new_pool(database_url, 3) as pool:
             assert await ask(pool) == 1
             with psycopg.connect(database_url, autocommit=True) as other:
-                other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name = 'quadrupel-api'"
-                )
+                other.execute(END_ALL)
             assert await asyncio.gather(*(ask(pool) for _ in range(5))) == [1] * 5
 
     asyncio.run(story())
@@ -34,10 +36,7 @@ def test_connections_that_all_broke_while_idle_are_replaced_unnoticed(database_u
         async with new_pool(database_url, 3) as pool:
             await asyncio.gather(*(ask(pool, "SELECT 1 FROM pg_sleep(0.1)") for _ in range(3)))
             with psycopg.connect(database_url, autocommit=True) as other:
-                ended = other.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                    " WHERE application_name = 'quadrupel-api'"
-                ).fetchone()
+                ended = other.execute(END_ALL).fetchone()
             assert ended == (3,)
             assert await asyncio.gather(*(ask(pool) for _ in range(6))) == [1] * 6
 
