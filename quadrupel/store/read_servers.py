@@ -179,10 +179,18 @@ class ReadServers:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Connect, now or later, and look after the servers, for as long as the block."""
+        """Connect, now or later, and look after the servers, for as long as the block.
+
+        Each is looked at once before the block begins, the primary before the replica: how old the
+        replica is can be told from its place only, not from the age of its last commit.
+        """
         servers = list(self._servers.values())
         for server in servers:
             await server.pool.open(wait=False)
+        for server in servers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_SECONDS):
+                    await self._learn(server)
         looks = [asyncio.create_task(self._look_after(server)) for server in servers]
         try:
             yield
@@ -197,16 +205,20 @@ class ReadServers:
 
     async def _look_after(self, server: _Server) -> None:
         while True:
-            looked_at = self._clock()
-            try:
-                await self._look(server)
-            except DatabaseUnavailable as error:
-                await server.is_lost(looked_at, error)
-            except Exception:
-                log.exception("a database server cannot be looked after")
+            await self._learn(server)
             behind = self.behind()
             API_REPLICA_BEHIND_SECONDS.set(float("nan") if behind is None else behind)
             await server.rest()
+
+    async def _learn(self, server: _Server) -> None:
+        """Look at a server, and know afterwards whether it is lost."""
+        looked_at = self._clock()
+        try:
+            await self._look(server)
+        except DatabaseUnavailable as error:
+            await server.is_lost(looked_at, error)
+        except Exception:
+            log.exception("a database server cannot be looked after")
 
     async def _look(self, server: _Server) -> None:
         """Learn how a server does. Raises DatabaseUnavailable if it does not answer."""

@@ -127,6 +127,21 @@ def test_on_a_quiet_primary_the_replica_is_read_without_an_age(pair, pair_urls) 
     reading(*pair_urls, story, near=3.0)
 
 
+def test_the_first_read_on_a_quiet_primary_has_no_age(pair, pair_urls) -> None:
+    """Which only the replica's place can tell: its last commit is as old as it is quiet."""
+
+    async def story(reader: Reader) -> None:
+        assert await reader.ask() == Answer([("replica",)])
+        behind = reader.servers.behind()
+        assert behind is not None
+        assert behind < 1
+
+    with psycopg.connect(pair_urls[0]) as connection:
+        connection.execute("SELECT pg_current_xact_id()")  # a commit that the replica replays
+    time.sleep(read_servers.AGE_FROM_SECONDS + 1)
+    reading(*pair_urls, story)
+
+
 def test_without_any_server_reads_fail_at_once_and_come_back_by_themselves(pair, pair_urls) -> None:
     async def story(reader: Reader) -> None:
         await reader.until("replica")
