@@ -5,7 +5,9 @@ export interface Banner {
   /** The rule's id; null for what a placement falls back to when nothing holds. */
   readonly rule: string | null;
   /** Which story the rule tells; the same banner of another episode is another banner. */
-  readonly episode?: string;
+  readonly episode?: string | null;
+  /** Which of the rule's variants the texts are of; null for a rule without variants. */
+  readonly variant?: string | null;
   readonly placement?: string;
   readonly priority?: number;
   readonly title: string;

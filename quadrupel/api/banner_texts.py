@@ -170,7 +170,7 @@ def _answers(placement: str, fallback: Fallback) -> Mapping[str, ShownBanner]:
 
 def _variant(user_id: str, rule: str, banner: Banner) -> Variant:
     """The variant of the banner that the user reads."""
-    name = variant_of(rule, user_id, [(each.name, each.share) for each in banner.variants])
+    name = variant_of(rule, user_id, banner.shares)
     return next(each for each in banner.variants if each.name == name)
 
 

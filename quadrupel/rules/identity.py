@@ -36,9 +36,9 @@ def weight(rule: Rule, placement: Placement, common_control: float = 0.0) -> str
     `common_control` is the share of the control group of all rules.
     """
     banner = rule.banner
-    exempt = rule.control == 0 or (banner is not None and banner.must_show)
+    tried = rule.experiment(common_control)
     # Without control groups it is what it was before there were any.
-    control = (rule.control or 0.0, 0.0 if exempt else common_control)
+    control = (tried.control, tried.common_control) if tried else ()
     parts = (
         banner
         and (banner.placement, banner.rank, banner.story, banner.exclusive, banner.dismiss_for),

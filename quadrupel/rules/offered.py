@@ -1,6 +1,6 @@
 """What a rule set offers and wants, in the terms of `quadrupel.core`."""
 
-from quadrupel.core.experiments import Experiment, Goals, by_event
+from quadrupel.core.experiments import Goals, by_event
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.rule import Rule
@@ -32,23 +32,9 @@ def _offer(rule: Rule, common_control: float) -> Offer:
         story=banner.story if banner else None,
         must_show=banner.must_show if banner else False,
         dismiss_for=banner.dismiss_for if banner else None,
-        experiment=_experiment(rule, common_control),
+        experiment=rule.experiment(common_control),
         recorded=rule.is_experiment,
     )
-
-
-def _experiment(rule: Rule, common_control: float) -> Experiment | None:
-    """What is tried with the rule; None where all users are treated alike."""
-    must_show = rule.banner is not None and rule.banner.must_show
-    exempt = must_show or rule.control == 0
-    variants = rule.banner.variants if rule.banner else ()
-    found = Experiment(
-        rule.id,
-        rule.control or 0.0,
-        0.0 if exempt else common_control,
-        tuple([(each.name, each.share) for each in variants]),
-    )
-    return found if found.control or found.common_control or found.variants else None
 
 
 def goals(rule_set: RuleSet) -> Goals:

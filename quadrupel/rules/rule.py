@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from quadrupel.core.experiments import Goal
+from quadrupel.core.experiments import Experiment, Goal
 from quadrupel.core.values import Value
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.predicate import Predicate
@@ -45,6 +45,11 @@ class Banner:
     def rank(self) -> tuple[bool, int]:
         """What it is ranked by among others, the highest first."""
         return self.must_show, self.priority
+
+    @property
+    def shares(self) -> tuple[tuple[str, float], ...]:
+        """The names of its variants, each with the share of the users who read it."""
+        return tuple([(each.name, each.share) for each in self.variants])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,18 @@ class Rule:
         """Whether exposures are kept, so that a report can compare arms or count goals."""
         variants = self.banner.variants if self.banner else ()
         return bool(self.control or variants or self.goal)
+
+    def experiment(self, common_control: float) -> Experiment | None:
+        """What is tried with it; None where all users are treated alike.
+
+        `common_control` is the share of the control group of all rules.
+        """
+        exempt = self.control == 0 or (self.banner is not None and self.banner.must_show)
+        control, common = self.control or 0.0, 0.0 if exempt else common_control
+        variants = self.banner.shares if self.banner else ()
+        if not (control or common or variants):
+            return None
+        return Experiment(self.id, control, common, variants)
 
     @property
     def inputs(self) -> tuple[str, ...]:

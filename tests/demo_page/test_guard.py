@@ -56,7 +56,7 @@ def answer(method: str, headers: list[tuple[str, str]]) -> Answer:
     return found
 
 
-@pytest.mark.parametrize("host", [*HOSTS, "LOCALHOST:8081"])
+@pytest.mark.parametrize("host", [*sorted(HOSTS), "LOCALHOST:8081"])
 def test_pages_are_read_at_the_hosts_of_the_page(host):
     found = answer("GET", [("Host", host)])
     assert (found.status, found.reached) == (200, ["GET"])
