@@ -39,11 +39,18 @@ EventToken = Annotated[
         examples=["AUo1j6GvJR7EAAAABAAAAAAAAeJA"],
     ),
 ]
+WAIT_SECONDS, MAX_WAIT_SECONDS = 5.0, 10.0
+"""How long a read with `after` waits unless it says so, and at most."""
+
 Wait = Annotated[
     float,
-    Query(ge=0, le=10, allow_inf_nan=False, description="How many seconds to wait at most."),
+    Query(
+        ge=0,
+        le=MAX_WAIT_SECONDS,
+        allow_inf_nan=False,
+        description="How many seconds to wait at most.",
+    ),
 ]
-WAIT_SECONDS = 5.0
 UserId = Annotated[
     str,
     Path(

@@ -7,11 +7,15 @@ documents the parameters, checks them, and answers whatever is not plain, by the
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeAlias
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quadrupel.api import problems
-from quadrupel.api.banner_answers import BannerReader, Question
+from quadrupel.api.after import read_token
+from quadrupel.api.banner_answers import Awaited, BannerReader, Question
+from quadrupel.api.banners import MAX_WAIT_SECONDS, WAIT_SECONDS
 from quadrupel.api.middleware import RequestFrame
 from quadrupel.api.rates import Limit, unlimited
 from quadrupel.api.tokens import Tokens
@@ -24,13 +28,14 @@ _BEARER = b"Bearer "
 _PLAIN = "quadrupel.plain"
 _MAX_QUERY = 64
 _PARAMETERS = re.compile(rb"(placement|client|locale)=([A-Za-z0-9_-]+)")
+_AFTER = re.compile(rb"&after=([A-Za-z0-9_-]+)(?:&wait=([0-9]{1,2}(?:\.[0-9]{1,3})?))?\Z")
 
 
 class HotRoute:
     """Answers the reads of `PATH` that are plain, and hands everything else to the application.
 
     Plain is a GET with a bearer token, at most `placement`, `client` and `locale` as plain words,
-    and no header twice that matters here.
+    at the end `after` and `wait`, and no header twice that matters here.
     """
 
     def __init__(
@@ -56,19 +61,26 @@ class HotRoute:
             await self._framed(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        token, question = scope[_PLAIN]
+        token, question, after = scope[_PLAIN]
         try:
             self._reader.sets.check_room()  # before anything is spent on the request
             user_id = await self._tokens.user_of(token)
             self._limit(user_id)
-            answer = await self._reader.answer(user_id, question)
+            awaited = None
+            if after is not None:
+                awaited = Awaited(read_token(after[0]), Request(scope, receive), after[1])
+            answer = await self._reader.answer(user_id, question, awaited)
         except QuadrupelError as error:
             answer = problems.response_to(error, PATH)
         await answer(scope, receive, send)
 
 
-def _plain(scope: Scope) -> tuple[str, Question] | None:
-    """The token and the question of a plain read; None for anything else."""
+_After: TypeAlias = tuple[str, float]
+"""What `after` says, and how many seconds to wait for it."""
+
+
+def _plain(scope: Scope) -> tuple[str, Question, _After | None] | None:
+    """The token and the question of a plain read, after what; None for anything else."""
     if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
         return None
     headers: dict[bytes, bytes] = {}
@@ -78,7 +90,8 @@ def _plain(scope: Scope) -> tuple[str, Question] | None:
                 return None
             headers[name] = value
     bearer = headers.get(b"authorization", b"")
-    parameters = _parameters(scope["query_string"])
+    rest, after = _after(scope["query_string"])
+    parameters = _parameters(rest)
     if parameters is None or not bearer.startswith(_BEARER) or not bearer.isascii():
         return None
     placement, client, locale = parameters
@@ -90,7 +103,19 @@ def _plain(scope: Scope) -> tuple[str, Question] | None:
         None if tag is None else tag.decode("latin-1"),
         client,
     )
-    return bearer[len(_BEARER) :].decode("ascii"), question
+    return bearer[len(_BEARER) :].decode("ascii"), question, after
+
+
+def _after(query: bytes) -> tuple[bytes, _After | None]:
+    """What a query asks for beside `after` and `wait`, and these two if they stand at its end."""
+    found = _AFTER.search(b"&" + query) if b"after=" in query else None
+    if found is None:
+        return query, None
+    token, seconds = found.groups()
+    wait = WAIT_SECONDS if seconds is None else float(seconds)
+    if wait > MAX_WAIT_SECONDS:
+        return query, None  # for the framework, which says what is wrong
+    return query[: max(0, found.start() - 1)], (token.decode(), wait)
 
 
 @lru_cache(maxsize=1024)

@@ -8,18 +8,22 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from quadrupel.api.after import write_token
 from quadrupel.api.banner_answers import BannerReader
 from quadrupel.api.banner_texts import BannerTexts
 from quadrupel.api.hot_route import PATH, HotRoute
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.api.tokens import Tokens
 from quadrupel.api.waiting import Waits
+from quadrupel.core.positions import Position
 from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
 from quadrupel.store import banner_reads
 from quadrupel.store.banner_reads import NOTHING, BannerReads
 
 LICENCE = ("licence_expiring", {"licence_expires": "2026-12-20", "fee": "1234.50"})
+CONTAINED = write_token({"alike": Position(1, 5)})
+LATER = write_token({"alike": Position(1, 6)})
 PER_REQUEST = {"x-request-id", "date"}
 
 
@@ -50,6 +54,27 @@ def test_both_routes_answer_byte_for_byte_alike(api, query: str, accept, scheme:
         ]
         assert [each.status_code for each in again] == [304, 304]
         assert told(again[0]) == told(again[1])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"after={CONTAINED}",
+        f"locale=ru&client=web&after={CONTAINED}&wait=10",
+        f"after={LATER}&wait=0.05",
+        f"placement=attic&after={LATER}&wait=0",
+        "after=AQ",
+        "placement=attic&after=AA&wait=0",
+        "after=" + "A" * 4_000,
+    ],
+)
+def test_both_routes_answer_alike_what_is_asked_after_an_event(api, query: str) -> None:
+    """An empty parameter that nobody knows changes nothing, but makes the read not plain."""
+    api.publish("alike", 4, (*LICENCE, "", ["web"]), contains=Position(1, 5))
+    headers = api.bearer(api.signer.token("alike"))
+    plain = api.client.get(f"{PATH}?{query}", headers=headers)
+    other = api.client.get(f"{PATH}?{query}&more=", headers=headers)
+    assert told(plain) == told(other)
 
 
 def test_an_expired_token_is_refused_alike(api) -> None:
@@ -109,8 +134,17 @@ HANDED_ON = [
     *(
         ("GET", f"{PATH}?{query}", {})
         for query in (
-            "after=AQ",
             "wait=1",
+            "after=",
+            "after=AQ&locale=en",
+            "after=AQ&after=AQ",
+            "wait=1&after=AQ",
+            "after=AQ&wait=",
+            "after=AQ&wait=-1",
+            "after=AQ&wait=1e0",
+            "after=AQ&wait=10.1",
+            "after=AQ&wait=1&wait=1",
+            "after=AQ&wait=1%0A",
             "locale=",
             "locale",
             "locale=%00",
