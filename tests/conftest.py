@@ -21,6 +21,7 @@ import structlog
 from confluent_kafka.admin import AdminClient
 from psycopg import sql
 
+from quadrupel import telemetry
 from quadrupel.config import migrations_folder
 from quadrupel.embedded import server
 from quadrupel.store import database
@@ -107,8 +108,9 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
+def _logs_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process configures its logs; the next test is to find them as this one did."""
+    monkeypatch.setattr(telemetry, "_level", telemetry._level)
     yield
     structlog.reset_defaults()
 

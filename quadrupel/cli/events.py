@@ -53,7 +53,7 @@ class Report:
             if self.refused <= MAX_SHOWN:
                 self.bad.append(found)
                 text = f"{name}: {found.place}: {found.reason}: {found.detail}"
-                errors.print(text, markup=False, soft_wrap=True)
+                errors.print(text, markup=False)
 
 
 @app.command()

@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 console = Console(highlight=False)
 """Standard output; coloured on terminals only."""
 
-errors = Console(stderr=True, highlight=False)
-"""Standard error: progress, and what went wrong."""
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Standard error: progress, and what went wrong, in lines as long as they are: a path or a command
+that is cut in two can neither be copied nor searched for."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

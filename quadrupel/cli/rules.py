@@ -125,9 +125,9 @@ def print_problems(problems: Iterable[Problem]) -> None:
     ordered = sorted(problems)
     for problem in ordered:
         place, *rest = str(problem).splitlines()
-        errors.print(Text(place, "bold"), soft_wrap=True)
+        errors.print(Text(place, "bold"))
         for shown in rest:
-            errors.print(Text(shown, "red" if shown.strip(" ^") == "" else ""), soft_wrap=True)
+            errors.print(Text(shown, "red" if shown.strip(" ^") == "" else ""))
     if ordered:
         errors.print(counted(len(ordered), "problem"))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from quadrupel.cli import output
 from quadrupel.cli.main import main
 
 
@@ -25,7 +26,9 @@ def quadrupel(monkeypatch, capsys, tmp_path):
         if name.startswith("QUADRUPEL_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("QUADRUPEL_DATA_DIR", str(tmp_path / "nobody-runs-here"))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "200")  # for the usage errors of Typer
+    for each in (output.console, output.errors):
+        monkeypatch.setattr(each, "width", 200)
 
     def call(*arguments, **settings):
         for name, value in settings.items():
