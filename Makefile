@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# A good part of the tests waits for servers to stop and to come back, so one more than two cores.
+TEST_PROCESSES ?= 3
+PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 
@@ -45,8 +48,8 @@ kafka: install ## Run a real Apache Kafka broker on a free port until Ctrl-C
 	@$(BIN)/python scripts/kafka.py $(ARGS)
 
 .PHONY: test
-test: dev ## Run every test (ARGS are pytest's)
-	@$(BIN)/python -m pytest $(ARGS)
+test: dev ## Run every test (ARGS are pytest's; TEST_PROCESSES=0: one after the other)
+	@$(PYTEST) $(ARGS)
 
 $(VENV)/bench.installed: requirements/bench.txt $(VENV)/run.installed
 	@echo "installing what benchmarks compare with into $(VENV) ..."
@@ -86,7 +89,7 @@ check: dev ## What CI runs: format, lint, types, imports, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lock: dev ## Lock the dependencies again after a change of pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate pyproject.toml -o requirements/run.txt

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -86,6 +87,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the fault tests in full length")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files that take long begin first, so that no process is left with one when all else is done.
+
+    They are handed to the processes of a run as whole files, in this order.
+    """
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, (leg, lacking) in LEGS.items():
         if item.get_closest_marker(marker) is None or (reason := lacking()) is None:
@@ -96,7 +107,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several tells the one that reports."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["legs not run"] = session.config.stash.get(LEGS_NOT_RUN, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    told = getattr(node, "workeroutput", {}).get("legs not run", {})
+    node.config.stash.setdefault(LEGS_NOT_RUN, {}).update(told)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
     for leg, reason in config.stash.get(LEGS_NOT_RUN, {}).items():
         config.get_terminal_writer().line(f"Tests against {leg} did not run: {reason}.")
 
