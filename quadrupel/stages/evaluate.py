@@ -18,7 +18,7 @@ from quadrupel.core.positions import Cause, latest
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.stages.aside import put_aside
-from quadrupel.store.database import transaction
+from quadrupel.store.database import statements
 from quadrupel.store.profiles import ProfileStore
 
 NAME = "evaluate"
@@ -59,7 +59,7 @@ class EvaluateProfiles:
         """
         asked, dead = _asked(messages)
         now, rules, today = self._clock(), self._rules(), cache(self._today)
-        with transaction(self._engine) as connection:
+        with statements(self._engine) as connection:
             found = rules.store.read_with_zones(connection, list(asked))
         evaluations = []
         for profile, zone in found:

@@ -28,6 +28,13 @@ Process = Callable[[list[Message]], Sequence[Outgoing]]
 """One batch: computes, saves in one transaction, returns what to publish. Idempotent."""
 
 POLL_SECONDS = 0.5
+TURN_SECONDS = 0.015
+"""From the beginning of a turn to that of the next one, at least, unless the batch was full.
+
+A batch costs as much as dozens of messages in it, in each stage, in the database and on the bus.
+What comes one by one is handled at once; what comes after it waits this long at most, and shares.
+"""
+
 LONGEST_PAUSE = 30.0
 LOOK_SECONDS = 1.0
 ALARM_SECONDS = 60.0
@@ -60,7 +67,7 @@ def run(stage: Stage, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             if _may_go_on(stage, stop):
-                step(stage)
+                _take_turn(stage, stop)
             failures = 0
         except Halted:
             stage.consumer.rewind()
@@ -82,8 +89,15 @@ def run(stage: Stage, stop: threading.Event) -> None:
             stop.wait(seconds)
 
 
+def _take_turn(stage: Stage, stop: threading.Event) -> None:
+    """One step, and a pause until it is time for the next one."""
+    began = time.monotonic()
+    if 0 < step(stage) < stage.batch_size:
+        stop.wait(max(0.0, began + TURN_SECONDS - time.monotonic()))
+
+
 def step(stage: Stage) -> int:
-    """One turn: poll, process, publish, acknowledge. Returns the number of messages."""
+    """Poll, process, publish, acknowledge. Returns the number of messages."""
     laps = Laps(stage.name)
     messages = stage.consumer.poll(stage.batch_size, POLL_SECONDS)
     if messages:

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from quadrupel.core.errors import QuadrupelError
 from quadrupel.store import bulk
-from quadrupel.store.database import driver, transaction
+from quadrupel.store.database import driver, statements
 
 CHANNEL = "quadrupel_banners"
 APPLICATION = "quadrupel-api news"
@@ -73,7 +73,7 @@ def tell(engine: sa.Engine, versions: Mapping[str, int], now: datetime) -> None:
     if not versions:
         return
     try:
-        with transaction(engine) as connection:
+        with statements(engine) as connection:
             parts = bulk.array(payloads(versions, now))
             driver(connection).execute(_NOTIFY, [CHANNEL, parts])
     except QuadrupelError as error:

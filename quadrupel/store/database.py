@@ -96,6 +96,17 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+@contextlib.contextmanager
+def statements(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection whose every statement is a transaction of its own; see `transaction` for errors.
+
+    Where there is one statement it spares two round trips to the database.
+    """
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with translated_errors(), autocommit.connect() as connection:
+        yield connection
+
+
 _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,

@@ -1,4 +1,6 @@
+import itertools
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -65,6 +67,29 @@ def test_what_follows_from_a_batch_is_published_before_it_is_acknowledged(bus):
 def test_every_message_is_worked_through_in_order(bus):
     run_until(bus, echo, lambda: bus.admin().progress(IN, "group").lag == 0)
     assert values(bus) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_batches_that_are_not_full_take_turns_and_full_ones_follow_at_once(bus, monkeypatch):
+    monkeypatch.setattr(loop, "TURN_SECONDS", 0.2)
+    times = []
+
+    def process(messages):
+        times.append(time.monotonic())
+        if len(times) >= 3:  # the three of the start have come: now one by one
+            bus.producer().publish([Outgoing(IN, b"k", b"more")])
+        return []
+
+    run_until(bus, process, lambda: len(times) == 5)
+    pauses = [after - before for before, after in itertools.pairwise(times)]
+    assert max(pauses[:2]) < 0.1
+    assert min(pauses[2:]) > 0.15
+
+
+def test_who_stops_waits_for_no_turn(bus, monkeypatch):
+    monkeypatch.setattr(loop, "TURN_SECONDS", 60.0)
+    began = time.monotonic()
+    run_until(bus, echo, lambda: bus.admin().progress(IN, "group").lag == 0)
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

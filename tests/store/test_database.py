@@ -157,6 +157,21 @@ def test_what_the_url_says_goes_before_our_own_settings(migrated_url):
         assert connection.execute("SHOW application_name").fetchone() == ("mine",)
 
 
+def test_a_statement_of_its_own_is_kept_at_once_and_the_next_transaction_is_one_again(refusing):
+    with database.statements(refusing) as connection:
+        connection.execute(sa.text("INSERT INTO refusing VALUES (2, 'two')"))
+        with transaction(refusing) as other:
+            assert other.execute(sa.text("SELECT count(*) FROM refusing")).scalar_one() == 2
+    with pytest.raises(DatabaseRefused) as refused, database.statements(refusing) as connection:
+        connection.execute(sa.text("INSERT INTO refusing VALUES (99, :name)"), {"name": SECRET})
+    assert SECRET not in str(refused.value)
+    three = "INSERT INTO refusing VALUES (3, 'three')"
+    with pytest.raises(DatabaseRefused):
+        run(refusing, three, "INSERT INTO refusing VALUES (99, 'ninety-nine')")
+    with database.statements(refusing) as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM refusing")).scalar_one() == 2
+
+
 def test_the_victim_of_a_deadlock_is_told_to_come_again(refusing):
     met = threading.Barrier(2)
     outcomes = []

@@ -11,7 +11,7 @@ from .portal import Portal
 from .scripted_api import ScriptedApi
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # It keeps an event loop in this thread, which tests of other folders must not find.
     with sync_playwright() as playwright:
