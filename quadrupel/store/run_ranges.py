@@ -322,7 +322,7 @@ def _done(counts: RangeCounts, rule_set: str, now: datetime) -> dict[str, Any]:
         rule: asdict(each) | {"seconds": round(each.seconds, 6)}
         for rule, each in counts.rules.items()
     }
-    values |= {"rules": rules or None, "digest": to_signed(counts.digest)}
+    values |= {"rules": rules, "digest": to_signed(counts.digest)}
     return values | {"state": "done", "finished_at": now, "rule_set": rule_set}
 
 

@@ -314,7 +314,8 @@ def rules(connection: sa.Connection, run: str) -> dict[str, RuleCounts]:
         "SELECT rule, sum((counts->>'errors')::bigint), sum((counts->>'matched')::bigint),"
         " sum((counts->>'seconds')::float)"
         " FROM run_ranges, jsonb_each(rules) AS each (rule, counts)"
-        " WHERE run = :run AND state = 'done' GROUP BY rule ORDER BY rule"
+        " WHERE run = :run AND state = 'done' AND jsonb_typeof(rules) = 'object'"
+        " GROUP BY rule ORDER BY rule"
     )
     rows = connection.execute(query, {"run": run})
     return {row[0]: RuleCounts(int(row[1]), int(row[2]), float(row[3])) for row in rows}

@@ -176,6 +176,16 @@ def test_what_a_range_counted_is_kept_and_summed_up(night):
     assert night.rules("night") == {"moved": RuleCounts(3, 6, 0.75)}
 
 
+def test_a_range_that_has_nothing_to_tell_of_rules_is_summed_up_with_the_others(night):
+    """As one has without users; the release before kept a JSON null for it."""
+    counted = replace(TEN, rules={"moved": RuleCounts(1, 2, 0.25)})
+    for number, counts in enumerate([counted, RangeCounts(), RangeCounts()]):
+        night.finish(night.take("night", number, "one", NOW), counts, "set", NOW)
+    with transaction(night.engine) as connection:
+        connection.execute(sa.text("UPDATE run_ranges SET rules = 'null' WHERE number = 2"))
+    assert night.rules("night") == counted.rules
+
+
 def test_the_speed_is_that_of_the_last_minute(night):
     taken = night.take("night", 0, "one", NOW)
     night.finish(taken, TEN, "set", NOW + 10 * SECOND)
