@@ -9,7 +9,7 @@ import pytest
 import typer
 from prometheus_client import REGISTRY
 
-from quadrupel.cli.main import app
+from quadrupel.cli.main import tree
 from quadrupel.config import Settings
 
 CHECKOUT = Path(__file__).parent.parent
@@ -43,7 +43,7 @@ def code(page: Path) -> str:
 def commands(words: str) -> Iterator[tuple[str, Any]]:
     """Each command that `words` (`run start|status`) names, and what it is; None: there is none."""
     for path in alternatives(words.split()):
-        found: Any = typer.main.get_command(app)
+        found: Any = typer.main.get_command(tree())
         for word in path:
             if hasattr(found, "commands"):
                 found = found.commands.get(word)

@@ -1,32 +1,14 @@
 """The command `quadrupel`: every command in one tree, and what its errors look like."""
 
+import importlib
 import sys
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import typer
 
 from quadrupel import telemetry
-from quadrupel.cli import (
-    audit,
-    contacts,
-    database,
-    dead_letters,
-    events,
-    keys,
-    mailing,
-    messages,
-    profile,
-    rules,
-    run,
-    stages,
-    users,
-)
-from quadrupel.cli.api import api
-from quadrupel.cli.demo import demo
 from quadrupel.cli.output import errors
-from quadrupel.cli.population import population
-from quadrupel.cli.report import report
-from quadrupel.cli.status import status
-from quadrupel.cli.up import up
 from quadrupel.core.errors import (
     DeclarationRefused,
     QuadrupelError,
@@ -36,43 +18,71 @@ from quadrupel.core.errors import (
 )
 from quadrupel.supervisor import REFUSED_EXIT
 
-app = typer.Typer(
-    name="quadrupel",
-    help="A rule-driven targeted notification service: events in, banners and messages out.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 START = "One machine"
 STAGES = "Stages"
 OPERATE = "Operate"
 WRITE = "Write rules"
 
-app.command(rich_help_panel=START)(demo)
-app.command(rich_help_panel=START)(up)
-for command in stages.COMMANDS:
-    app.command(rich_help_panel=STAGES)(command)
-app.command(rich_help_panel=STAGES)(api)
-app.command(rich_help_panel=OPERATE)(status)
-for noun, group, panel in (
-    ("events", events.app, OPERATE),
-    ("run", run.app, OPERATE),
-    ("mailing", mailing.app, OPERATE),
-    ("messages", messages.app, OPERATE),
-    ("contacts", contacts.app, OPERATE),
-    ("users", users.app, OPERATE),
-    ("keys", keys.app, OPERATE),
-    ("audit", audit.app, OPERATE),
-    ("dead-letters", dead_letters.app, OPERATE),
-    ("db", database.db, OPERATE),
-    ("bus", database.bus, OPERATE),
-    ("rules", rules.app, WRITE),
-    ("profile", profile.app, WRITE),
-):
-    app.add_typer(group, name=noun, rich_help_panel=panel, no_args_is_help=True)
-app.command(rich_help_panel=WRITE)(report)
-app.command(rich_help_panel=WRITE)(population)
+
+class Command(NamedTuple):
+    """Where help lists a command, and where it is: a module of `quadrupel.cli` and a name in it.
+
+    The name is that of a function, or of a Typer with commands of its own.
+    """
+
+    panel: str
+    module: str
+    name: str = "app"
+
+
+COMMANDS: Mapping[str, Command] = {
+    "demo": Command(START, "demo", "demo"),
+    "up": Command(START, "up", "up"),
+    "ingest": Command(STAGES, "stages", "ingest"),
+    "evaluate": Command(STAGES, "stages", "evaluate"),
+    "publish": Command(STAGES, "stages", "publish"),
+    "send": Command(STAGES, "stages", "send"),
+    "schedule": Command(STAGES, "stages", "schedule"),
+    "api": Command(STAGES, "api", "api"),
+    "status": Command(OPERATE, "status", "status"),
+    "events": Command(OPERATE, "events"),
+    "run": Command(OPERATE, "run"),
+    "mailing": Command(OPERATE, "mailing"),
+    "messages": Command(OPERATE, "messages"),
+    "contacts": Command(OPERATE, "contacts"),
+    "users": Command(OPERATE, "users"),
+    "keys": Command(OPERATE, "keys"),
+    "audit": Command(OPERATE, "audit"),
+    "dead-letters": Command(OPERATE, "dead_letters"),
+    "db": Command(OPERATE, "database", "db"),
+    "bus": Command(OPERATE, "database", "bus"),
+    "rules": Command(WRITE, "rules"),
+    "profile": Command(WRITE, "profile"),
+    "report": Command(WRITE, "report", "report"),
+    "population": Command(WRITE, "population", "population"),
+}
+"""In the order in which help lists them."""
+
+
+def tree(word: str = "") -> typer.Typer:
+    """All commands; that one alone, where the word is the name of one: to read all takes long."""
+    app = typer.Typer(
+        name="quadrupel",
+        help="A rule-driven targeted notification service: events in, banners and messages out.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(lambda: None)  # without it, one command alone would need no name
+    for name, command in COMMANDS.items():
+        if word in COMMANDS and name != word:
+            continue
+        found = getattr(importlib.import_module(f"quadrupel.cli.{command.module}"), command.name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, rich_help_panel=command.panel, no_args_is_help=True)
+        else:
+            app.command(name, rich_help_panel=command.panel)(found)
+    return app
 
 
 def main() -> None:
@@ -84,7 +94,7 @@ def main() -> None:
     # What a command tells of itself is on standard output; until it says otherwise, logs are not.
     telemetry.configure_logs("auto", "warning")
     try:
-        app()
+        tree("".join(sys.argv[1:2]))()
     except (SettingRefused, DeclarationRefused, TopicRefused) as error:
         _fail(str(error), REFUSED_EXIT)
     except Unavailable as error:

@@ -75,9 +75,6 @@ def schedule(metrics_port: MetricsPort = None) -> None:
     _run("schedule", metrics_port)
 
 
-COMMANDS = (ingest, evaluate, publish, send, schedule)
-
-
 def _run(stage: str, metrics_port: int | None) -> None:
     settings = read_settings(metrics_port=metrics_port)
     telemetry.configure_logs(settings.log_format, settings.log_level)

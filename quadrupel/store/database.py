@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-import alembic.config
 import psycopg
 import sqlalchemy as sa
 
@@ -160,12 +158,12 @@ def driver(connection: sa.Connection) -> psycopg.Connection:
 
 def migrate(url: str, folder: Path) -> None:
     """Bring the tables up to date. Several may do so at once: an advisory lock lets one work."""
-    with translated_errors():
-        alembic.command.upgrade(_alembic_config(url, folder), "head")
+    # Nobody else needs it, and it takes as long to read as all the rest of this package.
+    import alembic.command
+    import alembic.config
 
-
-def _alembic_config(url: str, folder: Path) -> alembic.config.Config:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(folder))
     config.attributes["url"] = url
-    return config
+    with translated_errors():
+        alembic.command.upgrade(config, "head")

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -32,8 +34,8 @@ def test_what_is_wrong_is_said_and_named(quadrupel, arguments, settings, code, s
 
 
 COMMANDS = """
-    api bus contacts db dead-letters demo evaluate events ingest keys mailing messages population
-    profile publish rules run schedule send status up users
+    api audit bus contacts db dead-letters demo evaluate events ingest keys mailing messages
+    population profile publish report rules run schedule send status up users
 """
 
 
@@ -41,6 +43,30 @@ def test_help_names_every_command(quadrupel):
     called = quadrupel("--help")
     assert called.code == 0
     assert all(f" {name} " in called.out for name in COMMANDS.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS.split())
+def test_each_command_has_its_help(quadrupel, name):
+    called = quadrupel(name, "--help")
+    assert called.code == 0
+    assert f"quadrupel {name} " in called.out
+
+
+def test_a_misspelt_command_is_told_which_one_was_meant(quadrupel):
+    assert "Did you mean 'status'?" in quadrupel("statsu").err
+
+
+@pytest.mark.parametrize("name", ["ingest", "publish", "status", "messages"])
+def test_a_command_reads_no_modules_that_only_others_need(name):
+    """Workers start by the dozen, operators wait for each command."""
+    program = f"""if True:
+        import sys
+        from quadrupel.cli.main import tree
+        tree({name!r})
+        print({{"fastapi", "granian", "uvicorn", "alembic", "mako"}} & {{*sys.modules}} or "none")
+    """
+    read = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert read.stdout == b"none\n"
 
 
 @pytest.fixture
