@@ -1,5 +1,6 @@
 """Answers that were rendered: a citizen reads several pages, and is shown the same on them."""
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -17,7 +18,8 @@ class Remembered(Generic[Answer]):
 
     def __init__(self, limit: int = MAX_BYTES) -> None:
         self._limit = limit
-        self._answers: dict[Hashable, tuple[Answer, int]] = {}
+        # A plain dict would look for its oldest one among all that were put out before.
+        self._answers: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()
         self.bytes = 0
 
     def find(self, asked: Hashable) -> Answer | None:
@@ -31,7 +33,8 @@ class Remembered(Generic[Answer]):
         self._answers[asked] = (answer, size + OVERHEAD)
         self.bytes += size + OVERHEAD
         while self.bytes > self._limit:
-            self.forget(next(iter(self._answers)))
+            _, (_, oldest) = self._answers.popitem(last=False)
+            self.bytes -= oldest
 
     def forget(self, asked: Hashable) -> None:
         """Forget the answer to what is asked, if it is remembered."""

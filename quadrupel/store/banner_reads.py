@@ -20,7 +20,7 @@ from quadrupel.telemetry import READS_REFUSED
 QUERIES = 2
 """How many queries for banner sets a process has under way."""
 
-PAUSE = 0.002
+PAUSE = 0.004
 """Seconds from one query to the next, at least: a query costs as much as a hundred users in it."""
 
 USERS = 500
@@ -83,7 +83,7 @@ class _Waiting:
 class BannerReads:
     """Looks banner sets up; requests that come while others are looked up share the next query.
 
-    So the database is asked as often as it answers, and every 2 ms at most, whatever the number of
+    So the database is asked as often as it answers, and every 4 ms at most, whatever the number of
     requests, and one that comes alone waits for nobody. Belongs to one event loop.
     """
 
