@@ -16,7 +16,7 @@ import pytest
 from .front_end import PATH, reading
 from .processes import Processes, ready, until
 
-SOON = 10.0
+SOON = 30.0  # within which each process must end that is asked to
 """Seconds in which a process ends with its streams. It takes one or two, unless it waits for a
 stream: then it is killed after 15."""
 

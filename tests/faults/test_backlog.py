@@ -79,12 +79,16 @@ class Memory:
         return all(each.lag == 0 for each in progress.values())
 
     def peaks(self, name):
-        """The most it held in the first quarter of its stage's work, and in the last half."""
+        """The most it held in the first half of its stage's work, and in the last quarter.
+
+        Who comes to its first batch late, on a machine that has much to do, has not begun to hold
+        anything in the first quarter.
+        """
         stage = name.split()[0]
         whole = self._samples[-1][0][stage].end
         done = [(progress[stage].committed, held[name]) for progress, held in self._samples]
-        early = max(held for committed, held in done if committed <= whole / 4)
-        late = max(held for committed, held in done if committed >= whole / 2)
+        early = max(held for committed, held in done if committed <= whole / 2)
+        late = max(held for committed, held in done if committed >= whole * 3 / 4)
         return early, late
 
 

@@ -470,14 +470,14 @@ def test_whatever_happens_every_user_is_evaluated_and_counted_once(night, seed):
 
 
 def check_workers_together(night, bus, workers=3):
-    """Real loops in threads, on a clock that runs a hundred times as fast, and a splitter."""
+    """Real loops in threads, on a clock that runs fifty times as fast, and a splitter."""
     began = time.monotonic()
     admin = bus.admin()
     admin.create([Topic(each, 2) for each in (topics.RANGES, topics.VERDICTS)])
     stop = threading.Event()
 
     def clock():
-        return NOW + timedelta(seconds=100 * (time.monotonic() - began))
+        return NOW + timedelta(seconds=50 * (time.monotonic() - began))
 
     def slowly(profile, as_of, now):
         time.sleep(0.005)
