@@ -115,10 +115,10 @@ def test_a_stream_that_falls_silent_is_opened_again(api, open_page):
 
 
 def test_a_stream_with_heartbeats_is_left_alone(api, open_page):
-    page = open_page(silence=300)
+    page = open_page(silence=1_500)
     api.wait(lambda: api.streams)
     for _ in range(5):
-        page.wait_for_timeout(150)
+        page.wait_for_timeout(500)
         api.send(b": heartbeat\n\n")
     assert len(api.to("stream")) == 1
 

@@ -72,18 +72,19 @@ def test_what_is_below_the_fold_is_seen_when_it_is_scrolled_to(api, open_page):
 
 def test_what_is_in_view_for_less_than_a_while_is_not_seen(api, open_page):
     api.show(banner())
-    page = open_page(FAR_BELOW, style=TALL, seen=600)
+    page = open_page(FAR_BELOW, style=TALL, seen=2_000)
     expect(shown(page)).to_have_count(1)
     page.mouse.wheel(0, 5000)
     page.wait_for_timeout(200)
     page.mouse.wheel(0, -5000)
-    page.wait_for_timeout(800)
+    page.wait_for_timeout(2_500)
     assert api.feedback() == []
 
 
 def test_less_than_half_of_a_banner_is_not_seen(api, open_page):
     api.show(banner(text="x " * 200))
     page = open_page(FAR_BELOW, style=TALL)
+    expect(shown(page)).to_have_count(1)
     page.evaluate(
         """() => {
           const item = document.querySelector('quadrupel-banners').shadowRoot.querySelector('li');
@@ -131,10 +132,10 @@ def test_under_an_open_dialog_nothing_is_seen(api, open_page):
 
 def test_a_hidden_page_is_not_seen(api, open_page, turn):
     api.show(banner())
-    page = open_page(seen=200, hidden=5000)
+    page = open_page(seen=1_500, hidden=5_000)
     expect(shown(page)).to_have_count(1)
     turn(page, hidden=True)
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(2_000)
     assert api.feedback() == []
     turn(page, hidden=False)
     api.wait(lambda: heard(api, "seen"))
@@ -246,7 +247,7 @@ def test_a_page_that_goes_leaves_what_is_not_sent_yet(api, open_page):
     api.show(banner())
     page = open_page(feedback=60_000, seen=50)
     expect(shown(page)).to_have_count(1)
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(1_500)
     assert api.feedback() == []
     page.goto("about:blank")
     [asked] = api.wait(lambda: api.to("feedback"))
@@ -261,7 +262,7 @@ def test_a_page_that_is_hidden_sends_what_it_has(api, open_page, turn):
     api.show(banner())
     page = open_page(feedback=60_000, seen=50, hidden=60_000)
     expect(shown(page)).to_have_count(1)
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(1_500)
     turn(page, hidden=True)
     [asked] = api.wait(lambda: api.to("feedback"))
     assert asked.headers["authorization"] == "Bearer citizen"
