@@ -13,6 +13,7 @@ from quadrupel.cli.main import tree
 from quadrupel.config import Settings
 
 CHECKOUT = Path(__file__).parent.parent
+COMMANDS: Any = typer.main.get_command(tree())
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "rules/*.md", "clients/*/*.md")
@@ -43,7 +44,7 @@ def code(page: Path) -> str:
 def commands(words: str) -> Iterator[tuple[str, Any]]:
     """Each command that `words` (`run start|status`) names, and what it is; None: there is none."""
     for path in alternatives(words.split()):
-        found: Any = typer.main.get_command(tree())
+        found = COMMANDS
         for word in path:
             if hasattr(found, "commands"):
                 found = found.commands.get(word)

@@ -28,7 +28,10 @@ _BEARER = b"Bearer "
 _PLAIN = "quadrupel.plain"
 _MAX_QUERY = 64
 _PARAMETERS = re.compile(rb"(placement|client|locale)=([A-Za-z0-9_-]+)")
-_AFTER = re.compile(rb"&after=([A-Za-z0-9_-]+)(?:&wait=([0-9]{1,2}(?:\.[0-9]{1,3})?))?\Z")
+_AFTER = re.compile(rb"([A-Za-z0-9_-]+)(?:&wait=([0-9]{1,2}(?:\.[0-9]{1,3})?))?")
+
+_After: TypeAlias = tuple[str, float]
+"""What `after` says, and how many seconds to wait for it."""
 
 
 class HotRoute:
@@ -75,10 +78,6 @@ class HotRoute:
         await answer(scope, receive, send)
 
 
-_After: TypeAlias = tuple[str, float]
-"""What `after` says, and how many seconds to wait for it."""
-
-
 def _plain(scope: Scope) -> tuple[str, Question, _After | None] | None:
     """The token and the question of a plain read, after what; None for anything else."""
     if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
@@ -108,14 +107,15 @@ def _plain(scope: Scope) -> tuple[str, Question, _After | None] | None:
 
 def _after(query: bytes) -> tuple[bytes, _After | None]:
     """What a query asks for beside `after` and `wait`, and these two if they stand at its end."""
-    found = _AFTER.search(b"&" + query) if b"after=" in query else None
-    if found is None:
+    rest, asks, last = (b"&" + query).rpartition(b"&after=")
+    found = _AFTER.fullmatch(last)
+    if not asks or found is None:
         return query, None
     token, seconds = found.groups()
     wait = WAIT_SECONDS if seconds is None else float(seconds)
     if wait > MAX_WAIT_SECONDS:
         return query, None  # for the framework, which says what is wrong
-    return query[: max(0, found.start() - 1)], (token.decode(), wait)
+    return rest[1:], (token.decode(), wait)
 
 
 @lru_cache(maxsize=1024)

@@ -310,6 +310,7 @@ def unfinished(connection: sa.Connection, now: datetime | None = None) -> list[R
 
 def rules(connection: sa.Connection, run: str) -> dict[str, RuleCounts]:
     """What the rules did in the ranges of a run that are done, by rule."""
+    # Ranges with nothing to tell once kept a JSON null.
     query = sa.text(
         "SELECT rule, sum((counts->>'errors')::bigint), sum((counts->>'matched')::bigint),"
         " sum((counts->>'seconds')::float)"

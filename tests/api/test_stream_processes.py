@@ -16,9 +16,9 @@ import pytest
 from .front_end import PATH, reading
 from .processes import Processes, ready, until
 
-SOON = 30.0  # within which each process must end that is asked to
+SOON = 18.0
 """Seconds in which a process ends with its streams. It takes one or two, unless it waits for a
-stream: then it is killed after 15."""
+stream: then it is killed after 20."""
 
 
 @pytest.fixture

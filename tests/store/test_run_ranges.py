@@ -177,7 +177,7 @@ def test_what_a_range_counted_is_kept_and_summed_up(night):
 
 
 def test_a_range_that_has_nothing_to_tell_of_rules_is_summed_up_with_the_others(night):
-    """As one has without users; the release before kept a JSON null for it."""
+    """As one has without users; older rows have a JSON null for it."""
     counted = replace(TEN, rules={"moved": RuleCounts(1, 2, 0.25)})
     for number, counts in enumerate([counted, RangeCounts(), RangeCounts()]):
         night.finish(night.take("night", number, "one", NOW), counts, "set", NOW)
