@@ -18,6 +18,7 @@ from quadrupel.core.ports import Bus, Progress
 from quadrupel.core.profiles import Profile
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.columnar_deadline import ColumnarDeadlines
 from quadrupel.rules.live import following
 from quadrupel.rules.offered import goals, offers
 from quadrupel.rules.row import RowReading
@@ -155,10 +156,15 @@ def pages_of(
     It is the set of that hash, if this process still has it, else the one in force. A set that is
     new to this process is first handed to `tried`.
     """
+    deadlines: ColumnarDeadlines | None = None
 
     def made(rules: RuleSet) -> Pages:
+        nonlocal deadlines  # to learn them all again would take the next run many seconds
         with database.transaction(parts.engine) as connection:
-            return Pages(rules, RuleNumbers().of(connection, rules.rules))
+            numbers = RuleNumbers().of(connection, rules.rules)
+        pages = Pages(rules, numbers, deadlines)
+        deadlines = pages.deadlines
+        return pages
 
     reading = following(parts.live.pinned, lambda found: made(tried(found)))
     return lambda asked: reading({asked})

@@ -31,13 +31,22 @@ _FOREVER = date.max.toordinal()
 class ColumnarDeadlines:
     """Reads the deadlines of some predicates, by name, for a frame of profiles at a time.
 
-    `columns` are what a frame must have. Not safe for use by several threads.
+    `columns` are what a frame must have. `known` has what is remembered of some predicates. Not
+    safe for use by several threads, nor are several that share what they know.
     """
 
-    def __init__(self, trees: Mapping[str, Node]) -> None:
+    def __init__(
+        self, trees: Mapping[str, Node], known: "Mapping[Node, _RuleDeadlines] | None" = None
+    ) -> None:
         self.columns = columns(trees.values())
-        self._rules = {name: _RuleDeadlines(tree) for name, tree in trees.items()}
-        self._today = date.min
+        known = known or {}
+        self._rules = {
+            name: known.get(tree) or _RuleDeadlines(tree) for name, tree in trees.items()
+        }
+
+    def of_others(self, trees: Mapping[str, Node]) -> "ColumnarDeadlines":
+        """Those of other predicates; what is remembered of the same ones is shared."""
+        return ColumnarDeadlines(trees, {rule.tree: rule for rule in self._rules.values()})
 
     def earliest(
         self, frame: pl.DataFrame, today: date, names: Iterable[str] | None = None
@@ -46,10 +55,6 @@ class ColumnarDeadlines:
 
         Where `names` are given, of the verdicts of these predicates alone.
         """
-        if today < self._today:  # a deadline says nothing of the days before it was read
-            for rule in self._rules.values():
-                rule.forget()
-        self._today = today
         asked = {name: self._rules[name] for name in (self._rules if names is None else names)}
         if not asked:
             return pl.repeat(None, frame.height, dtype=pl.Date, eager=True)
@@ -66,21 +71,22 @@ class _RuleDeadlines:
     """The deadlines of one predicate, and those that were read before, by its inputs."""
 
     def __init__(self, tree: Node) -> None:
+        self.tree = tree
         self._columns = columns([tree])
         days_alone = _days_alone(tree)
         self.keys = [_key(column, column.leaf in days_alone) for column in self._columns]
         self._read = predicate_deadline(Predicate(tree, ""))
         self._known: dict[tuple[Any, ...], int] = {}
-
-    def forget(self) -> None:
-        """Forget all deadlines."""
-        self._known.clear()
+        self._today = date.min
 
     def of(self, read: Mapping[str, list[Any]], users: int, today: date) -> pl.Series:
         """The deadline for each user, as an ordinal; `_FOREVER` for ever.
 
         `read` are the values of the `keys` of all users, by their names.
         """
+        if today < self._today:  # a deadline says nothing of the days before it was read
+            self._known.clear()
+        self._today = today
         if not self._columns:
             return pl.repeat(self._deadline((), today), users, dtype=pl.Int32, eager=True)
         lists = [read[key.name] for key in self.keys]

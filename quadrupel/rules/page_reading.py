@@ -48,22 +48,44 @@ class PageRead:
     counts: RangeCounts
 
 
+@dataclass(frozen=True, slots=True)
+class PageLook:
+    """What a page said by some rules: the ids of users who differ, and counts over all its users.
+
+    Nobody is counted as changed.
+    """
+
+    users: tuple[str, ...]
+    counts: RangeCounts
+
+
 class PageReading:
     """Reads the rules of one set for a page of users at a time.
 
     `numbers` are those of its rules, and of removed ones: whoever holds one of these differs, see
     `quadrupel.store.rule_numbers`. A page must have `columns`, the `texts` of attributes under
-    `text_name`, `words` words of bits, and what `quadrupel.core.page_columns` names.
+    `text_name`, `words` words of bits, and what `quadrupel.core.page_columns` names. Where `only`
+    are given, these rules of the set are asked and no others, and a page may have no texts: it is
+    enough to `look` at it. `deadlines` are those of another reading, of which those of the same
+    rules are shared.
     """
 
-    def __init__(self, rule_set: RuleSet, numbers: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        numbers: Mapping[str, int],
+        only: Collection[str] | None = None,
+        deadlines: ColumnarDeadlines | None = None,
+    ) -> None:
         self._rules = rule_set
         self._numbers = numbers
-        trees = {rule.id: rule.predicate.tree for rule in rule_set.rules.values()}
+        asked = [each for each in rule_set.rules.values() if only is None or each.id in only]
+        trees = {rule.id: rule.predicate.tree for rule in asked}
+        self._asked = trees.keys()
         self._query = Query(trees)
         self._times = RuleTimes(self._query)
-        self._deadlines = ColumnarDeadlines(trees)
-        shown = [rule_set.schema[name] for name in _shown(rule_set.rules.values())]
+        self.deadlines = deadlines.of_others(trees) if deadlines else ColumnarDeadlines(trees)
+        shown = [rule_set.schema[name] for name in _shown(asked if only is None else ())]
         self.texts = tuple(each.name for each in shown if each.type is Type.DECIMAL)
         inputs = [Input(each.name, Kind(each.type.value)) for each in shown]
         plain = [each for each in inputs if each.name not in self.texts]
@@ -84,18 +106,37 @@ class PageReading:
         and so does who is due by it earlier than is known. By what `withheld` rules say nobody
         differs, since publish would change nothing.
         """
-        codes = self._query.evaluate(page, as_of)
-        differs = self._differs(page, codes, withheld, as_of)
-        if heard := sorted((self._rules.rules.keys() & changed) - {*withheld}):
-            differs |= _any(codes, heard, _MATCH)
-            earlier = self._due_earlier(page, (~differs).arg_true(), as_of, heard)
-            differs = differs.scatter(earlier, values=True)
+        codes, differs = self._compare(page, as_of, changed, withheld)
         evaluations: tuple[Evaluation, ...] = ()
         if differs.any():
             theirs = codes.filter(differs) if codes.width else codes
             users = page.filter(differs)
             evaluations = tuple(self._evaluations(users, theirs, as_of, evaluated_at))
         return PageRead(evaluations, self._counts(page, codes, as_of, len(evaluations)))
+
+    def look(
+        self,
+        page: pl.DataFrame,
+        as_of: date,
+        changed: Collection[str] = (),
+        withheld: Collection[str] = (),
+    ) -> PageLook:
+        """Who of a page differs, by the rules that are asked; the arguments are those of `read`."""
+        codes, differs = self._compare(page, as_of, changed, withheld)
+        users = page[USER_ID].filter(differs).to_list()
+        return PageLook(tuple(users), self._counts(page, codes, as_of, changed=0))
+
+    def _compare(
+        self, page: pl.DataFrame, as_of: date, changed: Collection[str], withheld: Collection[str]
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """What the rules say of each user, and whether the user is to be told to publish."""
+        codes = self._query.evaluate(page, as_of)
+        differs = self._differs(page, codes, withheld, as_of)
+        if heard := sorted((self._asked & changed) - {*withheld}):
+            differs |= _any(codes, heard, _MATCH)
+            earlier = self._due_earlier(page, (~differs).arg_true(), as_of, heard)
+            differs = differs.scatter(earlier, values=True)
+        return codes, differs
 
     def _counts(
         self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, changed: int
@@ -118,6 +159,7 @@ class PageReading:
         self, page: pl.DataFrame, codes: pl.DataFrame, withheld: Collection[str], as_of: date
     ) -> pl.Series:
         """Whether each user is to be told to publish, by what is published."""
+        unheard = (self._rules.rules.keys() - self._asked) | {*withheld}
         published = page.select(
             pl.col(PUBLISHED_VERSION).ne_missing(pl.col(VERSION))
             | (pl.col(DUE_ON).fill_null(date.min) <= as_of)
@@ -126,9 +168,9 @@ class PageReading:
         held = codes.select(self._word(word).alias(word_name(word)) for word in range(self.words))
         others = [
             (held[name] ^ page[name].fill_null(0)) & ~mask != 0
-            for name, mask in zip(held.columns, self._words_of(withheld), strict=True)
+            for name, mask in zip(held.columns, self._words_of(unheard), strict=True)
         ]
-        erring = _any(codes, self._rules.rules.keys() - withheld, _ERROR)
+        erring = _any(codes, self._asked - unheard, _ERROR)
         return reduce(or_, [published, *others, erring])
 
     def _words_of(self, rules: Collection[str]) -> list[int]:
@@ -141,7 +183,7 @@ class PageReading:
     ) -> pl.Series:
         """Those of the rows whose users are due by one of the rules earlier than is known."""
         asked = page[rows]
-        due = self._deadlines.earliest(asked, as_of, rules).fill_null(NEVER_DUE)
+        due = self.deadlines.earliest(asked, as_of, rules).fill_null(NEVER_DUE)
         return rows.filter(due < asked[DUE_ON])
 
     def _word(self, word: int) -> pl.Expr:
@@ -149,7 +191,7 @@ class PageReading:
         bits = [
             (pl.col(rule) == _MATCH).cast(pl.Int64) * to_signed(1 << number % WORD)
             for rule, number in self._numbers.items()
-            if rule in self._rules.rules and number // WORD == word
+            if rule in self._asked and number // WORD == word
         ]
         return pl.sum_horizontal(bits) if bits else pl.lit(0, dtype=pl.Int64)
 
@@ -166,7 +208,7 @@ class PageReading:
                 matches[row].append(match)
             for row in erring[rule.id]:
                 errors[row].append(rule.id)
-        due = self._deadlines.earliest(page, as_of).fill_null(NEVER_DUE).to_list()
+        due = self.deadlines.earliest(page, as_of).fill_null(NEVER_DUE).to_list()
         versions = page[VERSION].to_list()
         for row, user_id in enumerate(page[USER_ID].to_list()):
             yield Evaluation(

@@ -28,10 +28,11 @@ from quadrupel.core.errors import AssignmentLost, InputRefused
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
 from quadrupel.core.run_plans import RunKind
 from quadrupel.core.runs import LEASE, RangeCounts, Rate
+from quadrupel.rules.page_reading import PageRead
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.evaluate import NAME
 from quadrupel.stages.lease import Lease, LeaseLost
-from quadrupel.stages.pages import Pages
+from quadrupel.stages.pages import ChangedPages, Pages
 from quadrupel.store import contacts, rule_holds, run_ranges
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
@@ -61,15 +62,21 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Work:
-    """A range in hand: `part` is left to evaluate; from `rest` on it would be left to others."""
+    """A range in hand: `part` is left to evaluate; from `rest` on it would be left to others.
+
+    The page read last is one of at most `size` users; when it had fewer and they are evaluated, the
+    range `is_over`.
+    """
 
     taken: TakenRange
-    pages: Pages
+    pages: Pages | ChangedPages
     lease: Lease
     part: Part
     withheld: frozenset[str]
     rate: int | None
     rest: str = ""
+    size: int = 0
+    is_over: bool = False
     counts: RangeCounts = field(default_factory=RangeCounts)
 
 
@@ -184,10 +191,12 @@ class EvaluateRanges:
         lease = Lease(self._engine, self._consumer, taken, self._clock)
         self._counted_at = -1.0
         part = Part(taken.first_user, taken.end_user, of=self._users(taken.zone))
-        work = Work(taken, pages, lease, part, self._withheld(pages), taken.rate)
+        withheld = self._withheld(pages.rule_set.hash)
+        asked = pages.of_changed(taken.rules) if taken.kind is RunKind.RULES else pages
+        work = Work(taken, asked, lease, part, withheld, taken.rate)
         try:
             self._reads.begin(lambda seconds: self._wait(lease, seconds))
-            while not (page := self._read(work)).is_empty():
+            while not work.is_over and not (page := self._read(work)).is_empty():
                 work.rest = page["user_id"][0]
                 if not self._go_on(work, page):
                     return self._hand_back(work)
@@ -197,9 +206,8 @@ class EvaluateRanges:
         self._finish(work)
         return []
 
-    def _withheld(self, pages: Pages) -> frozenset[str]:
+    def _withheld(self, hashed: str) -> frozenset[str]:
         """The rules of which publish would change nothing, when the range is begun."""
-        hashed = pages.rule_set.hash
         with transaction(self._engine) as connection:
             return rule_holds.withheld(connection, [hashed]).get(hashed, frozenset())
 
@@ -235,19 +243,20 @@ class EvaluateRanges:
             return False
         work.counts += self._hand_over(work, page)
         work.part = work.part.after(page["user_id"][-1])
+        work.is_over = page.height < work.size
         return True
 
     def _read(self, work: Work) -> pl.DataFrame:
         """The next page of the range, of a snapshot of its own; empty at its end."""
         self._give_way(work.lease.keep_alive)
-        size, taken = self._size(work), work.taken
+        work.size, taken = self._size(work), work.taken
 
         def ask(connection: sa.Connection) -> pl.DataFrame:
             part = work.part
             if taken.kind is RunKind.DUE:
                 due = tuple(due_days(connection, taken.as_of))
                 part = replace(part, due=due, before=taken.before)
-            return work.pages.page(connection, part, size)
+            return work.pages.page(connection, part, work.size)
 
         return self._reads.read(ask)
 
@@ -258,8 +267,7 @@ class EvaluateRanges:
 
     def _hand_over(self, work: Work, page: pl.DataFrame) -> RangeCounts:
         """Evaluate a page, and put on the bus what is said of those who differ; its counts."""
-        taken = work.taken
-        read = work.pages.read(page, taken.as_of, self._clock(), taken.rules, work.withheld)
+        read = self._read_by_rules(work, page)
         for start in range(0, len(read.evaluations), CHUNK):
             chunk = read.evaluations[start : start + CHUNK]
             self._await_turn(len(chunk), work.lease.keep_alive)
@@ -268,6 +276,12 @@ class EvaluateRanges:
         work.lease.keep_alive()
         RUN_USERS_EVALUATED.inc(page.height)
         return read.counts
+
+    def _read_by_rules(self, work: Work, page: pl.DataFrame) -> PageRead:
+        as_of, now, rules = work.taken.as_of, self._clock(), work.taken.rules
+        if isinstance(work.pages, ChangedPages):
+            return work.pages.read(page, as_of, now, work.withheld, self._reads.read)
+        return work.pages.read(page, as_of, now, rules, work.withheld)
 
     def _wait_for_rate(self, work: Work, users: int) -> bool:
         """Wait until so many users may be evaluated; False if asked to stop meanwhile."""

@@ -36,9 +36,11 @@ _PAGE = sql.SQL(
     " (cardinality(published.held) > {word_count})::int{words}{columns}"
     " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id"
     " AND {published_part}{contacts}"
-    " WHERE {part} AND NOT profiles.erased{due}{zone}"
+    " WHERE {part} AND NOT profiles.erased{users}{due}{zone}"
     " ORDER BY {table}.user_id LIMIT {size}"
 )
+# Users go as one text, and in a query of its own: the planner weighs each of a list it can see.
+_USERS = sql.SQL(" AND profiles.user_id = ANY ((SELECT string_to_array({}, ','))::text[])")
 # A part is told of each table: the database passes bounds to no table of a left join by itself, and
 # would read it from its first user for every page.
 
@@ -50,9 +52,9 @@ _ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
 class Part:
     """Users from `first` (left out unless `inclusive`) to `end` (left out; None: to the last).
 
-    Where `due` is given, those due on one of the days; `before` adds users who are not due any
-    more, and up to the last of them every user of the part is looked at. Where `of` is given, those
-    of a time zone.
+    Where `users` are given, those alone; no user id has a comma. Where `due` is given, those due on
+    one of the days; `before` adds users who are not due any more, and up to the last of them every
+    user of the part is looked at. Where `of` is given, those of a time zone.
     """
 
     first: str = ""
@@ -61,6 +63,7 @@ class Part:
     due: tuple[date, ...] | None = None
     of: ZoneUsers | None = None
     before: Evaluated | None = None
+    users: tuple[str, ...] | None = None
 
     def after(self, user_id: str) -> "Part":
         """What is left of it after a user."""
@@ -99,10 +102,16 @@ class RangePages:
             published_part=_within(part, "published"),
             contacts=sql.SQL("") if part.of is None else contacts,
             part=_within(part, "profiles"),
+            users=_users(part),
             due=_due(part),
             zone=of_zone(part.of),
             size=sql.Literal(size),
         )
+
+
+def _users(part: Part) -> sql.Composable:
+    """That a user is one of those who are given."""
+    return sql.SQL("") if part.users is None else _USERS.format(sql.Literal(",".join(part.users)))
 
 
 def _due(part: Part) -> sql.Composable:

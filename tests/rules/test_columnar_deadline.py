@@ -54,6 +54,28 @@ def test_what_was_remembered_is_read_again_once_its_day_has_come(schema):
     assert due(reading, born) == [TOMORROW]
 
 
+def test_what_was_remembered_of_a_predicate_is_known_to_the_next_set(schema):
+    before = deadlines(schema, "today < user.expires", "user.vip")
+    rows = [{"expires": EXPIRES}, {}]
+    assert due(before, *rows) == [EXPIRES, None]
+    texts = "today < user.expires", "age(user.born) >= 18"
+    after = before.of_others({f"{text} now": parse_expression(text, schema).tree for text in texts})
+    for rule in before._rules.values():
+        rule._read = None  # nothing is read again
+    assert due(after, *rows) == [EXPIRES, None]
+    assert due(after, {"born": date(2008, 12, 1)}) == [date(2026, 12, 1)]
+
+
+def test_of_two_sets_that_share_each_may_be_asked_for_its_own_day(schema):
+    text = "anniversary(user.born) == today"
+    one = deadlines(schema, text)
+    other = one.of_others({text: parse_expression(text, schema).tree})
+    born = {"born": date(1980, 11, 24)}
+    for _ in range(2):
+        assert due(one, born) == [TOMORROW]
+        assert due(other, born, today=date(2026, 11, 25)) == [date(2027, 11, 24)]
+
+
 def test_of_a_time_that_is_asked_for_its_day_the_time_of_day_does_not_matter(schema):
     reading = deadlines(schema, "days_since(day_of(user.seen)) < 7")
     [rule] = reading._rules.values()

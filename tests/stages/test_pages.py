@@ -74,6 +74,22 @@ def read(engine, pages, day=TODAY, part=EVERYBODY, size=1000, due=None, changed=
     return pages.read(page, day, NOW, changed)
 
 
+def read_changed(engine, pages, changed, day=TODAY, withheld=(), meanwhile=lambda: None):
+    """What a run of changed rules finds; `meanwhile` happens between its two looks."""
+
+    def ask(question):
+        with transaction(engine) as connection:
+            return question(connection)
+
+    def ask_later(question):
+        meanwhile()
+        return ask(question)
+
+    some = pages.of_changed(changed)
+    page = ask(lambda connection: some.page(connection, EVERYBODY, 1000))
+    return some.read(page, day, NOW, withheld, ask_later)
+
+
 def publish(engine, evaluations, rules):
     """Publish, as the stage does."""
     with transaction(engine) as connection:
@@ -196,6 +212,88 @@ def test_who_holds_a_removed_rule_differs(saved, pages, rules, left):
         states = published.lock(connection, sorted(held))
     assert {m.rule for state in states.values() for m in state.open_matches} <= set(kept)
     assert read(saved, pages(of=fewer)).evaluations == ()
+
+
+@pytest.fixture
+def edited(saved, pages, rules):
+    """A rule set in which five rules ask what others asked, after the one before was published.
+
+    It goes with the names of the five.
+    """
+    publish(saved, read(saved, pages()).evaluations, rules)
+    names = sorted(rules.rules)
+    five = {
+        name: replace(rules.rules[name], predicate=rules.rules[other].predicate)
+        for name, other in zip(names[:5], names[5:10], strict=True)
+    }
+    return replace(rules, rules=rules.rules | five, hash="edited"), frozenset(five)
+
+
+@pytest.mark.parametrize("later", [0, 1, 30, 200])
+@pytest.mark.parametrize("held", [False, True], ids=["all heard", "one held"])
+def test_a_run_of_changed_rules_finds_whom_one_of_all_rules_finds(
+    saved, pages, edited, later, held
+):
+    rules, changed = edited
+    withheld = sorted(changed)[:1] if held else []
+    day, made = TODAY + timedelta(days=later), pages(of=rules)
+    with transaction(saved) as connection:
+        page = made.page(connection, EVERYBODY, 1000)
+    of_all = made.read(page, day, NOW, changed, withheld)
+    found = read_changed(saved, made, changed, day, withheld)
+    assert found.evaluations == of_all.evaluations != ()
+    assert found.counts.evaluated == SIZE
+    assert found.counts.changed == len(found.evaluations)
+    told = {name: (each.matched, each.errors) for name, each in found.counts.rules.items()}
+    assert told.keys() <= changed
+    assert (
+        told.items()
+        <= {name: (each.matched, each.errors) for name, each in of_all.counts.rules.items()}.items()
+    )
+
+
+def test_a_run_of_changed_rules_reads_their_columns_alone(saved, pages, edited):
+    rules, changed = edited
+    made = pages(of=rules)
+    with transaction(saved) as connection:
+        whole = made.page(connection, EVERYBODY, 1000)
+        some = made.of_changed(changed).page(connection, EVERYBODY, 1000)
+        none = made.of_changed(()).page(connection, EVERYBODY, 1000)
+    assert {*none.columns} < {*some.columns} < {*whole.columns}
+    assert some.height == none.height == whole.height
+
+
+def test_a_run_in_which_rules_were_only_removed_finds_who_holds_them(saved, pages, rules):
+    first = read(saved, pages())
+    publish(saved, first.evaluations, rules)
+    kept = dict(list(rules.rules.items())[5:])
+    fewer = replace(rules, rules=kept, hash="fewer")
+    held = {
+        each.user_id for each in first.evaluations if {m.rule for m in each.matches} - set(kept)
+    }
+    found = read_changed(saved, pages(of=fewer), ())
+    assert {each.user_id for each in found.evaluations} == held != set()
+    assert found.counts.rules == {}
+
+
+def test_who_changes_or_goes_during_a_run_of_changed_rules_is_evaluated_anew_or_not_at_all(
+    saved, pages, edited
+):
+    rules, changed = edited
+    made = pages(of=rules)
+    one, other, *rest = [each.user_id for each in read_changed(saved, made, changed).evaluations]
+
+    def meanwhile():
+        with transaction(saved) as connection:
+            for query in (
+                "UPDATE profiles SET version = version + 1 WHERE user_id = :id",
+                "UPDATE profiles SET erased = true WHERE user_id = :other",
+            ):
+                connection.execute(sa.text(query), {"id": one, "other": other})
+
+    found = read_changed(saved, made, changed, meanwhile=meanwhile).evaluations
+    assert [each.user_id for each in found] == [one, *rest]
+    assert found[0].profile_version == 2
 
 
 def test_who_holds_a_rule_that_has_no_bit_in_a_page_differs(saved, pages, rules, citizens):
