@@ -18,6 +18,12 @@ SLOW = timedelta(seconds=30)
 
 MAX_RATE = 1_000_000
 
+LEAST_RANGES = 8
+"""A run has at least as many ranges, so that several workers have something to do until its end,"""
+
+SMALLEST_RANGE = 2_000
+"""unless they would have fewer users than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuleCounts:
@@ -64,6 +70,15 @@ class RangeCounts:
             from_signed(self.digest + other.digest),
             rules,
         )
+
+
+def range_size(users: int, most: int) -> int:
+    """How many users each range of a run over so many has; the last one has what is left.
+
+    That is `most` at most.
+    """
+    ranges = max(min(LEAST_RANGES, users // SMALLEST_RANGE), 1)
+    return max(min(most, -(-users // ranges)), 1)
 
 
 def slow_after(median: timedelta | None) -> timedelta:

@@ -23,6 +23,12 @@ QUERIES = 2
 PAUSE = 0.004
 """Seconds from one query to the next, at least: a query costs as much as a hundred users in it."""
 
+MANY = 40
+"""With so many users in a query it is twice as long, and so on: they share what the next costs."""
+
+LONGEST = 2.5
+"""How many times as long it is at most."""
+
 USERS = 500
 """Of how many users one query asks at most."""
 
@@ -83,8 +89,8 @@ class _Waiting:
 class BannerReads:
     """Looks banner sets up; requests that come while others are looked up share the next query.
 
-    So the database is asked as often as it answers, and every 4 ms at most, whatever the number of
-    requests, and one that comes alone waits for nobody. Belongs to one event loop.
+    So the database is asked as often as it answers, and every 4 ms at most, or 10 ms when there is
+    much to ask; and a request that comes alone waits for nobody. Belongs to one event loop.
     """
 
     def __init__(
@@ -160,7 +166,7 @@ class BannerReads:
         """Whether a query may begin; else let the pause go by, in which others may begin one."""
         now = asyncio.get_running_loop().time()
         if now >= self._next_at:
-            self._next_at = now + self._pause
+            self._next_at = now + self._pause * min(1 + len(self._waiting) / MANY, LONGEST)
             return True
         await asyncio.sleep(self._next_at - now)
         return False

@@ -17,18 +17,13 @@ from sqlalchemy.dialects.postgresql import insert
 from quadrupel.core.bits import from_signed
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.run_plans import RunKind, RunPlan
-from quadrupel.core.runs import RuleCounts, expected_end
+from quadrupel.core.runs import RuleCounts, expected_end, range_size
 from quadrupel.store.database import driver
 from quadrupel.store.run_users import ZoneUsers, from_users, users_of
 from quadrupel.store.tables import run_ranges, runs
 
 RECENT = timedelta(seconds=60)
 """Over how long the speed of a run is taken."""
-
-LEAST_RANGES = 8
-"""A run has at least as many ranges, so that several workers have something to do,"""
-SMALLEST_RANGE = 5_000
-"""unless they would be smaller than this."""
 
 _RANGES = sql.SQL("""
     INSERT INTO run_ranges (run, number, first_user, end_user, users, state, attempts)
@@ -120,7 +115,7 @@ def start(
     run: str,
     as_of: date,
     rule_set: str,
-    range_size: int,
+    most: int,
     now: datetime,
     plan: RunPlan = _FULL,
     *,
@@ -131,8 +126,8 @@ def start(
     """Write a new run and its ranges; False (and nothing done) if a run of that name exists.
 
     The ranges lie end to end over all possible user ids, so there is no gap and no overlap
-    whatever users appear meanwhile; each holds about as many of the users of the plan, at most
-    about `range_size`. `rate` limits the users per second, of all workers together; by `deadline`
+    whatever users appear meanwhile; each holds about as many of the users of the plan, `most` at
+    most. `rate` limits the users per second, of all workers together; by `deadline`
     the run should have finished. Where `of` is given, only those users are meant.
     """
     entry = {"run": run, "as_of": as_of, "rule_set": rule_set, "created_at": now}
@@ -142,9 +137,8 @@ def start(
     if connection.execute(new.returning(runs.c.run)).one_or_none() is None:
         return False
     total = users_of(connection, plan, as_of, of)
-    size = min(range_size, max(total // LEAST_RANGES, SMALLEST_RANGE))
-    users = from_users(plan, as_of, of)
-    ranges = _RANGES.format(run=sql.Literal(run), size=sql.Literal(size), users=users)
+    users, size = from_users(plan, as_of, of), sql.Literal(range_size(total, most))
+    ranges = _RANGES.format(run=sql.Literal(run), size=size, users=users)
     driver(connection).execute(ranges)
     finish_if_done(connection, run, now)
     return True

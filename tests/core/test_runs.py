@@ -12,6 +12,7 @@ from quadrupel.core.runs import (
     RuleCounts,
     deadline,
     expected_end,
+    range_size,
     slow_after,
 )
 
@@ -29,6 +30,23 @@ def test_the_counts_of_pages_are_added_up_rule_by_rule():
     both = {"moved": RuleCounts(1, 4, 0.75), "welcome": RuleCounts(0, 1, 0.0)}
     assert one + other == RangeCounts(15, 5, 1, 9, 2, both)
     assert one + RangeCounts() == one
+
+
+SIZES = [
+    ("nobody", 0, 50_000, 1),
+    ("too few for two ranges", 3_999, 50_000, 3_999),
+    ("enough for two", 4_001, 50_000, 2_001),
+    ("enough for as many as there should be", 20_000, 50_000, 2_500),
+    ("more than the setting allows", 1_000_000, 50_000, 50_000),
+    ("a small setting", 25, 10, 10),
+]
+
+
+@pytest.mark.parametrize(
+    ("users", "most", "size"), [case[1:] for case in SIZES], ids=[case[0] for case in SIZES]
+)
+def test_ranges_are_of_equal_size_and_enough_of_them(users, most, size):
+    assert range_size(users, most) == size
 
 
 SLOW = [(None, 30), (1, 30), (15, 30), (16, 32), (600, 1200)]

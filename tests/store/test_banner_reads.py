@@ -178,18 +178,24 @@ def test_others_are_refused_at_once_while_one_waits_longer_than_a_second():
     asyncio.run(story())
 
 
-def test_those_that_come_one_after_the_other_share_queries_too(migrated_url, published):
+@pytest.mark.parametrize(("at_once", "pause"), [(1, 0.02), (4, 0.04)], ids=["few", "many"])
+def test_those_that_come_one_after_the_other_share_queries_too(
+    migrated_url, published, at_once, pause
+):
+    """The more of them there are, the fewer queries."""
+
     async def story():
         async with new_pool(migrated_url) as pool:
             reads, loop = BannerReads(ReadServers(pool), pause=0.02), asyncio.get_running_loop()
             begun, asked = loop.time(), []
             while loop.time() < begun + 0.5:
-                asked.append(asyncio.create_task(reads.find(f"u{1 + len(asked)}")))
+                for _ in range(at_once):
+                    asked.append(asyncio.create_task(reads.find(f"u{1 + len(asked)}")))
                 await asyncio.sleep(0.001)
             found = await asyncio.gather(*asked)
             took, queries = loop.time() - begun, pool.get_stats()["requests_num"]
         assert [each.version for each in found] == list(range(1, 1 + len(asked)))
-        assert queries <= 1 + took / 0.02
+        assert queries <= 2 + took / pause
 
     asyncio.run(story())
 
