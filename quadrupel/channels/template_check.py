@@ -5,6 +5,9 @@ are refused when the template is loaded, so that rendering always ends, is never
 the files and the values, and reaches nothing but the values.
 """
 
+from dataclasses import dataclass
+from types import CodeType
+
 import babel.numbers
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
@@ -47,10 +50,19 @@ _WORDS: dict[type[nodes.Node], str] = {
 }
 
 
-def problems_of(
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file that has the `problems`, each as `:LINE: what`; else its placeholders and its code."""
+
+    problems: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    code: CodeType | None = None
+
+
+def check(
     environment: SandboxedEnvironment, path: str, source: str, shared: frozenset[str]
-) -> list[str]:
-    """Everything wrong in one file, each as `:LINE: what`. `shared`: the layouts it may extend."""
+) -> Checked:
+    """Everything wrong in one file, or what it compiles to. `shared`: the layouts it may extend."""
     try:
         tree = environment.parse(source, path)
         problems = [
@@ -58,18 +70,14 @@ def problems_of(
             for node in tree.find_all(nodes.Node)
             if (problem := _problem(node, environment, shared, is_layout="/" not in path))
         ]
-        if not problems:
-            environment.compile(tree, path)
+        if problems:
+            return Checked(tuple(problems))
+        names = frozenset(find_undeclared_variables(tree))
+        return Checked(names=names, code=environment.compile(tree, path))
     except TemplateSyntaxError as error:
-        return [f":{error.lineno}: {error.message}"]
+        return Checked((f":{error.lineno}: {error.message}",))
     except RecursionError:
-        return [":1: the template is nested too deeply"]
-    return problems
-
-
-def names_in(environment: SandboxedEnvironment, source: str) -> frozenset[str]:
-    """The placeholders of a file without problems."""
-    return frozenset(find_undeclared_variables(environment.parse(source)))
+        return Checked((":1: the template is nested too deeply",))
 
 
 def _problem(

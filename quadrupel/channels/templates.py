@@ -5,7 +5,7 @@ a template may contain is said, and held, by `quadrupel.channels.template_check`
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -17,7 +17,7 @@ from jinja2 import DictLoader, StrictUndefined, Template, TemplateError, pass_co
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
-from quadrupel.channels.template_check import RESERVED, names_in, problems_of
+from quadrupel.channels.template_check import RESERVED, Checked, check
 from quadrupel.core.errors import DeclarationRefused, InputRefused, SettingRefused
 from quadrupel.wording import locale_of
 
@@ -96,25 +96,29 @@ def load_templates(folder: Path, languages: Sequence[str], portal: str) -> Templ
     problems: list[str] = []
     sources = dict(_read(folder, problems))
     environment = _environment(sources)
-    names: dict[str, frozenset[str]] = {}
+    checked: dict[str, Checked] = {}
     for path, source in sources.items():
-        found = problems_of(environment, path, source, shared=_shared(sources))
-        problems += [f"{folder / path}{problem}" for problem in found]
-        names[path] = frozenset() if found else names_in(environment, source)
+        checked[path] = check(environment, path, source, shared=_shared(sources))
+        problems += [f"{folder / path}{problem}" for problem in checked[path].problems]
     templates = sorted({path.partition("/")[0] for path in sources if "/" in path})
     for template in templates:
         problems += _missing(folder, template, languages, sources)
     if problems:
         raise DeclarationRefused("\n".join(problems))
+    compiled = {
+        path: Template.from_code(environment, each.code, {})
+        for path, each in checked.items()
+        if each.code is not None
+    }
     return Templates(
         {
             (template, language): [
-                environment.get_template(f"{template}/{part.format(language)}") for part in PARTS
+                compiled[f"{template}/{part.format(language)}"] for part in PARTS
             ]
             for template in templates
             for language in languages
         },
-        {template: _placeholders(template, languages, names, sources) for template in templates},
+        {template: _placeholders(template, languages, checked) for template in templates},
         languages,
         portal,
     )
@@ -163,18 +167,16 @@ def _missing(
     return [f"{folder / path}: the file is missing" for path in paths if path not in sources]
 
 
-def _shared(sources: Mapping[str, str]) -> frozenset[str]:
+def _shared(sources: Iterable[str]) -> frozenset[str]:
     return frozenset(path for path in sources if "/" not in path)
 
 
 def _placeholders(
-    template: str,
-    languages: Sequence[str],
-    names: Mapping[str, frozenset[str]],
-    sources: Mapping[str, str],
+    template: str, languages: Sequence[str], checked: Mapping[str, Checked]
 ) -> frozenset[str]:
     own = [f"{template}/{part.format(language)}" for language in languages for part in PARTS]
-    return frozenset().union(*(names[path] for path in [*own, *_shared(sources)])) - RESERVED
+    paths = [*own, *_shared(checked)]
+    return frozenset().union(*(checked[path].names for path in paths)) - RESERVED
 
 
 def _environment(sources: Mapping[str, str]) -> SandboxedEnvironment:

@@ -43,7 +43,10 @@ def start(
         time | None, time_option("--by", "Local time by which it should have finished.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Evaluate everybody, not only the users due.")
+        bool,
+        typer.Option(
+            "--full", help="Ask everybody all rules, not only whom time or a change concerns."
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, by rule, and write nothing.")
@@ -55,7 +58,7 @@ def start(
 
     These are the users due on the day: by what time changes, or because an event came since the
     last night. Where rules were added, changed or removed since the last run over all users, it
-    evaluates everybody; so it does with --full.
+    asks everybody the changed ones; with --full it asks everybody all.
 
     Examples:
       quadrupel run start
