@@ -96,6 +96,8 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=5_000)
     parser.add_argument("--changes", type=float, default=100.0, help="of sets streamed, a second")
     arguments = parser.parse_args()
+    if arguments.streams - api_streams.FEW < arguments.changes:
+        parser.error(f"--streams: {api_streams.FEW:,} and as many as --changes, at least")
     with tempfile.TemporaryDirectory() as folder, stand(kafka=False) as parts:
         fill(parts, arguments.users)
         bench = Bench(parts, Path(folder), arguments)
