@@ -72,7 +72,7 @@ class RangeCounts:
         )
 
 
-def range_size(users: int, most: int) -> int:
+def size_of_ranges(users: int, most: int) -> int:
     """How many users each range of a run over so many has; the last one has what is left.
 
     That is `most` at most.

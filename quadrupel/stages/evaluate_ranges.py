@@ -28,7 +28,6 @@ from quadrupel.core.errors import AssignmentLost, InputRefused
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
 from quadrupel.core.run_plans import RunKind
 from quadrupel.core.runs import LEASE, RangeCounts, Rate
-from quadrupel.rules.page_reading import PageRead
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.evaluate import NAME
 from quadrupel.stages.lease import Lease, LeaseLost
@@ -192,8 +191,7 @@ class EvaluateRanges:
         self._counted_at = -1.0
         part = Part(taken.first_user, taken.end_user, of=self._users(taken.zone))
         withheld = self._withheld(pages.rule_set.hash)
-        asked = pages.of_changed(taken.rules) if taken.kind is RunKind.RULES else pages
-        work = Work(taken, asked, lease, part, withheld, taken.rate)
+        work = Work(taken, self._asked(pages, taken), lease, part, withheld, taken.rate)
         try:
             self._reads.begin(lambda seconds: self._wait(lease, seconds))
             while not work.is_over and not (page := self._read(work)).is_empty():
@@ -205,6 +203,12 @@ class EvaluateRanges:
             raise
         self._finish(work)
         return []
+
+    def _asked(self, pages: Pages, taken: TakenRange) -> Pages | ChangedPages:
+        """What reads the pages of a range: by all rules, or by those that the run is for."""
+        if taken.kind is not RunKind.RULES:
+            return pages
+        return pages.of_changed(taken.rules, self._reads.read)
 
     def _withheld(self, hashed: str) -> frozenset[str]:
         """The rules of which publish would change nothing, when the range is begun."""
@@ -267,7 +271,8 @@ class EvaluateRanges:
 
     def _hand_over(self, work: Work, page: pl.DataFrame) -> RangeCounts:
         """Evaluate a page, and put on the bus what is said of those who differ; its counts."""
-        read = self._read_by_rules(work, page)
+        taken = work.taken
+        read = work.pages.read(page, taken.as_of, self._clock(), taken.rules, work.withheld)
         for start in range(0, len(read.evaluations), CHUNK):
             chunk = read.evaluations[start : start + CHUNK]
             self._await_turn(len(chunk), work.lease.keep_alive)
@@ -276,12 +281,6 @@ class EvaluateRanges:
         work.lease.keep_alive()
         RUN_USERS_EVALUATED.inc(page.height)
         return read.counts
-
-    def _read_by_rules(self, work: Work, page: pl.DataFrame) -> PageRead:
-        as_of, now, rules = work.taken.as_of, self._clock(), work.taken.rules
-        if isinstance(work.pages, ChangedPages):
-            return work.pages.read(page, as_of, now, work.withheld, self._reads.read)
-        return work.pages.read(page, as_of, now, rules, work.withheld)
 
     def _wait_for_rate(self, work: Work, users: int) -> bool:
         """Wait until so many users may be evaluated; False if asked to stop meanwhile."""

@@ -6,6 +6,7 @@ A run of changed rules reads their columns alone, and all columns of the few use
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 import polars as pl
@@ -38,33 +39,32 @@ class Pages:
         deadlines: ColumnarDeadlines | None = None,
     ) -> None:
         self.rule_set = rule_set
-        self._numbers = numbers
         reading = PageReading(rule_set, numbers, deadlines=deadlines)
         self._pages = _range_pages(reading)
-        self._changed: ChangedPages | None = None
         self.deadlines = reading.deadlines
         self.read = reading.read
+        # One range of a run follows the other, and to prepare a reading takes a while.
+        self._by_some = lru_cache(maxsize=1)(
+            lambda rules: PageReading(rule_set, numbers, rules, self.deadlines)
+        )
 
     def page(self, connection: sa.Connection, part: Part, size: int) -> pl.DataFrame:
         """See `RangePages.read`."""
         return self._pages.read(connection, part, size)
 
-    def of_changed(self, rules: Collection[str]) -> "ChangedPages":
-        """Pages of a run that asks everybody these rules; the same from one range to the next."""
-        if self._changed is None or self._changed.rules != frozenset(rules):
-            reading = PageReading(self.rule_set, self._numbers, rules, self.deadlines)
-            self._changed = ChangedPages(self, reading, frozenset(rules))
-        return self._changed
+    def of_changed(self, rules: Collection[str], again: Read) -> "ChangedPages":
+        """Pages of a run that asks everybody these rules; `again` reads those who differ."""
+        return ChangedPages(self, self._by_some(frozenset(rules)), again)
 
 
 class ChangedPages:
-    """Reads pages of users by rules that changed, and `pages` of those of whom something did."""
+    """Reads pages of users by rules that changed, and `whole` ones of whom something changed."""
 
-    def __init__(self, pages: Pages, reading: PageReading, rules: frozenset[str]) -> None:
-        self.rule_set = pages.rule_set
-        self.rules = rules
-        self._whole = pages
+    def __init__(self, whole: Pages, reading: PageReading, again: Read) -> None:
+        self.rule_set = whole.rule_set
+        self._whole = whole
         self._reading = reading
+        self._again = again
         self._pages = _range_pages(reading)
 
     def page(self, connection: sa.Connection, part: Part, size: int) -> pl.DataFrame:
@@ -76,20 +76,20 @@ class ChangedPages:
         page: pl.DataFrame,
         as_of: date,
         evaluated_at: datetime,
-        withheld: Collection[str],
-        again: Read,
+        changed: Collection[str] = (),
+        withheld: Collection[str] = (),
     ) -> PageRead:
         """As `PageReading.read`, with the verdicts of the changed rules alone in its counts.
 
-        `again` reads those who differ. Of a user whose profile changes meanwhile the newer one is
-        evaluated; who is erased meanwhile is left out.
+        Of a user whose profile changes meanwhile the newer one is evaluated; who is erased
+        meanwhile is left out.
         """
-        look = self._reading.look(page, as_of, self.rules, withheld)
+        look = self._reading.look(page, as_of, changed, withheld)
         if not look.users:
             return PageRead((), look.counts)
         part = Part(look.users[0], users=look.users)
-        users = again(lambda connection: self._whole.page(connection, part, len(look.users)))
-        told = self._whole.read(users, as_of, evaluated_at, self.rules, withheld)
+        users = self._again(lambda connection: self._whole.page(connection, part, len(look.users)))
+        told = self._whole.read(users, as_of, evaluated_at, changed, withheld)
         return PageRead(told.evaluations, replace(look.counts, changed=len(told.evaluations)))
 
 

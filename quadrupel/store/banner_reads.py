@@ -21,7 +21,7 @@ QUERIES = 2
 """How many queries for banner sets a process has under way."""
 
 PAUSE = 0.004
-"""Seconds from one query to the next, at least: a query costs as much as a hundred users in it."""
+"""Seconds from one query to the next, at least: a query costs as much as fifty users in it."""
 
 MANY = 40
 """With so many users in a query it is twice as long, and so on: they share what the next costs."""

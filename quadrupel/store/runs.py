@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from quadrupel.core.bits import from_signed
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.run_plans import RunKind, RunPlan
-from quadrupel.core.runs import RuleCounts, expected_end, range_size
+from quadrupel.core.runs import RuleCounts, expected_end, size_of_ranges
 from quadrupel.store.database import driver
 from quadrupel.store.run_users import ZoneUsers, from_users, users_of
 from quadrupel.store.tables import run_ranges, runs
@@ -115,7 +115,7 @@ def start(
     run: str,
     as_of: date,
     rule_set: str,
-    most: int,
+    range_size: int,
     now: datetime,
     plan: RunPlan = _FULL,
     *,
@@ -126,8 +126,8 @@ def start(
     """Write a new run and its ranges; False (and nothing done) if a run of that name exists.
 
     The ranges lie end to end over all possible user ids, so there is no gap and no overlap
-    whatever users appear meanwhile; each holds about as many of the users of the plan, `most` at
-    most. `rate` limits the users per second, of all workers together; by `deadline`
+    whatever users appear meanwhile; each holds about as many of the users of the plan, at most
+    about `range_size`. `rate` limits the users per second, of all workers together; by `deadline`
     the run should have finished. Where `of` is given, only those users are meant.
     """
     entry = {"run": run, "as_of": as_of, "rule_set": rule_set, "created_at": now}
@@ -137,7 +137,7 @@ def start(
     if connection.execute(new.returning(runs.c.run)).one_or_none() is None:
         return False
     total = users_of(connection, plan, as_of, of)
-    users, size = from_users(plan, as_of, of), sql.Literal(range_size(total, most))
+    users, size = from_users(plan, as_of, of), sql.Literal(size_of_ranges(total, range_size))
     ranges = _RANGES.format(run=sql.Literal(run), size=size, users=users)
     driver(connection).execute(ranges)
     finish_if_done(connection, run, now)

@@ -12,7 +12,7 @@ from quadrupel.core.runs import (
     RuleCounts,
     deadline,
     expected_end,
-    range_size,
+    size_of_ranges,
     slow_after,
 )
 
@@ -46,7 +46,7 @@ SIZES = [
     ("users", "most", "size"), [case[1:] for case in SIZES], ids=[case[0] for case in SIZES]
 )
 def test_ranges_are_of_equal_size_and_enough_of_them(users, most, size):
-    assert range_size(users, most) == size
+    assert size_of_ranges(users, most) == size
 
 
 SLOW = [(None, 30), (1, 30), (15, 30), (16, 32), (600, 1200)]

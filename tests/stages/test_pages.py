@@ -85,9 +85,9 @@ def read_changed(engine, pages, changed, day=TODAY, withheld=(), meanwhile=lambd
         meanwhile()
         return ask(question)
 
-    some = pages.of_changed(changed)
+    some = pages.of_changed(changed, ask_later)
     page = ask(lambda connection: some.page(connection, EVERYBODY, 1000))
-    return some.read(page, day, NOW, withheld, ask_later)
+    return some.read(page, day, NOW, changed, withheld)
 
 
 def publish(engine, evaluations, rules):
@@ -253,12 +253,15 @@ def test_a_run_of_changed_rules_finds_whom_one_of_all_rules_finds(
 
 
 def test_a_run_of_changed_rules_reads_their_columns_alone(saved, pages, edited):
+    def never(_):
+        raise AssertionError
+
     rules, changed = edited
     made = pages(of=rules)
     with transaction(saved) as connection:
         whole = made.page(connection, EVERYBODY, 1000)
-        some = made.of_changed(changed).page(connection, EVERYBODY, 1000)
-        none = made.of_changed(()).page(connection, EVERYBODY, 1000)
+        some = made.of_changed(changed, never).page(connection, EVERYBODY, 1000)
+        none = made.of_changed((), never).page(connection, EVERYBODY, 1000)
     assert {*none.columns} < {*some.columns} < {*whole.columns}
     assert some.height == none.height == whole.height
 
