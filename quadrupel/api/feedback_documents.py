@@ -11,8 +11,8 @@ _FEEDBACK = {
     "banner": "driving_licence_expiring",
     "episode": "2026-12-20",
     "action": "dismissed",
-    "time": "2026-11-23T10:00:00Z",
 }
+"""Without `time`, since what is copied from here is sent on any day."""
 
 _BEACON = {"access_token": "eyJ...", "feedback": [_FEEDBACK]}
 

@@ -72,6 +72,7 @@ def before_call(context: object, case: schemathesis.Case, kwargs: dict[str, Any]
         _show_one_token(case.body)
         if case.meta.generation.mode.is_positive:
             _name_a_banner(case.body)
+            _let_it_be_recent(case.body)
 
 
 def _let_it_end(case: schemathesis.Case) -> None:
@@ -103,3 +104,22 @@ def _name_a_banner(body: object) -> None:
         _name_a_banner(body.get("feedback"))
         if "banner" in body:
             body["banner"] = BANNER
+
+
+def _let_it_be_recent(body: object) -> None:
+    """No schema says how old feedback may be, and not all that is tried is of `times`."""
+    if isinstance(body, list):
+        for each in body:
+            _let_it_be_recent(each)
+    elif isinstance(body, dict):
+        _let_it_be_recent(body.get("feedback"))
+        if isinstance(body.get("time"), str) and not _is_recent(body["time"]):
+            body["time"] = NOW.isoformat()
+
+
+def _is_recent(text: str) -> bool:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return time.tzinfo is not None and NOW - timedelta(days=5) <= time <= NOW

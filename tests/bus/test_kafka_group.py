@@ -21,6 +21,8 @@ from quadrupel.telemetry import KAFKA_CLIENTS_REPLACED
 pytestmark = pytest.mark.kafka
 
 PARTITIONS = 4
+PATIENCE = 60
+"""Seconds until a test gives up what takes a few on an idle machine."""
 
 
 def publish(bus: KafkaBus, topic: str, numbers: range) -> None:
@@ -69,7 +71,7 @@ class TestRebalance:
             )
             taken: list[Message] = []
             came: list[Message] = []
-            longest, sent, deadline = 0.0, 0, time.monotonic() + 20
+            longest, sent, deadline = 0.0, 0, time.monotonic() + PATIENCE
             while len(came) < 20 and time.monotonic() < deadline:
                 publish(bus, topic, range(sent, sent + 20))
                 sent += 20
