@@ -124,6 +124,8 @@ class Query:
     def __init__(self, trees: Mapping[str, Node]) -> None:
         self._trees = trees
         self.columns = columns(trees.values())
+        self._bare = [_bare(column) for column in self.columns] or [pl.first()]
+        self._span = _Span(self.columns)
         self._tables = Tables()
         self._prepared: tuple[date, dict[bool, list[pl.Expr]]] = (date.min, {})
 
@@ -141,10 +143,8 @@ class Query:
             yield name, values.lazy().select(expression).collect
 
     def _prepare(self, frame: pl.DataFrame, today: date) -> tuple[pl.DataFrame, list[pl.Expr]]:
-        bare = [_bare(column) for column in self.columns] or [pl.first()]
-        values = frame.lazy().select(bare).collect().rechunk()
-        ordinary = _is_ordinary(values, self.columns)
-        return values, self._expressions(today, ordinary=ordinary)
+        values = frame.lazy().select(self._bare).collect().rechunk()
+        return values, self._expressions(today, ordinary=self._span.is_ordinary(values))
 
     def _expressions(self, today: date, *, ordinary: bool) -> list[pl.Expr]:
         day, prepared = self._prepared
@@ -171,14 +171,25 @@ def _bare(column: Column) -> pl.Expr:
     return bare.to_physical() if leaf.kind in (Kind.DATE, Kind.DATETIME) else bare
 
 
-def _is_ordinary(values: pl.DataFrame, needed: Iterable[Column]) -> bool:
-    checked = [column for column in needed if column.leaf.kind in ORDINARY]
-    if not checked:
-        return True
-    lows = values.select(pl.col(column.name).min() for column in checked).row(0)
-    highs = values.select(pl.col(column.name).max() for column in checked).row(0)
-    for column, low, high in zip(checked, lows, highs, strict=True):
-        bounds = ORDINARY[column.leaf.kind]
-        if low is not None and not bounds[0] <= low <= high <= bounds[1]:
-            return False
-    return True
+class _Span:
+    """Tells whether all values of a frame lie within ORDINARY; its expressions are written once."""
+
+    def __init__(self, needed: Iterable[Column]) -> None:
+        self._bounds = {
+            column.name: ORDINARY[column.leaf.kind]
+            for column in needed
+            if column.leaf.kind in ORDINARY
+        }
+        checked = pl.col(list(self._bounds))
+        self._extremes = [checked.min().name.prefix("least "), checked.max().name.prefix("most ")]
+
+    def is_ordinary(self, values: pl.DataFrame) -> bool:
+        """Whether they do; missing values lie nowhere."""
+        if not self._bounds:
+            return True
+        extremes = values.select(self._extremes).row(0)
+        lows, highs = extremes[: len(self._bounds)], extremes[len(self._bounds) :]
+        return all(
+            low is None or least <= low <= high <= most
+            for (least, most), low, high in zip(self._bounds.values(), lows, highs, strict=True)
+        )

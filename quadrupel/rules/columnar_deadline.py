@@ -7,7 +7,7 @@ remembered: a deadline holds for every day before it, so the next night finds ne
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ MAX_REMEMBERED = 50_000
 """How many different inputs of one rule are remembered; they are forgotten when there are more."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
+_EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER = date.max.toordinal()
 
 
@@ -84,22 +85,29 @@ class _RuleDeadlines:
 
         `read` are the values of the `keys` of all users, by their names.
         """
-        if today < self._today:  # a deadline says nothing of the days before it was read
-            self._known.clear()
-        self._today = today
+        self._turn_to(today)
         if not self._columns:
             return pl.repeat(self._deadline((), today), users, dtype=pl.Int32, eager=True)
         lists = [read[key.name] for key in self.keys]
         due = list(map(self._known.get, zip(*lists, strict=True)))
-        known = pl.Series(due, dtype=pl.Int32)
-        lacking = (known.is_null() | (known <= today.toordinal())).arg_true().to_list()
-        for row in lacking:
-            due[row] = self._deadline(tuple([each[row] for each in lists]), today)
-        return pl.Series(due, dtype=pl.Int32) if lacking else known
+        if None in due:
+            for row, day in enumerate(due):
+                if day is None:
+                    due[row] = self._deadline(tuple([each[row] for each in lists]), today)
+        return pl.Series(due, dtype=pl.Int32)
+
+    def _turn_to(self, today: date) -> None:
+        """Forget deadlines that have come by today, and those that were read for later days."""
+        if today < self._today:
+            self._known.clear()
+        elif today > self._today:
+            now = today.toordinal()
+            self._known = {inputs: day for inputs, day in self._known.items() if day > now}
+        self._today = today
 
     def _deadline(self, inputs: tuple[Any, ...], today: date) -> int:
         known = self._known.get(inputs)
-        if known is not None and known > today.toordinal():
+        if known is not None:
             return known
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
@@ -119,7 +127,10 @@ def _days_alone(tree: Node) -> set[Node]:
 
 
 class _Key(NamedTuple):
-    """A column as something that can be compared; rules that name it alike share it."""
+    """A column as something that is quickly compared; rules that name it alike share it.
+
+    Days and times are integers, as in the frame; windowed counts are texts.
+    """
 
     name: str
     expression: pl.Expr
@@ -130,7 +141,9 @@ def _key(column: Column, day_alone: bool) -> _Key:
     if column.leaf.kind is Kind.WINDOWED_COUNT:
         return _Key(column.name, read.cast(pl.List(pl.String())).list.join(","))
     if day_alone:
-        return _Key(f"day of {column.name}", read.dt.truncate("1d"))
+        return _Key(f"day of {column.name}", read.dt.truncate("1d").to_physical())
+    if column.leaf.kind in (Kind.DATE, Kind.DATETIME):
+        return _Key(column.name, read.to_physical())
     return _Key(column.name, read)
 
 
@@ -143,12 +156,24 @@ def _values(needed: Sequence[Column], inputs: Iterable[Any]) -> dict[str, Value]
             continue
         if isinstance(leaf, KeyedField):
             entry = {"count": 0, "sum": Decimal(0), "first": _NO_TIME, "last": _NO_TIME}
-            values.setdefault(leaf.attribute, {}).setdefault(leaf.key, entry)[leaf.name] = value
-        elif leaf.kind is Kind.WINDOWED_COUNT:
-            values[leaf.name] = unpack(int(each) for each in value.split(",") if each)
+            statistic = values.setdefault(leaf.attribute, {}).setdefault(leaf.key, entry)
+            statistic[leaf.name] = _value(leaf.kind, value)
         else:
-            values[leaf.name] = value
+            values[leaf.name] = _value(leaf.kind, value)
     for attribute in {each.leaf.attribute for each in needed if isinstance(each.leaf, KeyedField)}:
         entries = values.get(attribute, {})
         values[attribute] = {key: Statistic(**entry) for key, entry in entries.items()}
     return values
+
+
+def _value(kind: Kind, key: Any) -> Any:
+    """The value of which a key was made."""
+    match kind:
+        case Kind.WINDOWED_COUNT:
+            return unpack(int(each) for each in key.split(",") if each)
+        case Kind.DATE:
+            return date.fromordinal(EPOCH + key)
+        case Kind.DATETIME:
+            return _EPOCH_TIME + timedelta(microseconds=key)
+        case _:
+            return key

@@ -13,6 +13,7 @@ from typing import Literal
 import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
+from psycopg.abc import Buffer
 
 from quadrupel.core.attributes import Type
 from quadrupel.store import samples
@@ -106,8 +107,15 @@ def copied(
     copy_out = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)
     with driver(connection).cursor() as cursor, cursor.copy(copy_out) as copy:
         lines = iter(copy)
-        while text := b"".join(itertools.islice(lines, rows)):
+        while text := _joined(itertools.islice(lines, rows)):
             yield frame_of_text(text, first, columns)
+
+
+def _joined(lines: Iterable[Buffer]) -> bytes:
+    """All lines, none of which is kept: `join` would keep them all, and take twice as long."""
+    text = io.BytesIO()
+    text.writelines(lines)
+    return text.getvalue()
 
 
 def frame_of_text(
@@ -116,7 +124,7 @@ def frame_of_text(
     """The frame that the lines of a COPY hold, see `copied`; without lines one without rows."""
     schema = {**first, **{each.name: _form(each)[1] for each in columns}}
     if text:
-        frame = pl.read_csv(io.BytesIO(text), has_header=False, schema=schema)
+        frame = pl.read_csv(text, has_header=False, schema=schema)
     else:
         frame = pl.DataFrame(schema=schema)
     return frame.with_columns(_typed(each) for each in columns if not each.as_text)

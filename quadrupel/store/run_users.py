@@ -49,10 +49,15 @@ def zone_users(zone: str, zones: Iterable[str], own: ZoneInfo) -> ZoneUsers:
 
 
 def users_of(
-    connection: sa.Connection, plan: RunPlan, as_of: date, of: ZoneUsers | None = None
+    connection: sa.Connection,
+    plan: RunPlan,
+    as_of: date,
+    of: ZoneUsers | None = None,
+    most: int | None = None,
 ) -> int:
-    """How many users a run would look at by now, erased ones too."""
-    count = sql.SQL("SELECT count(*) {}").format(from_users(plan, as_of, of))
+    """How many users a run would look at by now, erased ones too; it counts up to `most`."""
+    users, limit = from_users(plan, as_of, of), sql.Literal(most)
+    count = sql.SQL("SELECT count(*) FROM (SELECT {} LIMIT {}) AS counted").format(users, limit)
     [[total]] = driver(connection).execute(count).fetchall()
     return int(total)
 

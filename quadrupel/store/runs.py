@@ -11,30 +11,19 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg import sql
 from sqlalchemy.dialects.postgresql import insert
 
 from quadrupel.core.bits import from_signed
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.run_plans import RunKind, RunPlan
-from quadrupel.core.runs import RuleCounts, expected_end, size_of_ranges
-from quadrupel.store.database import driver
-from quadrupel.store.run_users import ZoneUsers, from_users, users_of
+from quadrupel.core.runs import RuleCounts, expected_end
+from quadrupel.store.run_layout import lay_out
+from quadrupel.store.run_users import ZoneUsers
 from quadrupel.store.tables import run_ranges, runs
 
 RECENT = timedelta(seconds=60)
 """Over how long the speed of a run is taken."""
 
-_RANGES = sql.SQL("""
-    INSERT INTO run_ranges (run, number, first_user, end_user, users, state, attempts)
-    SELECT {run}, part, CASE part WHEN 0 THEN '' ELSE min(user_id) END,
-        lead(min(user_id)) OVER (ORDER BY part), count(*), 'pending', 0
-    FROM (
-        SELECT users.user_id, (row_number() OVER (ORDER BY users.user_id) - 1) / {size} AS part
-        {users}
-    ) AS numbered
-    GROUP BY part
-""")
 _FULL = RunPlan(RunKind.FULL)
 
 OPEN = ("running", "paused")
@@ -136,10 +125,7 @@ def start(
     new = insert(runs).values(**entry, state="running").on_conflict_do_nothing()
     if connection.execute(new.returning(runs.c.run)).one_or_none() is None:
         return False
-    total = users_of(connection, plan, as_of, of)
-    users, size = from_users(plan, as_of, of), sql.Literal(size_of_ranges(total, range_size))
-    ranges = _RANGES.format(run=sql.Literal(run), size=size, users=users)
-    driver(connection).execute(ranges)
+    lay_out(connection, run, plan, as_of, of, range_size)
     finish_if_done(connection, run, now)
     return True
 

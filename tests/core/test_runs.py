@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quadrupel.core.runs import (
+    LEAST_RANGES,
     RangeCounts,
     Rate,
     RuleCounts,
@@ -47,6 +48,12 @@ SIZES = [
 )
 def test_ranges_are_of_equal_size_and_enough_of_them(users, most, size):
     assert size_of_ranges(users, most) == size
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**5))
+def test_to_know_their_size_no_more_users_need_be_counted_than_the_fewest_ranges_hold(users, most):
+    counted = min(users, LEAST_RANGES * most)
+    assert size_of_ranges(counted, most) == size_of_ranges(users, most)
 
 
 SLOW = [(None, 30), (1, 30), (15, 30), (16, 32), (600, 1200)]

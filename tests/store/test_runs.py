@@ -48,19 +48,23 @@ def finish(engine, taken, evaluated=10):
         assert ledger.finish(connection, taken, RangeCounts(evaluated, 2, 1), "set", NOW)
 
 
+def laid_out(engine):
+    ranges = run_ranges.c
+    columns = (ranges.first_user, ranges.end_user, ranges.users)
+    with transaction(engine) as connection:
+        rows = connection.execute(sa.select(*columns).order_by(ranges.number)).all()
+    return [tuple(row) for row in rows]
+
+
 def test_ranges_lie_end_to_end_over_all_possible_users(users):
     assert start(users)
-    with transaction(users) as connection:
-        rows = connection.execute(
-            sa.select(run_ranges.c.first_user, run_ranges.c.end_user, run_ranges.c.users).order_by(
-                run_ranges.c.number
-            )
-        ).all()
-    assert [tuple(row) for row in rows] == [
-        ("", "c010", 10),
-        ("c010", "c020", 10),
-        ("c020", None, 5),
-    ]
+    assert laid_out(users) == [("", "c010", 10), ("c010", "c020", 10), ("c020", None, 5)]
+
+
+def test_a_range_can_be_of_one_user(users):
+    assert start(users, size=1)
+    assert laid_out(users)[:2] == [("", "c001", 1), ("c001", "c002", 1)]
+    assert laid_out(users)[-1] == ("c024", None, 1)
 
 
 def test_a_run_of_the_same_name_starts_once(users):
