@@ -45,24 +45,25 @@ def _add_months(_today: int, day: pl.Expr, number: pl.Expr) -> Result:
     start = day.cast(pl.Date)
     months = start.dt.year().cast(pl.Int64) * 12 + start.dt.month() - 13
     months += number.clip(-_FAR, _FAR)
-    fails = (months < 0) | (months >= MONTHS)
-    month = pl.when(fails).then(None).otherwise(months)
-    firsts = _month_firsts()
-    first, following = pl.lit(firsts).gather(month), pl.lit(firsts).gather(month + 1)
-    value = pl.min_horizontal(first + start.dt.day() - 1, following - 1)
-    return Result(value, fails)
+    place = months.clip(-1, MONTHS) + 1
+    first, last = (pl.lit(days).gather(place) for days in _first_and_last_days())
+    value = pl.min_horizontal(first + start.dt.day() - 1, last)
+    return Result(value, (months < 0) | (months >= MONTHS))
 
 
 @cache
-def _month_firsts() -> pl.Series:
-    """The first day of every month of the calendar, and of the one after its last.
+def _first_and_last_days() -> tuple[pl.Series, pl.Series]:
+    """Of every month of the calendar, between two months that have no days.
 
     Looked up, since making a date of its parts takes several times as long.
     """
     firsts = [date(number // 12 + 1, number % 12 + 1, 1).toordinal() for number in range(MONTHS)]
-    return pl.Series(
-        [first - EPOCH for first in [*firsts, date.max.toordinal() + 1]], dtype=pl.Int32
+    lasts = [following - 1 for following in [*firsts[1:], date.max.toordinal() + 1]]
+    first, last = (
+        pl.Series([None, *(day - EPOCH for day in days), None], dtype=pl.Int32)
+        for days in (firsts, lasts)
     )
+    return first, last
 
 
 def _add_years(today: int, day: pl.Expr, number: pl.Expr) -> Result:

@@ -79,7 +79,8 @@ class Tables:
         """The function's value for every day from `low` to `high` (days since 1970)."""
         if key not in self._tables:
             day = pl.int_range(low, high + 1, dtype=pl.Int32, eager=True).alias("day")
-            self._tables[key] = day.to_frame().select(function(pl.col("day")).value).to_series()
+            days = day.to_frame().lazy()  # what an expression has several times is computed once
+            self._tables[key] = days.select(function(pl.col("day")).value).collect().to_series()
         return self._tables[key]
 
 

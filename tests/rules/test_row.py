@@ -1,5 +1,6 @@
 """The row reading against Python itself, a slow interpreter, and the laws of logic."""
 
+import ast
 import itertools
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -206,10 +207,21 @@ def run_by_python(text: str, values: dict, today: date) -> bool:
         "day_of": lambda time: Day(time.toordinal()),
         "is_known": lambda value: True,
         "one_of": lambda value, *choices: value in choices,
-        "between": lambda value, low, high: low <= value <= high,
     }
-    exec(f"def matches(user, today):\n    {text}", words)
+    tree = Betweens().visit(ast.parse(f"def matches(user, today):\n    {text}"))
+    exec(compile(ast.fix_missing_locations(tree), "<rule>", "exec"), words)
     return words["matches"](User(), now)
+
+
+class Betweens(ast.NodeTransformer):
+    """`between(x, a, b)` as `a <= x <= b`, which does not look at b where x is less than a."""
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Name("between"), [value, low, high]):
+                return ast.Compare(low, [ast.LtE(), ast.LtE()], [value, high])
+        return node
 
 
 def to_python(value):
@@ -405,6 +417,10 @@ LAWS = {
     "if with equal branches": ("{b} if {a} else {b}", "{b}"),
     "if turned around": ("{b} if {a} else {c}", "{c} if not {a} else {b}"),
     "between": ("between(user.points, 1, user.level)", "1 <= user.points <= user.level"),
+    "between, no further": (
+        "between(user.level, 2, 1 // user.points)",
+        "2 <= user.level <= 1 // user.points",
+    ),
     "one of": ("one_of(user.points, 1, 2)", "user.points == 1 or user.points == 2"),
     "not in": ("user.points not in [1, 2]", "not user.points in [1, 2]"),
     "less or not": ("user.points < user.level", "not user.points >= user.level"),
