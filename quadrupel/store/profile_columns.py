@@ -53,13 +53,13 @@ _FORMS: Mapping[Type, tuple[str, pl.DataType]] = {
 
 _AS_TEXT = ("{}", pl.String())
 
-_CASTS: Mapping[str, str] = {
-    "": "{}",
-    "count": "({})::bigint",
-    "sum": "({})::numeric",
-    "first": "({})::timestamptz",
-    "last": "({})::timestamptz",
+_FIELDS: Mapping[str, tuple[str, pl.DataType]] = {
+    "count": ("{}", pl.Int64()),
+    "sum": ("{}", pl.Float64()),
+    "first": ("(extract(epoch FROM ({})::timestamptz) * 1000000)::bigint", pl.Int64()),
+    "last": ("(extract(epoch FROM ({})::timestamptz) * 1000000)::bigint", pl.Int64()),
 }
+"""How the field of a statistic travels, which is a text in the database."""
 
 
 def frames(
@@ -131,6 +131,8 @@ def frame_of_text(
 
 
 def _form(column: ColumnRead) -> tuple[str, pl.DataType]:
+    if column.field:
+        return _FIELDS[column.field]
     return _AS_TEXT if column.as_text else _FORMS[column.type]
 
 
@@ -139,8 +141,7 @@ def _expression(column: ColumnRead) -> sql.Composable:
     if column.field:
         path = sql.SQL("{} -> {} ->> {}")
         source = path.format(source, sql.Literal(column.key), sql.Literal(column.field))
-    cast = sql.SQL(_CASTS[column.field]).format(source)
-    return sql.SQL(_form(column)[0]).format(cast)
+    return sql.SQL(_form(column)[0]).format(source)
 
 
 def _typed(column: ColumnRead) -> pl.Expr:
