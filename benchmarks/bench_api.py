@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--algorithm", choices=["RS256", "ES256"], default="RS256")
     parser.add_argument("--reads-per-visit", type=int, default=10)
     parser.add_argument("--there", type=int, default=1_000, help="citizens at one time")
-    parser.add_argument("--connections", type=int, default=128)
+    parser.add_argument("--connections", type=int, default=256)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--streams", type=int, default=5_000)

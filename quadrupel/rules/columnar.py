@@ -118,15 +118,16 @@ class ColumnarReading:
 class Query:
     """Reads some predicates, by name, like ColumnarReading.
 
-    Remembers what it prepared for the last day it was asked for.
+    Calendar functions are looked up in `tables`. Remembers what it prepared for the last day it was
+    asked for.
     """
 
-    def __init__(self, trees: Mapping[str, Node]) -> None:
+    def __init__(self, trees: Mapping[str, Node], tables: Tables | None = None) -> None:
         self._trees = trees
         self.columns = columns(trees.values())
-        self._bare = [_bare(column) for column in self.columns] or [pl.first()]
-        self._span = _Span(self.columns)
-        self._tables = Tables()
+        self._bare = [bare(column) for column in self.columns] or [pl.first()]
+        self._span = Span(self.columns)
+        self._tables = tables or Tables()
         self._prepared: tuple[date, dict[bool, list[pl.Expr]]] = (date.min, {})
 
     def evaluate(self, frame: pl.DataFrame, today: date) -> pl.DataFrame:
@@ -160,7 +161,7 @@ class Query:
         return prepared[ordinary]
 
 
-def _bare(column: Column) -> pl.Expr:
+def bare(column: Column) -> pl.Expr:
     """The column as expressions take it: days and times as integers, what adds up without gaps."""
     bare = pl.col(column.name).cast(column.type)
     leaf = column.leaf
@@ -171,7 +172,7 @@ def _bare(column: Column) -> pl.Expr:
     return bare.to_physical() if leaf.kind in (Kind.DATE, Kind.DATETIME) else bare
 
 
-class _Span:
+class Span:
     """Tells whether all values of a frame lie within ORDINARY; its expressions are written once."""
 
     def __init__(self, needed: Iterable[Column]) -> None:

@@ -17,12 +17,17 @@ from quadrupel.core.values import Statistic, Value
 from quadrupel.core.windows import unpack
 from quadrupel.rules.columnar import Column, columns
 from quadrupel.rules.columnar_functions import EPOCH
+from quadrupel.rules.columnar_text import Tables
 from quadrupel.rules.deadline import predicate_deadline
 from quadrupel.rules.predicate import Predicate
-from quadrupel.rules.tree import Call, KeyedField, Kind, Node, children, walk
+from quadrupel.rules.settled import Settled
+from quadrupel.rules.tree import Call, IsKnown, KeyedField, Kind, Node, children, walk
 
 MAX_REMEMBERED = 50_000
 """How many different inputs of one rule are remembered; they are forgotten when there are more."""
+
+MANY = 100
+"""From so many users on whose inputs are new, it is looked first whose verdicts are settled."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,22 +37,29 @@ _FOREVER = date.max.toordinal()
 class ColumnarDeadlines:
     """Reads the deadlines of some predicates, by name, for a frame of profiles at a time.
 
-    `columns` are what a frame must have. `known` has what is remembered of some predicates. Not
-    safe for use by several threads, nor are several that share what they know.
+    `columns` are what a frame must have. `known` has what is remembered of some predicates.
+    Calendar functions are looked up in `tables`. Not safe for use by several threads, nor are
+    several that share what they know.
     """
 
     def __init__(
-        self, trees: Mapping[str, Node], known: "Mapping[Node, _RuleDeadlines] | None" = None
+        self,
+        trees: Mapping[str, Node],
+        known: "Mapping[Node, _RuleDeadlines] | None" = None,
+        tables: Tables | None = None,
     ) -> None:
         self.columns = columns(trees.values())
-        known = known or {}
+        known, tables = known or {}, tables or Tables()
         self._rules = {
-            name: known.get(tree) or _RuleDeadlines(tree) for name, tree in trees.items()
+            name: known.get(tree) or _RuleDeadlines(tree, tables) for name, tree in trees.items()
         }
 
-    def of_others(self, trees: Mapping[str, Node]) -> "ColumnarDeadlines":
+    def of_others(
+        self, trees: Mapping[str, Node], tables: Tables | None = None
+    ) -> "ColumnarDeadlines":
         """Those of other predicates; what is remembered of the same ones is shared."""
-        return ColumnarDeadlines(trees, {rule.tree: rule for rule in self._rules.values()})
+        known = {rule.tree: rule for rule in self._rules.values()}
+        return ColumnarDeadlines(trees, known, tables)
 
     def earliest(
         self, frame: pl.DataFrame, today: date, names: Iterable[str] | None = None
@@ -62,7 +74,7 @@ class ColumnarDeadlines:
         keys = {key.name: key.expression for rule in asked.values() for key in rule.keys}
         read = frame.lazy().select(pl.lit(0), **keys).collect()  # one column more, so rows are kept
         lists = {name: read[name].to_list() for name in keys}
-        due = [rule.of(lists, frame.height, today).alias(name) for name, rule in asked.items()]
+        due = [rule.of(frame, lists, today).alias(name) for name, rule in asked.items()]
         first = pl.min_horizontal(pl.all())
         days = (first - EPOCH).cast(pl.Int32).cast(pl.Date)
         return pl.DataFrame(due).select(pl.when(first < _FOREVER).then(days)).to_series()
@@ -71,29 +83,34 @@ class ColumnarDeadlines:
 class _RuleDeadlines:
     """The deadlines of one predicate, and those that were read before, by its inputs."""
 
-    def __init__(self, tree: Node) -> None:
+    def __init__(self, tree: Node, tables: Tables) -> None:
         self.tree = tree
         self._columns = columns([tree])
+        self._settled = Settled(tree, tables)
         days_alone = _days_alone(tree)
         self.keys = [_key(column, column.leaf in days_alone) for column in self._columns]
         self._read = predicate_deadline(Predicate(tree, ""))
         self._known: dict[tuple[Any, ...], int] = {}
         self._today = date.min
 
-    def of(self, read: Mapping[str, list[Any]], users: int, today: date) -> pl.Series:
-        """The deadline for each user, as an ordinal; `_FOREVER` for ever.
+    def of(self, frame: pl.DataFrame, read: Mapping[str, list[Any]], today: date) -> pl.Series:
+        """The deadline for each user of a frame, as an ordinal; `_FOREVER` for ever.
 
         `read` are the values of the `keys` of all users, by their names.
         """
         self._turn_to(today)
         if not self._columns:
-            return pl.repeat(self._deadline((), today), users, dtype=pl.Int32, eager=True)
-        lists = [read[key.name] for key in self.keys]
-        due = list(map(self._known.get, zip(*lists, strict=True)))
+            day = self._deadline((), today)
+            return pl.repeat(day, frame.height, dtype=pl.Int32, eager=True)
+        inputs = list(zip(*(read[key.name] for key in self.keys), strict=True))
+        due = list(map(self._known.get, inputs))
         if None in due:
-            for row, day in enumerate(due):
-                if day is None:
-                    due[row] = self._deadline(tuple([each[row] for each in lists]), today)
+            new = [row for row, day in enumerate(due) if day is None]
+            if len(new) >= MANY:
+                for row in pl.Series(new).filter(self._settled.of(frame[new], today)):
+                    self._remember(inputs[row], _FOREVER)
+            for row in new:
+                due[row] = self._deadline(inputs[row], today)
         return pl.Series(due, dtype=pl.Int32)
 
     def _turn_to(self, today: date) -> None:
@@ -109,10 +126,13 @@ class _RuleDeadlines:
         known = self._known.get(inputs)
         if known is not None:
             return known
+        day = self._read(_values(self._columns, inputs), today).day
+        return self._remember(inputs, _FOREVER if day is None else day.toordinal())
+
+    def _remember(self, inputs: tuple[Any, ...], due: int) -> int:
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
-        day = self._read(_values(self._columns, inputs), today).day
-        due = self._known[inputs] = _FOREVER if day is None else day.toordinal()
+        self._known[inputs] = due
         return due
 
 
@@ -121,8 +141,8 @@ def _days_alone(tree: Node) -> set[Node]:
     of_days: set[Node] = set()
     others: set[Node] = {tree}
     for node in walk(tree):
-        is_day = isinstance(node, Call) and node.function == "day_of"
-        (of_days if is_day else others).update(children(node))
+        asks_the_day = isinstance(node, Call) and node.function == "day_of"
+        (of_days if asks_the_day or isinstance(node, IsKnown) else others).update(children(node))
     return of_days - others
 
 

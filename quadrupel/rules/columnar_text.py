@@ -70,18 +70,33 @@ _WHOLE = (Kind.DATE, Kind.INTEGER)
 
 
 class Tables:
-    """Values of calendar functions by day, filled as they are asked for."""
+    """Values of calendar functions by day, filled as they are asked for.
+
+    Those of functions that ask for today are kept for one day.
+    """
 
     def __init__(self) -> None:
         self._tables: dict[object, pl.Series] = {}
+        self._today: int | None = None
+        self._of_today: dict[object, pl.Series] = {}
 
-    def get(self, key: object, low: int, high: int, function: Callable[..., Any]) -> pl.Series:
-        """The function's value for every day from `low` to `high` (days since 1970)."""
-        if key not in self._tables:
+    def get(
+        self, key: object, today: int | None, low: int, high: int, function: Callable[..., Any]
+    ) -> pl.Series:
+        """The function's value for every day from `low` to `high` (days since 1970).
+
+        `today` is given where it asks for it.
+        """
+        if today is not None and today != self._today:
+            self._today = today
+            self._of_today.clear()
+        tables = self._tables if today is None else self._of_today
+        key = (key, low, high)
+        if key not in tables:
             day = pl.int_range(low, high + 1, dtype=pl.Int32, eager=True).alias("day")
             days = day.to_frame().lazy()  # what an expression has several times is computed once
-            self._tables[key] = days.select(function(pl.col("day")).value).collect().to_series()
-        return self._tables[key]
+            tables[key] = days.select(function(pl.col("day")).value).collect().to_series()
+        return tables[key]
 
 
 class ColumnWriter:
@@ -324,5 +339,5 @@ class ColumnWriter:
             return function(self._today, each, *(other.value for other in others))
 
         asked = self._today if FUNCTIONS[node.function].of_today else None
-        key = (node.function, asked, low, high, *(other.constant for other in others))
-        return pl.lit(self._tables.get(key, low, high, of)).gather(day.value - low)
+        key = (node.function, *(other.constant for other in others))
+        return pl.lit(self._tables.get(key, asked, low, high, of)).gather(day.value - low)

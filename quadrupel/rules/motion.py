@@ -1,8 +1,10 @@
 """How parts of a predicate move as days pass: up, down, not at all, or nobody can say."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from quadrupel.rules.functions import FUNCTIONS
+from quadrupel.rules.operations import apply, value_of
 from quadrupel.rules.tree import (
     Arithmetic,
     Call,
@@ -59,6 +61,15 @@ def moves_of(node: Node) -> int | None:
     return total
 
 
+def moves_for_ever(node: Node) -> bool:
+    """Whether a part moves as `moves_of` says on all days, and is missing on all or on none."""
+    if not depends(node):
+        return True
+    turns = node.kind is Kind.BOOLEAN or isinstance(node, If)
+    turns = turns or (isinstance(node, Call) and node.function == "anniversary")
+    return not turns and all(map(moves_for_ever, children(node)))
+
+
 def depends(node: Node) -> bool:
     """Whether a part can be another one tomorrow."""
     return any(
@@ -70,13 +81,37 @@ def depends(node: Node) -> bool:
 def may_fail(node: Node) -> bool:
     """Whether a part can come to an error by itself, when all inputs are ordinary."""
     for each in walk(node):
-        if isinstance(each, Arithmetic) or (
-            isinstance(each, Call) and each.function == "covered_day"
-        ):
+        if isinstance(each, Arithmetic) and _written(each) is None:
             return True
-        if isinstance(each, Call) and each.function in ("add_days", "add_months", "add_years"):
-            number = each.arguments[1]
-            value = number.value if isinstance(number, Constant) else None
-            if not isinstance(value, int) or abs(value) > _LONGEST_SHIFT:
-                return True
+        if isinstance(each, Call) and each.function == "covered_day":
+            return True
+        shifts = isinstance(each, Call) and each.function in ("add_days", "add_months", "add_years")
+        if shifts and not all(map(_is_short, _choices(children(each)[1]))):
+            return True
     return False
+
+
+def _choices(number: Node) -> list[Node]:
+    """What a number can be: it may be a choice between others."""
+    if isinstance(number, If):
+        return [*_choices(number.then), *_choices(number.otherwise)]
+    return [number]
+
+
+def _is_short(number: Node) -> bool:
+    """Whether it is a number that takes no ordinary day out of the calendar."""
+    value = _written(number)
+    return isinstance(value, int) and abs(value) <= _LONGEST_SHIFT
+
+
+def _written(node: Node) -> Any:
+    """The value of a part that is made of constants alone; None for any other, or if it fails."""
+    if isinstance(node, Constant):
+        return value_of(node)
+    if not isinstance(node, Arithmetic):
+        return None
+    operands = [_written(child) for child in children(node)]
+    try:
+        return None if None in operands else apply(node, operands, 0)
+    except ArithmeticError:
+        return None

@@ -30,6 +30,7 @@ from quadrupel.rules import page_sums
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar import Column, Query, columns
 from quadrupel.rules.columnar_deadline import ColumnarDeadlines
+from quadrupel.rules.columnar_text import Tables
 from quadrupel.rules.page_sums import ERROR, MATCH, PageSums
 from quadrupel.rules.page_texts import PageTexts
 from quadrupel.rules.rule import Rule
@@ -79,9 +80,11 @@ class PageReading:
         asked = [each for each in rule_set.rules.values() if only is None or each.id in only]
         trees = {rule.id: rule.predicate.tree for rule in asked}
         self._asked = trees.keys()
-        self._query = Query(trees)
+        tables = Tables()
+        self._query = Query(trees, tables)
         self._times = RuleTimes(self._query)
-        self.deadlines = deadlines.of_others(trees) if deadlines else ColumnarDeadlines(trees)
+        before = deadlines or ColumnarDeadlines({})
+        self.deadlines = before.of_others(trees, tables)
         shown = [rule_set.schema[name] for name in _shown(asked if only is None else ())]
         self.texts = tuple(each.name for each in shown if each.type is Type.DECIMAL)
         inputs = [Input(each.name, Kind(each.type.value)) for each in shown]

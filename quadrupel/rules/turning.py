@@ -37,6 +37,9 @@ FOREVER = LAST + 1
 
 MAX_REMEMBERED = 5_000
 
+CLOSE = 4
+"""How many days a month, or a year, is longer than another, and one more."""
+
 Answer = bool | None
 
 
@@ -197,6 +200,8 @@ class Turnings:
         limits = [each for each in map(self._limit, children(node)) if each is not None]
         if moves and not limits:
             return self._crossing(node, value, pick)
+        if isinstance(node.left, Today) and moves_of(node.right) == 0:
+            return self._reaching(node, value, pick, limits)
 
         # Equality comes and goes; that left reaches right and that it passes it each come once.
         orders: tuple[Comparison, ...] = (">=", ">")
@@ -212,6 +217,30 @@ class Turnings:
             if moves and now is not None:
                 for each in once:
                     until = _next_other(each, inputs, today, until)
+            return Moment(now, until)
+
+        return turning
+
+    def _reaching(
+        self,
+        node: Compare,
+        value: Callable[..., Any],
+        pick: Callable[[Leaves], tuple[Any, ...]],
+        limits: Sequence[Limit],
+    ) -> Turning:
+        """Today against what stays until a limit: the days on which it is reached and passed."""
+        other = self._value(node.right, self._names(node))
+        operator = node.operator
+        steps = (0, 1) if operator in ("==", "!=") else (0,) if operator in (">=", "<") else (1,)
+
+        def turning(leaves: Leaves, today: int) -> Moment:
+            inputs = pick(leaves)
+            now = value(today, *inputs)
+            until = min(limit(leaves, today) for limit in limits)
+            if now is not None:
+                reached = other(today, *inputs)
+                ahead = (reached + step for step in steps if reached + step > today)
+                until = min(until, next(ahead, FOREVER))
             return Moment(now, until)
 
         return turning
@@ -256,17 +285,32 @@ class Turnings:
         names = self._names(node)
         reaches = self._value(Compare(">=", node.left, node.right), names)
         passes = self._value(Compare(">", node.left, node.right), names)
+        begin = self._day_before_reaching(node)
 
         @lru_cache(maxsize=MAX_REMEMBERED)
         def crossing(*inputs: Any) -> tuple[int, int] | None:
             if reaches(LAST, *inputs) is None or reaches(FIRST, *inputs) is None:
                 return None
-            reached = FIRST + bisect.bisect_left(
-                range(FIRST, FOREVER), x=True, key=lambda day: reaches(day, *inputs)
-            )
+            low = begin(*inputs)
+            if reaches(low, *inputs):
+                low = FIRST
+            reached = _first(lambda day: bool(reaches(day, *inputs)), low, FOREVER)
             return reached, _first(lambda day: bool(passes(day, *inputs)), reached, FOREVER)
 
         return crossing
+
+    def _day_before_reaching(self, node: Compare) -> Callable[..., int]:
+        """A day from which it is not far until left reaches right, if days move as days do."""
+        if node.left.kind is not Kind.DATE:
+            return lambda *_: FIRST
+        names = self._names(node)
+        left, right = self._value(node.left, names), self._value(node.right, names)
+
+        def begin(*inputs: Any) -> int:
+            apart: int = right(FIRST, *inputs) - left(FIRST, *inputs)
+            return min(max(FIRST, FIRST + apart - CLOSE), LAST)
+
+        return begin
 
     # How parts move, and what they are worth
 
