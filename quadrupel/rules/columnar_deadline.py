@@ -104,12 +104,14 @@ class _RuleDeadlines:
             return pl.repeat(day, frame.height, dtype=pl.Int32, eager=True)
         inputs = list(zip(*(read[key.name] for key in self.keys), strict=True))
         due = list(map(self._known.get, inputs))
-        if None in due:
-            new = [row for row, day in enumerate(due) if day is None]
-            if len(new) >= MANY:
-                for row in pl.Series(new).filter(self._settled.of(frame[new], today)):
-                    self._remember(inputs[row], _FOREVER)
-            for row in new:
+        new = [row for row, day in enumerate(due) if day is None] if None in due else []
+        if len(new) >= MANY:
+            settled = pl.Series(new).filter(self._settled.of(frame[new], today)).to_list()
+            self._remember(dict.fromkeys([inputs[row] for row in settled], _FOREVER))
+            for row in settled:
+                due[row] = _FOREVER
+        for row in new:
+            if due[row] is None:
                 due[row] = self._deadline(inputs[row], today)
         return pl.Series(due, dtype=pl.Int32)
 
@@ -127,13 +129,14 @@ class _RuleDeadlines:
         if known is not None:
             return known
         day = self._read(_values(self._columns, inputs), today).day
-        return self._remember(inputs, _FOREVER if day is None else day.toordinal())
-
-    def _remember(self, inputs: tuple[Any, ...], due: int) -> int:
-        if len(self._known) >= MAX_REMEMBERED:
-            self._known.clear()
-        self._known[inputs] = due
+        due = _FOREVER if day is None else day.toordinal()
+        self._remember({inputs: due})
         return due
+
+    def _remember(self, found: Mapping[tuple[Any, ...], int]) -> None:
+        if len(self._known) + len(found) > MAX_REMEMBERED:
+            self._known.clear()
+        self._known |= found
 
 
 def _days_alone(tree: Node) -> set[Node]:

@@ -5,8 +5,8 @@ and has passed something stays beyond it, and an `and` of which a part stays fal
 verdict of which that is not said may be settled all the same.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 from operator import and_, or_
@@ -19,6 +19,7 @@ from quadrupel.rules.motion import depends, may_fail, moves_for_ever, moves_of, 
 from quadrupel.rules.tree import And, Compare, If, IsKnown, Kind, Node, Not, Or, children
 
 _NEVER = pl.lit(value=False)
+_SETTLED = "is settled"
 
 
 class Settled:
@@ -42,7 +43,8 @@ class Settled:
             values = frame.select(self._bare)
             if self._span.is_ordinary(values):
                 answers, settled = self._prepare(today)
-                return values.lazy().select(answers).select(settled).collect().to_series()
+                told = values.lazy().with_columns(answers).with_columns(settled.alias(_SETTLED))
+                return told.select(_SETTLED).collect().to_series()
         return pl.repeat(value=False, n=frame.height, dtype=pl.Boolean, eager=True)
 
     def _prepare(self, today: date) -> tuple[list[pl.Expr], pl.Expr]:
@@ -99,27 +101,23 @@ class _Fates:
         answer = self._answer(node)
         left, right = moves_of(node.left), moves_of(node.right)
         moves = None if left is None or right is None else together(left, -right)
-        unknown = answer.is_null()  # as it is where an input is missing
+        unknown = answer.is_null()  # an input is missing, and stays so
         if moves is None:
             return _Fate(unknown=unknown)
         if moves == 0:
             return _still(answer)
-        above = node.operator in (">", ">=")
         if node.operator in ("==", "!="):
             passed = self._answer(Compare(">" if moves > 0 else "<", node.left, node.right))
-            gone = passed.fill_null(value=False)
-            return (
-                _Fate(false=gone, unknown=unknown)
-                if node.operator == "=="
-                else _Fate(gone, unknown=unknown)
-            )
-        if above is (moves > 0):
-            return _Fate(answer.fill_null(value=False), unknown=unknown)
-        return _Fate(false=answer.not_().fill_null(value=False), unknown=unknown)
+            is_over = passed.fill_null(value=False)
+            over = (_NEVER, is_over) if node.operator == "==" else (is_over, _NEVER)
+            return _Fate(*over, unknown)
+        stays_true = (node.operator in (">", ">=")) is (moves > 0)
+        still = _still(answer)
+        return replace(still, false=_NEVER) if stays_true else replace(still, true=_NEVER)
 
     def _answer(self, node: Node) -> pl.Expr:
         """What a condition answers today; null is unknown."""
-        name = f"{len(self.answers)}"
+        name = f"answer {len(self.answers)}"
         self.answers.append(self._writer.write(node).value.alias(name))
         return pl.col(name)
 
@@ -135,9 +133,9 @@ def _junction(parts: Iterable[_Fate], *, is_or: bool) -> _Fate:
     fates = list(parts)
     deciding = [fate.true if is_or else fate.false for fate in fates]
     other = [fate.false if is_or else fate.true for fate in fates]
-    decided, others = _all(or_, deciding), _all(and_, other)
+    decided, others = reduce(or_, deciding), reduce(and_, other)
     undecided = [each | fate.unknown for each, fate in zip(other, fates, strict=True)]
-    unknown = _all(and_, undecided) & _all(or_, [fate.unknown for fate in fates])
+    unknown = reduce(and_, undecided) & reduce(or_, [fate.unknown for fate in fates])
     return _Fate(decided, others, unknown) if is_or else _Fate(others, decided, unknown)
 
 
@@ -152,7 +150,3 @@ def _choice(asked: _Fate, then: _Fate, otherwise: _Fate) -> _Fate:
         says(then.false, otherwise.false),
         says(then.unknown, otherwise.unknown),
     )
-
-
-def _all(join: Callable[[pl.Expr, pl.Expr], pl.Expr], parts: Iterable[pl.Expr]) -> pl.Expr:
-    return reduce(join, parts)

@@ -29,14 +29,16 @@ from quadrupel.rules import (
     explain,
     functions,
     python_text,
+    settled,
     turning,
 )
 from quadrupel.rules.columnar import VERDICTS, Query, frame_of
 from quadrupel.rules.columnar_deadline import ColumnarDeadlines
-from quadrupel.rules.deadline import predicate_deadline
+from quadrupel.rules.deadline import Deadline, predicate_deadline
 from quadrupel.rules.explain import read_clauses, verdict_of
 from quadrupel.rules.predicate import Predicate, parse_expression
 from quadrupel.rules.row import predicate_reading
+from quadrupel.rules.settled import Settled
 from quadrupel.rules.spelling import spell
 from quadrupel.rules.tree import And, KeyedField, Kind, Or, walk
 
@@ -207,16 +209,20 @@ def compare(schema: Schema, predicate: Predicate, seed: int) -> int:
     profiles = some_profiles(rng, schema, predicate, today)
     row, deadline = predicate_reading(predicate), predicate_deadline(predicate)
     query = Query({"rule": predicate.tree})
-    codes = query.evaluate(frame_of(profiles, query.columns), today)["rule"].to_list()
+    frame = frame_of(profiles, query.columns)
+    codes = query.evaluate(frame, today)["rule"].to_list()
     assert len(codes) == len(profiles)
     check_columnar_deadlines(predicate, profiles[:10], today, rng)
-    for profile, code in zip(profiles, codes, strict=True):
+    settles = Settled(predicate.tree, columnar_text.Tables()).of(frame, today)
+    for profile, code, is_settled in zip(profiles, codes, settles, strict=True):
         told = f"{predicate.text} on {today} for {profile.values}"
         verdict = row(profile.values, today)
         assert VERDICTS[code] is verdict, f"columnar: {told}"
         clause = read_clauses(predicate, profile.values, today)
         assert verdict_of(clause) is verdict, f"explain: {told}"
         check_deadline(row, deadline(profile.values, today), profile, today, told, rng)
+        if is_settled:
+            check_deadline(row, Deadline(None, exact=False), profile, today, told, rng)
     return len(profiles)
 
 
@@ -352,6 +358,14 @@ def a_count_that_rises(monkeypatch) -> None:
     monkeypatch.setitem(functions.FUNCTIONS, "count_within", wrong)
 
 
+def what_moves_does_so_for_ever(monkeypatch) -> None:
+    monkeypatch.setattr(settled, "moves_for_ever", lambda node: True)
+
+
+def what_has_not_passed_never_will(monkeypatch) -> None:
+    monkeypatch.setattr(settled, "moves_of", lambda node: 0)
+
+
 @pytest.mark.parametrize(
     "mistake",
     [
@@ -363,6 +377,8 @@ def a_count_that_rises(monkeypatch) -> None:
         a_day_late,
         a_day_more_in_the_window,
         a_count_that_rises,
+        what_moves_does_so_for_ever,
+        what_has_not_passed_never_will,
     ],
 )
 def test_a_mistake_in_a_reading_is_found(schema, monkeypatch, mistake):

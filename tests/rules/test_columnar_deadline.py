@@ -45,6 +45,20 @@ def test_users_with_the_same_inputs_are_read_once(schema):
     assert sorted(map(len, asked)) == [0, 1]
 
 
+def test_of_many_new_inputs_those_that_are_settled_are_not_read(schema):
+    reading = deadlines(schema, "today < user.expires")
+    [rule] = reading._rules.values()
+    asked = []
+    read = rule._read
+    rule._read = lambda values, today: asked.append(values["expires"]) or read(values, today)
+    days = [TODAY + timedelta(days=ahead) for ahead in range(2 - columnar_deadline.MANY, 3)]
+    rows = [{"expires": day} for day in days]
+    coming = [None] * (len(days) - 2) + days[-2:]
+    assert due(reading, *rows) == coming
+    assert due(reading, *rows) == coming
+    assert asked == days[-2:]
+
+
 def test_what_was_remembered_is_read_again_once_its_day_has_come(schema):
     reading = deadlines(schema, "anniversary(user.born) == today")
     born = {"born": date(1980, 11, 24)}
@@ -77,7 +91,7 @@ def test_of_two_sets_that_share_each_may_be_asked_for_its_own_day(schema):
 
 
 def test_of_a_time_that_is_asked_for_its_day_the_time_of_day_does_not_matter(schema):
-    reading = deadlines(schema, "days_since(day_of(user.seen)) < 7")
+    reading = deadlines(schema, "is_known(user.seen) and days_since(day_of(user.seen)) < 7")
     [rule] = reading._rules.values()
     seen = [{"seen": datetime(2026, 11, 20, hour, tzinfo=UTC)} for hour in range(24)]
     assert set(due(reading, *seen)) == {date(2026, 11, 27)}
