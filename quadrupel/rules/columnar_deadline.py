@@ -146,7 +146,7 @@ def _days_alone(tree: Node) -> set[Node]:
     for node in walk(tree):
         asks_the_day = isinstance(node, Call) and node.function == "day_of"
         (of_days if asks_the_day or isinstance(node, IsKnown) else others).update(children(node))
-    return of_days - others
+    return {node for node in of_days - others if node.kind is Kind.DATETIME}
 
 
 class _Key(NamedTuple):
