@@ -4,7 +4,8 @@
 their own; `--tokens` of them have tokens, each another one, signed by `--algorithm`. `quadrupel
 api` runs with `--workers` workers on a real Postgres, and the load generator (`api_load.py`) on the
 same cores. A citizen's visit is `--reads-per-visit` reads among those of `--there` others, in any
-order and over any connection. What is measured:
+order and over any connection; there are `--connections`, so many that a worker has others to answer
+while some wait for their query. What is measured:
 
 - reads/s in a closed loop, all answered 200 with texts;
 - the same when each read is a citizen's first, so that every token must be verified;
