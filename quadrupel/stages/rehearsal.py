@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 
+import polars as pl
 import sqlalchemy as sa
 
 from quadrupel.core.offers import Catalogue
@@ -80,16 +82,17 @@ def rehearse(
 def _pages(
     engine: sa.Engine, pages: Pages, plan: RunPlan, as_of: date, now: datetime
 ) -> Iterator[PageRead]:
+    def read(ask: Callable[[sa.Connection], pl.DataFrame]) -> pl.DataFrame:
+        with transaction(engine) as connection:
+            return ask(connection)
+
     part = Part()
+    asked = pages.of_changed(plan.changed, read) if plan.kind is RunKind.RULES else pages
     if plan.kind is RunKind.DUE:
         with transaction(engine) as connection:
             part = Part(due=tuple(due_days(connection, as_of)))
-    while True:
-        with transaction(engine) as connection:
-            page = pages.page(connection, part, PAGE_SIZE)
-        if page.is_empty():
-            return
-        yield pages.read(page, as_of, now, plan.changed)
+    while not (page := read(partial(asked.page, part=part, size=PAGE_SIZE))).is_empty():
+        yield asked.read(page, as_of, now, plan.changed)
         part = part.after(page["user_id"][-1])
 
 

@@ -169,11 +169,10 @@ def test_an_event_changes_nothing_of_a_held_rule(portal, tmp_path, delivered):
     assert [match.rule for match in state.open_matches] == ["moscow"]
 
 
-def test_a_dry_run_and_a_proof_know_what_is_held(portal, tmp_path):
-    portal.rules = rule_set(tmp_path, parent=WIDER)
-    portal.night()
+def rehearsed(portal):
+    """What a run of the rule `parent`, as it is now, would change."""
     numbers = portal.ask(RuleNumbers().of, portal.rules.rules)
-    changes = rehearse(
+    return rehearse(
         portal.engine,
         Pages(portal.rules, numbers),
         offers(portal.rules),
@@ -181,6 +180,23 @@ def test_a_dry_run_and_a_proof_know_what_is_held(portal, tmp_path):
         portal.today,
         portal.now,
     )
+
+
+def test_a_dry_run_of_a_changed_rule_says_what_the_run_then_does(portal, tmp_path):
+    portal.rules = rule_set(tmp_path, parent=parent("user.children > 3", match="children=4"))
+    changes = rehearsed(portal)
+    assert (changes.users, changes.changed) == (USERS, MATCHING)
+    assert (changes.opened, changes.closed) == ({}, {"parent": MATCHING})
+    assert portal.open_matches("parent") == MATCHING
+    done = portal.night()
+    assert (done.kind, done.evaluated, done.changed) == ("rules", USERS, MATCHING)
+    assert portal.open_matches("parent") == 0
+
+
+def test_a_dry_run_and_a_proof_know_what_is_held(portal, tmp_path):
+    portal.rules = rule_set(tmp_path, parent=WIDER)
+    portal.night()
+    changes = rehearsed(portal)
     assert (changes.opened, changes.closed) == ({}, {})
     reading = RowReading(portal.rules)
     proof = prove(portal.engine, reading, STORE, portal.today, portal.now, USERS, 1)
