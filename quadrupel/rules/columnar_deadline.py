@@ -26,7 +26,7 @@ from quadrupel.rules.tree import Call, IsKnown, KeyedField, Kind, Node, children
 MAX_REMEMBERED = 50_000
 """How many different inputs of one rule are remembered; they are forgotten when there are more."""
 
-MANY = 100
+MANY = 1_000
 """From so many users on whose inputs are new, it is looked first whose verdicts are settled."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
