@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
@@ -65,21 +65,20 @@ class TestRebalance:
         self, kafka_bootstrap: str, topic: str
     ) -> None:
         bus = KafkaBus(kafka_bootstrap, session_timeout=self.SESSION)
-        with ExitStack() as stack:
-            first, second = (
-                stack.enter_context(closing(bus.consumer(topic, "group"))) for _ in range(2)
-            )
-            taken: list[Message] = []
-            came: list[Message] = []
-            longest, sent, deadline = 0.0, 0, time.monotonic() + PATIENCE
-            while len(came) < 20 and time.monotonic() < deadline:
-                publish(bus, topic, range(sent, sent + 20))
-                sent += 20
-                began = time.monotonic()
-                taken += first.poll(100, timeout=0.1)
-                first.commit(soon=True)
-                longest = max(longest, time.monotonic() - began)
-                if taken:
+        publish(bus, topic, range(20))
+        came: list[Message] = []
+        with closing(bus.consumer(topic, "group")) as first:
+            taken = take(first, 20, PATIENCE)  # a broker that has just come up is slow to answer
+            first.commit(soon=True)
+            longest, sent, deadline = 0.0, 20, time.monotonic() + PATIENCE
+            with closing(bus.consumer(topic, "group")) as second:
+                while len(came) < 20 and time.monotonic() < deadline:
+                    publish(bus, topic, range(sent, sent + 20))
+                    sent += 20
+                    began = time.monotonic()
+                    taken += first.poll(100, timeout=0.1)
+                    first.commit(soon=True)
+                    longest = max(longest, time.monotonic() - began)
                     came += second.poll(100, timeout=0.1)
         assert longest < self.SESSION / 3
         assert values(came) == sorted(set(values(came)) - set(values(taken)))
