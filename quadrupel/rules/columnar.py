@@ -163,13 +163,13 @@ class Query:
 
 def bare(column: Column) -> pl.Expr:
     """The column as expressions take it: days and times as integers, what adds up without gaps."""
-    bare = pl.col(column.name).cast(column.type)
+    read = pl.col(column.name).cast(column.type)
     leaf = column.leaf
     if leaf.kind is Kind.WINDOWED_COUNT:
-        return bare
+        return read
     if leaf.adds_up if isinstance(leaf, Input) else leaf.name in ("count", "sum"):
-        return bare.fill_null(0)
-    return bare.to_physical() if leaf.kind in (Kind.DATE, Kind.DATETIME) else bare
+        return read.fill_null(0)
+    return read.to_physical() if leaf.kind in (Kind.DATE, Kind.DATETIME) else read
 
 
 class Span:

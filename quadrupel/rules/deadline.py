@@ -18,9 +18,10 @@ from functools import partial
 
 from quadrupel.core.values import Value
 from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.moments import FIRST, FOREVER
 from quadrupel.rules.predicate import Predicate
 from quadrupel.rules.tree import Node
-from quadrupel.rules.turning import FIRST, FOREVER, Leaves, Turning, Turnings
+from quadrupel.rules.turning import Leaves, Turning, Turnings
 
 MAX_STEPS = 64
 """How many days on which something turns are looked at for one verdict."""

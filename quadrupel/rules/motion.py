@@ -8,6 +8,7 @@ from quadrupel.rules.operations import apply, value_of
 from quadrupel.rules.tree import (
     Arithmetic,
     Call,
+    Compare,
     Constant,
     If,
     Kind,
@@ -59,6 +60,12 @@ def moves_of(node: Node) -> int | None:
             return None
         total = together(total, moves * weight)
     return total
+
+
+def moves_apart(node: Compare) -> int | None:
+    """How what is left of a comparison moves, seen from what is right of it."""
+    left, right = moves_of(node.left), moves_of(node.right)
+    return None if left is None or right is None else together(left, -right)
 
 
 def moves_for_ever(node: Node) -> bool:

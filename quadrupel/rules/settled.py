@@ -15,7 +15,7 @@ import polars as pl
 
 from quadrupel.rules.columnar import Span, bare, column_name, columns
 from quadrupel.rules.columnar_text import ColumnWriter, Tables
-from quadrupel.rules.motion import depends, may_fail, moves_for_ever, moves_of, together
+from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_for_ever
 from quadrupel.rules.tree import And, Compare, If, IsKnown, Kind, Node, Not, Or, children
 
 _NEVER = pl.lit(value=False)
@@ -99,8 +99,7 @@ class _Fates:
         if not (moves_for_ever(node.left) and moves_for_ever(node.right)):
             return _Fate()
         answer = self._answer(node)
-        left, right = moves_of(node.left), moves_of(node.right)
-        moves = None if left is None or right is None else together(left, -right)
+        moves = moves_apart(node)
         unknown = answer.is_null()  # an input is missing, and stays so
         if moves is None:
             return _Fate(unknown=unknown)

@@ -5,14 +5,23 @@ day before which the answer stays. Answers are computed by the text that the row
 way a part moves as days pass follows from FUNCTIONS.
 """
 
-import bisect
 from collections.abc import Callable, Sequence
-from datetime import date
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from quadrupel.rules.functions import FUNCTIONS
-from quadrupel.rules.motion import depends, may_fail, moves_of, together
+from quadrupel.rules.moments import (
+    FIRST,
+    FOREVER,
+    LAST,
+    Moment,
+    day_after,
+    first_day,
+    known,
+    next_other,
+    opposite,
+)
+from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_of
 from quadrupel.rules.python_text import Leaf, Scope, Writer
 from quadrupel.rules.tree import (
     And,
@@ -30,25 +39,10 @@ from quadrupel.rules.tree import (
     walk,
 )
 
-FIRST, LAST = date(1600, 1, 1).toordinal(), date(2999, 12, 31).toordinal()
-"""The days that are looked at."""
-
-FOREVER = LAST + 1
-
 MAX_REMEMBERED = 5_000
 
 CLOSE = 4
 """How many days a month, or a year, is longer than another, and one more."""
-
-Answer = bool | None
-
-
-class Moment(NamedTuple):
-    """The answer of a condition on a day, and the day before which it stays the same."""
-
-    answer: Answer
-    until: int
-
 
 Leaves = Sequence[Any]
 Turning = Callable[[Leaves, int], Moment]
@@ -100,12 +94,12 @@ class Turnings:
                 return self._junction(node)
             case Not():
                 operand = self.of(node.operand)
-                return lambda leaves, today: _not(operand(leaves, today))
+                return lambda leaves, today: opposite(operand(leaves, today))
             case If():
                 return self._if(node)
             case IsKnown() if node.operand.kind is Kind.BOOLEAN:
                 condition = self.of(node.operand)
-                return lambda leaves, today: _is_known(condition(leaves, today))
+                return lambda leaves, today: known(condition(leaves, today))
             case _ if self._names(node):
                 return self._atom(node)
             case _:
@@ -190,18 +184,17 @@ class Turnings:
     # Comparisons with something that moves
 
     def _comparison(self, node: Compare) -> Turning:
-        left, right = moves_of(node.left), moves_of(node.right)
-        moves = None if left is None or right is None else together(left, -right)
+        moves = moves_apart(node)
         if moves is not None and moves < 0:
             node = Compare(_TURNED[node.operator], node.right, node.left)
         value, pick = self._value(node), self._pick(node)
         if moves is None:
             return self._until(value, pick, self._operands_stay(node))
         limits = [each for each in map(self._limit, children(node)) if each is not None]
-        if moves and not limits:
-            return self._crossing(node, value, pick)
         if isinstance(node.left, Today) and moves_of(node.right) == 0:
             return self._reaching(node, value, pick, limits)
+        if moves and not limits:
+            return self._crossing(node, value, pick)
 
         # Equality comes and goes; that left reaches right and that it passes it each come once.
         orders: tuple[Comparison, ...] = (">=", ">")
@@ -216,7 +209,7 @@ class Turnings:
             until = min((limit(leaves, today) for limit in limits), default=FOREVER)
             if moves and now is not None:
                 for each in once:
-                    until = _next_other(each, inputs, today, until)
+                    until = next_other(each, inputs, today, until)
             return Moment(now, until)
 
         return turning
@@ -228,7 +221,7 @@ class Turnings:
         pick: Callable[[Leaves], tuple[Any, ...]],
         limits: Sequence[Limit],
     ) -> Turning:
-        """Today against what stays until a limit: the days on which it is reached and passed."""
+        """Today against what stays, perhaps until a limit: when it is reached and passed."""
         other = self._value(node.right, self._names(node))
         operator = node.operator
         steps = (0, 1) if operator in ("==", "!=") else (0,) if operator in (">=", "<") else (1,)
@@ -236,7 +229,7 @@ class Turnings:
         def turning(leaves: Leaves, today: int) -> Moment:
             inputs = pick(leaves)
             now = value(today, *inputs)
-            until = min(limit(leaves, today) for limit in limits)
+            until = min((limit(leaves, today) for limit in limits), default=FOREVER)
             if now is not None:
                 reached = other(today, *inputs)
                 ahead = (reached + step for step in steps if reached + step > today)
@@ -277,11 +270,6 @@ class Turnings:
 
     def _days_of_crossing(self, node: Compare) -> Callable[..., tuple[int, int] | None]:
         """The days on which left reaches and passes right; None when one of them is unknown."""
-        if isinstance(node.left, Today) and not depends(node.right):
-            other = self._value(node.right, self._names(node))
-            return lambda *inputs: (
-                None if (day := other(FIRST, *inputs)) is None else (day, day + 1)
-            )
         names = self._names(node)
         reaches = self._value(Compare(">=", node.left, node.right), names)
         passes = self._value(Compare(">", node.left, node.right), names)
@@ -294,8 +282,8 @@ class Turnings:
             low = begin(*inputs)
             if reaches(low, *inputs):
                 low = FIRST
-            reached = _first(lambda day: bool(reaches(day, *inputs)), low, FOREVER)
-            return reached, _first(lambda day: bool(passes(day, *inputs)), reached, FOREVER)
+            reached = first_day(lambda day: bool(reaches(day, *inputs)), low, FOREVER)
+            return reached, first_day(lambda day: bool(passes(day, *inputs)), reached, FOREVER)
 
         return crossing
 
@@ -341,7 +329,7 @@ class Turnings:
             inputs = pick(leaves)
             now = value(today, *inputs)
             end = limit(leaves, today) if limit else FOREVER
-            return _first(lambda day: value(day, *inputs) != now, today + 1, end)
+            return first_day(lambda day: value(day, *inputs) != now, today + 1, end)
 
         return stays
 
@@ -358,7 +346,7 @@ class Turnings:
         limits = [limit for limit in below if limit is not None]
         if isinstance(node, Call) and node.function == "anniversary":
             value, pick = self._value(node), self._pick(node)
-            limits.append(lambda leaves, today: _after(value(today, *pick(leaves))))
+            limits.append(lambda leaves, today: day_after(value(today, *pick(leaves))))
         if not limits:
             return None
         return lambda leaves, today: min(limit(leaves, today) for limit in limits)
@@ -404,37 +392,3 @@ class Turnings:
         text = Writer(self._scope, complete=False).write(node).text
         code = f"lambda {parameters}: {text}"
         return cast("Callable[..., Any]", eval(code, self._scope.namespace))  # noqa: S307 -- as above
-
-
-def _not(moment: Moment) -> Moment:
-    return Moment(None if moment.answer is None else not moment.answer, moment.until)
-
-
-def _is_known(moment: Moment) -> Moment:
-    return Moment(moment.answer is not None, moment.until)
-
-
-def _after(day: int | None) -> int:
-    return FOREVER if day is None else day + 1
-
-
-def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """The first day from `low` on which something holds that then holds for good; else `high`."""
-    step = 1
-    while low + step < high and not holds(low + step - 1):
-        low, step = low + step, step * 2
-    end = min(low + step, high)
-    return low + bisect.bisect_left(range(low, end), x=True, key=holds)
-
-
-def _next_other(value: Callable[..., Any], inputs: Sequence[Any], today: int, end: int) -> int:
-    """The first day before `end` on which a comparison that turns once has turned, else `end`."""
-    now = value(today, *inputs)
-
-    def turned(day: int) -> bool:
-        try:
-            return value(day, *inputs) is not now
-        except ArithmeticError:
-            return True
-
-    return _first(turned, today + 1, end)

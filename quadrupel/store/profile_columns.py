@@ -40,9 +40,11 @@ class ColumnRead:
     as_text: bool = False
 
 
+_TIME = "(extract(epoch FROM {}) * 1000000)::bigint"
+
 _FORMS: Mapping[Type, tuple[str, pl.DataType]] = {
     Type.DATE: ("({} - date '1970-01-01')", pl.Int32()),
-    Type.DATETIME: ("(extract(epoch FROM {}) * 1000000)::bigint", pl.Int64()),
+    Type.DATETIME: (_TIME, pl.Int64()),
     Type.INTEGER: ("{}", pl.Int64()),
     Type.DECIMAL: ("({})::float8", pl.Float64()),
     Type.BOOLEAN: ("({})::int", pl.Int8()),
@@ -56,8 +58,8 @@ _AS_TEXT = ("{}", pl.String())
 _FIELDS: Mapping[str, tuple[str, pl.DataType]] = {
     "count": ("{}", pl.Int64()),
     "sum": ("{}", pl.Float64()),
-    "first": ("(extract(epoch FROM ({})::timestamptz) * 1000000)::bigint", pl.Int64()),
-    "last": ("(extract(epoch FROM ({})::timestamptz) * 1000000)::bigint", pl.Int64()),
+    "first": (_TIME.format("({})::timestamptz"), pl.Int64()),
+    "last": (_TIME.format("({})::timestamptz"), pl.Int64()),
 }
 """How the field of a statistic travels, which is a text in the database."""
 

@@ -28,6 +28,7 @@ from quadrupel.rules import (
     days,
     explain,
     functions,
+    moments,
     python_text,
     settled,
     turning,
@@ -339,8 +340,11 @@ def missing_for_false(monkeypatch) -> None:
 
 
 def a_day_late(monkeypatch) -> None:
-    right = turning._first
-    monkeypatch.setattr(turning, "_first", lambda holds, low, high: right(holds, low, high) + 1)
+    right = moments.first_day
+    for module in (moments, turning):
+        monkeypatch.setattr(
+            module, "first_day", lambda holds, low, high: right(holds, low, high) + 1
+        )
 
 
 def a_day_more_in_the_window(monkeypatch) -> None:
@@ -363,7 +367,7 @@ def what_moves_does_so_for_ever(monkeypatch) -> None:
 
 
 def what_has_not_passed_never_will(monkeypatch) -> None:
-    monkeypatch.setattr(settled, "moves_of", lambda node: 0)
+    monkeypatch.setattr(settled, "moves_apart", lambda node: 0)
 
 
 @pytest.mark.parametrize(
