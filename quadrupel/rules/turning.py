@@ -22,6 +22,7 @@ from quadrupel.rules.moments import (
     opposite,
 )
 from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_of
+from quadrupel.rules.operations import OPERATORS
 from quadrupel.rules.python_text import Leaf, Scope, Writer
 from quadrupel.rules.tree import (
     And,
@@ -192,7 +193,7 @@ class Turnings:
             return self._until(value, pick, self._operands_stay(node))
         limits = [each for each in map(self._limit, children(node)) if each is not None]
         if isinstance(node.left, Today) and moves_of(node.right) == 0:
-            return self._reaching(node, value, pick, limits)
+            return self._reaching(node, pick, limits)
         if moves and not limits:
             return self._crossing(node, value, pick)
 
@@ -215,26 +216,22 @@ class Turnings:
         return turning
 
     def _reaching(
-        self,
-        node: Compare,
-        value: Callable[..., Any],
-        pick: Callable[[Leaves], tuple[Any, ...]],
-        limits: Sequence[Limit],
+        self, node: Compare, pick: Callable[[Leaves], tuple[Any, ...]], limits: Sequence[Limit]
     ) -> Turning:
         """Today against what stays, perhaps until a limit: when it is reached and passed."""
-        other = self._value(node.right, self._names(node))
+        other, holds = self._value(node.right), OPERATORS[node.operator]
         operator = node.operator
         steps = (0, 1) if operator in ("==", "!=") else (0,) if operator in (">=", "<") else (1,)
 
         def turning(leaves: Leaves, today: int) -> Moment:
-            inputs = pick(leaves)
-            now = value(today, *inputs)
-            until = min((limit(leaves, today) for limit in limits), default=FOREVER)
-            if now is not None:
-                reached = other(today, *inputs)
-                ahead = (reached + step for step in steps if reached + step > today)
-                until = min(until, next(ahead, FOREVER))
-            return Moment(now, until)
+            reached = other(today, *pick(leaves))
+            until = min(limit(leaves, today) for limit in limits) if limits else FOREVER
+            if reached is None:
+                return Moment(None, until)
+            for step in steps:
+                if today < reached + step < until:
+                    return Moment(holds(today, reached), reached + step)
+            return Moment(holds(today, reached), until)
 
         return turning
 
