@@ -200,9 +200,11 @@ class Broker:
         self._configure()
 
     def pause(self) -> None:
-        """Freeze the broker: connections stay open and nothing answers."""
+        """Freeze the broker: connections stay open and nothing answers, from the return on."""
         if self._java is not None:
             self._java.send_signal(signal.SIGSTOP)
+            # Its threads stop one after the other, and until the last one did, it may answer.
+            os.waitid(os.P_PID, self._java.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let the paused broker go on."""
