@@ -37,12 +37,22 @@ from quadrupel.rules.rule import Rule
 from quadrupel.rules.timing import RuleTimes
 from quadrupel.rules.tree import Input, Kind
 
+AT_ONCE = 4_000
+"""Of how many users evaluations are made at once, before whoever wants them is given the first.
+
+Where nothing is known of their deadlines yet, one of them can take half a millisecond.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """What a page said: an evaluation of each user who differs, and counts over all its users."""
+    """What a page said: an evaluation of each user who differs, and counts over all its users.
 
-    evaluations: tuple[Evaluation, ...]
+    The evaluations are made while they are taken, which can be done once, AT_ONCE at a time: who
+    has a lease can renew it meanwhile. They are to be taken before another page is read.
+    """
+
+    evaluations: Iterable[Evaluation]
     counts: RangeCounts
 
 
@@ -109,12 +119,10 @@ class PageReading:
         """
         codes = self._query.evaluate(page, as_of)
         differs, counts = self._compare(page, codes, as_of, changed, withheld)
-        evaluations: tuple[Evaluation, ...] = ()
-        if differs.any():
-            theirs = codes.filter(differs) if codes.width else codes
-            users = page.filter(differs)
-            evaluations = tuple(self._evaluations(users, theirs, as_of, evaluated_at))
-        return PageRead(evaluations, replace(counts, changed=len(evaluations)))
+        users = page.filter(differs)
+        theirs = codes.filter(differs) if codes.width else codes
+        evaluations = self._evaluations(users, theirs, as_of, evaluated_at)
+        return PageRead(evaluations, replace(counts, changed=users.height))
 
     def look(
         self,
@@ -191,7 +199,15 @@ class PageReading:
     def _evaluations(
         self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, evaluated_at: datetime
     ) -> Iterator[Evaluation]:
-        """What is told to publish of each user of a page."""
+        """What is told to publish of each user of a page, made of some of them after the other."""
+        for start in range(0, page.height, AT_ONCE):
+            some = page.slice(start, AT_ONCE), codes.slice(start, AT_ONCE)
+            yield from self._told(*some, as_of, evaluated_at)
+
+    def _told(
+        self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, evaluated_at: datetime
+    ) -> Iterator[Evaluation]:
+        """What is told to publish of each user of a page, made of all of them at once."""
         matches: list[list[RuleMatch]] = [[] for _ in range(page.height)]
         errors: list[list[str]] = [[] for _ in range(page.height)]
         texts = PageTexts(page, self._rules.schema)

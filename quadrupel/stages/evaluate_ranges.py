@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -276,8 +277,8 @@ class EvaluateRanges:
         """Evaluate a page, and put on the bus what is said of those who differ; its counts."""
         taken = work.taken
         read = work.pages.read(page, taken.as_of, self._clock(), taken.rules, work.withheld)
-        for start in range(0, len(read.evaluations), CHUNK):
-            chunk = read.evaluations[start : start + CHUNK]
+        evaluations = iter(read.evaluations)
+        while chunk := list(islice(evaluations, CHUNK)):
             self._await_turn(len(chunk), work.lease.keep_alive)
             self._producer.publish([*map(codec.verdicts, chunk)])
             work.lease.keep_alive()

@@ -90,7 +90,7 @@ class ChangedPages:
         part = Part(look.users[0], users=look.users)
         users = self._again(lambda connection: self._whole.page(connection, part, len(look.users)))
         told = self._whole.read(users, as_of, evaluated_at, changed, withheld)
-        return PageRead(told.evaluations, replace(look.counts, changed=len(told.evaluations)))
+        return PageRead(told.evaluations, replace(look.counts, changed=told.counts.changed))
 
 
 def _range_pages(reading: PageReading) -> RangePages:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
+from itertools import islice
 
 import polars as pl
 import sqlalchemy as sa
@@ -72,8 +73,8 @@ def rehearse(
     for read in _pages(engine, pages, plan, as_of, now):
         changes.users += read.counts.evaluated
         changes.errors.update({rule: each.errors for rule, each in read.counts.rules.items()})
-        for start in range(0, len(read.evaluations), CHUNK):
-            chunk = read.evaluations[start : start + CHUNK]
+        evaluations = iter(read.evaluations)
+        while chunk := list(islice(evaluations, CHUNK)):
             _count(engine, changes, chunk, catalogue, reopen_days)
         progress(read.counts.evaluated)
     return changes

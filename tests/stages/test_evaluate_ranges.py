@@ -307,6 +307,24 @@ def test_a_lease_is_renewed_while_a_worker_waits_for_publish(night):
     assert (line.attempts, line.heartbeat_at) == (1, NOW + 25 * 11 * SECOND)
 
 
+def test_a_lease_is_renewed_while_a_page_is_slowly_evaluated(night, monkeypatch):
+    class SlowPages(RowPages):
+        def read(self, *arguments):
+            read = super().read(*arguments)
+            return replace(read, evaluations=map(self.learn, read.evaluations))
+
+        def learn(self, evaluation):
+            night.now += 11 * SECOND
+            return evaluation
+
+    monkeypatch.setattr(evaluate_ranges, "CHUNK", 2)
+    night.start()
+    night.work(pages=SlowPages(STORE, evaluator))
+    [line] = night.ledger(run_ranges.lines, "night")
+    assert (line.attempts, line.heartbeat_at) == (1, NOW + 50 * 11 * SECOND)
+    night.check(50)
+
+
 def split(night):
     return night.ledger(run_ranges.split_slow, "night", night.now, least=2)
 

@@ -15,8 +15,9 @@ from quadrupel.core.publishing import decide
 from quadrupel.core.runs import RangeCounts
 from quadrupel.core.verdicts import NEVER_DUE
 from quadrupel.population import events
-from quadrupel.rules import catalogue
+from quadrupel.rules import catalogue, page_reading
 from quadrupel.rules.offered import offers
+from quadrupel.rules.page_reading import PageReading
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.pages import Pages
 from quadrupel.store import published, run_users, schema
@@ -71,7 +72,12 @@ def pages(saved, rules):
 def read(engine, pages, day=TODAY, part=EVERYBODY, size=1000, due=None, changed=()):
     with transaction(engine) as connection:
         page = pages.page(connection, replace(part, due=due), size)
-    return pages.read(page, day, NOW, changed)
+    return taken(pages.read(page, day, NOW, changed))
+
+
+def taken(read):
+    """What was read, with all evaluations made."""
+    return replace(read, evaluations=tuple(read.evaluations))
 
 
 def read_changed(engine, pages, changed, day=TODAY, withheld=(), meanwhile=lambda: None):
@@ -87,7 +93,7 @@ def read_changed(engine, pages, changed, day=TODAY, withheld=(), meanwhile=lambd
 
     some = pages.of_changed(changed, ask_later)
     page = ask(lambda connection: some.page(connection, EVERYBODY, 1000))
-    return some.read(page, day, NOW, changed, withheld)
+    return taken(some.read(page, day, NOW, changed, withheld))
 
 
 def publish(engine, evaluations, rules):
@@ -131,6 +137,27 @@ def test_a_page_of_users_never_published_has_the_row_readings_evaluation_of_each
     assert [each.user_id for each in found.evaluations] == list(expected)
     assert found.counts.evaluated == len(expected)
     assert found.counts.matched == sum(len(each.matches) for each in expected.values())
+
+
+def test_evaluations_of_a_page_are_made_some_at_a_time_and_are_the_same(saved, pages, monkeypatch):
+    whole = read(saved, pages())
+    made, reading = [], pages()
+    tell = PageReading._told
+
+    def told(reading, page, *more):
+        made.append(page.height)
+        return tell(reading, page, *more)
+
+    monkeypatch.setattr(page_reading, "AT_ONCE", 7)
+    monkeypatch.setattr(PageReading, "_told", told)
+    with transaction(saved) as connection:
+        page = reading.page(connection, EVERYBODY, 1000)
+    found = reading.read(page, TODAY, NOW)
+    evaluations = iter(found.evaluations)
+    assert (next(evaluations), made) == (whole.evaluations[0], [7])
+    assert (*evaluations,) == whole.evaluations[1:]
+    assert set(made[:-1]) == {7}
+    assert sum(made) == found.counts.changed == len(whole.evaluations)
 
 
 def test_who_is_what_is_published_is_left_alone(saved, pages, rules):
@@ -239,7 +266,7 @@ def test_a_run_of_changed_rules_finds_whom_one_of_all_rules_finds(
     day, made = TODAY + timedelta(days=later), pages(of=rules)
     with transaction(saved) as connection:
         page = made.page(connection, EVERYBODY, 1000)
-    of_all = made.read(page, day, NOW, changed, withheld)
+    of_all = taken(made.read(page, day, NOW, changed, withheld))
     found = read_changed(saved, made, changed, day, withheld)
     assert found.evaluations == of_all.evaluations != ()
     assert found.counts.evaluated == SIZE
