@@ -234,7 +234,7 @@ def _run_plain(
     lane: topics.Lane,
     process: loop.Process,
     stop: threading.Event,
-    idle: Callable[[], None] = lambda: None,
+    idle: loop.Idle = lambda: None,
 ) -> None:
     with contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer:
         size = parts.settings.batch_size

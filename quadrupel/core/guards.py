@@ -15,10 +15,10 @@ from quadrupel.core.verdicts import Evaluation
 MAX_ERROR_RATIO = 0.001
 """Of so large a part of the users a rule may err, once it was tried without an error."""
 TIMES_SLOWER = 10
-LEAST_SECONDS = 0.05
+LEAST_SECONDS = 0.02
 """A rule that took less for a whole trial is never held for its time."""
 TIMES_MORE = 20
-LEAST_MATCHED = 50
+LEAST_MATCHED = 20
 """A rule that matches fewer users of a sample is never held for their number."""
 LEAST_USERS = 1_000
 """Fewer users do not tell what part of them a rule matches, or what it costs."""

@@ -102,31 +102,28 @@ class _RuleDeadlines:
         if not self._columns:
             day = self._deadline((), today)
             return pl.repeat(day, frame.height, dtype=pl.Int32, eager=True)
-        inputs = list(zip(*(read[key.name] for key in self.keys), strict=True))
-        due = list(map(self._known.get, inputs))
-        new = [row for row, day in enumerate(due) if day is None] if None in due else []
-        if len(new) >= MANY:
-            settled = pl.Series(new).filter(self._settled.of(frame[new], today)).to_list()
-            self._remember(dict.fromkeys([inputs[row] for row in settled], _FOREVER))
+        values = [read[key.name] for key in self.keys]
+        due: list[Any] = list(map(self._known.get, zip(*values, strict=True)))
+        inputs = {row: tuple([each[row] for each in values]) for row in _to_learn(due, today)}
+        if len(inputs) >= MANY:
+            rows = pl.Series([*inputs])
+            settled = rows.filter(self._settled.of(frame[rows], today)).to_list()
+            self._remember(dict.fromkeys([inputs.pop(row) for row in settled], _FOREVER))
             for row in settled:
                 due[row] = _FOREVER
-        for row in new:
-            if due[row] is None:
-                due[row] = self._deadline(inputs[row], today)
+        for row, asked in inputs.items():
+            due[row] = self._deadline(asked, today)
         return pl.Series(due, dtype=pl.Int32)
 
     def _turn_to(self, today: date) -> None:
-        """Forget deadlines that have come by today, and those that were read for later days."""
+        """Forget what was read for later days: it says nothing of this one."""
         if today < self._today:
             self._known.clear()
-        elif today > self._today:
-            now = today.toordinal()
-            self._known = {inputs: day for inputs, day in self._known.items() if day > now}
         self._today = today
 
     def _deadline(self, inputs: tuple[Any, ...], today: date) -> int:
         known = self._known.get(inputs)
-        if known is not None:
+        if known is not None and known > today.toordinal():
             return known
         day = self._read(_values(self._columns, inputs), today).day
         due = _FOREVER if day is None else day.toordinal()
@@ -137,6 +134,14 @@ class _RuleDeadlines:
         if len(self._known) + len(found) > MAX_REMEMBERED:
             self._known.clear()
         self._known |= found
+
+
+def _to_learn(due: Sequence[Any], today: date) -> list[int]:
+    """The rows whose deadline, an ordinal, is not known (None) or has come by today."""
+    now = today.toordinal()
+    if None not in due and min(due, default=_FOREVER) > now:  # as it is of most rules and pages
+        return []
+    return [row for row, day in enumerate(due) if day is None or day <= now]
 
 
 def _days_alone(tree: Node) -> set[Node]:

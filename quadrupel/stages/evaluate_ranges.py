@@ -8,7 +8,8 @@ the repetition.
 
 The bus tells workers of ranges, the ledger decides. No message is acknowledged while its range is
 with another worker, who may yet die: who is delivered it evaluates what nobody holds, then waits,
-and in the end puts it behind the others. And who is delivered nothing asks the ledger: so a range
+and in the end puts it behind the others. And between two messages a worker asks the ledger for a
+range that nobody holds, from the end of the run: so all have work while there is some, and a range
 whose message lies behind a slow worker, or whose worker died, does not wait for the bus.
 """
 
@@ -48,7 +49,7 @@ A range of the usual 50,000 is two pages; a page costs as much as 1,500 users in
 """
 CHUNK = 1_000
 """How many verdicts are handed on at once."""
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 LOOKS = int(LEASE.total_seconds() / LOOK_SECONDS)
 """How often a range that another holds is looked at before its message is put behind others."""
 
@@ -126,12 +127,9 @@ class EvaluateRanges:
         self._rate = Rate()
         self._workers = 1
         self._counted_at = -1.0
-        self._busy = False
-        self._idle_at = 0.0
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Work through the ranges named; return what others are to do, and dead letters."""
-        self._busy = True
         outgoing: list[Outgoing] = []
         for message in messages:
             try:
@@ -142,13 +140,9 @@ class EvaluateRanges:
                 outgoing.extend(map(codec.range_task, self._see_to(task)))
         return outgoing
 
-    def idle(self) -> None:
-        """Evaluate a range that nobody works on, if the bus had none since the last call."""
-        busy, self._busy = self._busy, False
-        if busy or self._stop.is_set() or time.monotonic() - self._idle_at < LOOK_SECONDS:
-            return
-        if not self._evaluate_any():
-            self._idle_at = time.monotonic()
+    def idle(self) -> bool:
+        """Evaluate a range that nobody works on; whether there was one."""
+        return not self._stop.is_set() and self._evaluate_any()
 
     def _evaluate_any(self) -> bool:
         """Evaluate a range that nobody works on; False if there is none."""

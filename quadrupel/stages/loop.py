@@ -26,6 +26,8 @@ from quadrupel.telemetry import STAGE_BATCH_MESSAGES, STAGE_HALTED, Laps
 
 Process = Callable[[list[Message]], Sequence[Outgoing]]
 """One batch: computes, saves in one transaction, returns what to publish. Idempotent."""
+Idle = Callable[[], bool | None]
+"""Some work that comes by time; True when there may be more of it to do at once."""
 
 POLL_SECONDS = 0.5
 TURN_SECONDS = 0.015
@@ -46,9 +48,9 @@ log = structlog.get_logger()
 class Stage:
     """A stage ready to run: its name for logs, where it reads, what it does with a batch.
 
-    `idle` is called after every poll, at least every POLL_SECONDS, for work that comes by time.
-    `halt` is asked before every poll whether the stage may go on, and must not cost much. `beat` is
-    called after every batch.
+    `idle` is called after every poll, at least every POLL_SECONDS; when there may be more for it,
+    the next poll does not wait for messages. `halt` is asked before every poll whether the stage
+    may go on, and must not cost much. `beat` is called after every batch.
     """
 
     name: str
@@ -56,7 +58,7 @@ class Stage:
     producer: Producer
     process: Process
     batch_size: int
-    idle: Callable[[], None] = lambda: None
+    idle: Idle = lambda: None
     halt: Callable[[], Halt | None] = lambda: None
     beat: Callable[[], None] = lambda: None
 
@@ -64,10 +66,11 @@ class Stage:
 def run(stage: Stage, stop: threading.Event) -> None:
     """Work until `stop` is set, then finish the batch in hand. Blocks."""
     failures = 0
+    patience = POLL_SECONDS
     while not stop.is_set():
         try:
             if _may_go_on(stage, stop):
-                _take_turn(stage, stop)
+                patience = _take_turn(stage, stop, patience)
             failures = 0
         except Halted:
             stage.consumer.rewind()
@@ -89,17 +92,20 @@ def run(stage: Stage, stop: threading.Event) -> None:
             stop.wait(seconds)
 
 
-def _take_turn(stage: Stage, stop: threading.Event) -> None:
-    """One step, and a pause until it is time for the next one."""
+def _take_turn(stage: Stage, stop: threading.Event, patience: float) -> float:
+    """One step, idle work, and a pause until it is time for the next one: its patience."""
     began = time.monotonic()
-    if 0 < step(stage) < stage.batch_size:
+    messages = step(stage, patience)
+    more = stage.idle()
+    if 0 < messages < stage.batch_size:
         stop.wait(max(0.0, began + TURN_SECONDS - time.monotonic()))
+    return 0.0 if more else POLL_SECONDS
 
 
-def step(stage: Stage) -> int:
-    """Poll, process, publish, acknowledge. Returns the number of messages."""
+def step(stage: Stage, patience: float = POLL_SECONDS) -> int:
+    """Poll for so many seconds, process, publish, acknowledge. Returns the number of messages."""
     laps = Laps(stage.name)
-    messages = stage.consumer.poll(stage.batch_size, POLL_SECONDS)
+    messages = stage.consumer.poll(stage.batch_size, patience)
     if messages:
         laps.end("poll")
         outgoing = stage.process(messages)
@@ -110,7 +116,6 @@ def step(stage: Stage) -> int:
         laps.end("commit")
         STAGE_BATCH_MESSAGES.labels(stage.name).observe(len(messages))
         stage.beat()
-    stage.idle()
     return len(messages)
 
 

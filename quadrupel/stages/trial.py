@@ -22,7 +22,7 @@ from quadrupel.store import profile_columns, rule_holds, rule_sets, rule_trials,
 from quadrupel.store.database import transaction
 from quadrupel.store.runs import RunProgress
 
-SAMPLE = 50_000
+SAMPLE = 20_000
 """How many users rules are tried on."""
 
 log = structlog.get_logger()

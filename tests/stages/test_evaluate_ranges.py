@@ -217,16 +217,24 @@ def test_who_is_delivered_nothing_takes_what_waits_and_what_the_dead_left(night)
     night.start(size=20)
     night.ledger(run_ranges.take, "night", 1, "lost", NOW)
     consumer, lane = night.lane()
-    lane.process([])
-    lane.idle()
-    assert night.progress().evaluated == 0
-    for _ in range(5):
-        lane.idle()
+    assert [lane.idle() for _ in range(3)] == [True, True, False]
     assert [state for *_, state, _ in night.spans()] == ["done", "running", "done"]
     night.now += 30 * SECOND
-    time.sleep(0.02)
-    lane.idle()
+    assert [lane.idle() for _ in range(2)] == [True, False]
     consumer.close()
+    night.check(50)
+
+
+def test_all_workers_have_work_although_one_is_delivered_all_messages(night):
+    night.start(size=10)
+    delivered, one = night.lane("one")
+    messages = delivered.poll(100, 0.01)
+    _, two = night.lane("two", consumer=night.bus.consumer("another", "group"))
+    for message in messages:
+        one.process([message])
+        two.idle()
+    by = Counter(line.worker for line in night.ledger(run_ranges.lines, "night"))
+    assert by == {"one": 3, "two": 2}
     night.check(50)
 
 

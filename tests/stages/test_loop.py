@@ -126,6 +126,28 @@ def test_idle_work_is_done_also_when_nothing_comes(bus):
     assert len(turns) == 2
 
 
+def test_no_poll_waits_while_there_is_more_idle_work(bus):
+    left, waits, stop = [3], [], threading.Event()
+    consumer = bus.consumer(IN, "group")
+
+    class Consumer:
+        def poll(self, size, wait):
+            waits.append(wait)
+            return consumer.poll(size, 0)
+
+        def __getattr__(self, name):
+            return getattr(consumer, name)
+
+    def idle():
+        left[0] -= 1
+        if left[0] < -1:
+            stop.set()
+        return left[0] > 0
+
+    loop.run(loop.Stage("stage", Consumer(), bus.producer(), echo, 2, idle), stop)
+    assert waits == [loop.POLL_SECONDS, 0.0, 0.0, loop.POLL_SECONDS, loop.POLL_SECONDS]
+
+
 class Halting:
     """A halt that is there for so many looks; the last of them sets `stop`."""
 
