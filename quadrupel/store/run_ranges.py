@@ -227,7 +227,7 @@ def pending(connection: sa.Connection, run: str) -> list[int]:
 def unheld(connection: sa.Connection, now: datetime) -> tuple[str, int] | None:
     """A range of a running run that nobody works on: its run and number; None if there is none.
 
-    Of the oldest run the last one, since who is told by the bus works from the front.
+    Of the oldest run the last one, since who is told by the bus works from the front; locked.
     """
     query = (
         sa.select(run_ranges.c.run, run_ranges.c.number)
@@ -236,7 +236,7 @@ def unheld(connection: sa.Connection, now: datetime) -> tuple[str, int] | None:
         .order_by(runs.c.created_at, run_ranges.c.number.desc())
         .limit(1)
     )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query.with_for_update(of=run_ranges, skip_locked=True)).one_or_none()
     return None if row is None else (row[0], row[1])
 
 

@@ -191,13 +191,8 @@ def finish_if_done(connection: sa.Connection, run: str, now: datetime) -> None:
     """
     if lock(connection, run) != "running":
         return
-    # Ranges are worked through from the front, so one that is left is found soon from the back.
-    left = (
-        sa.select(run_ranges.c.number)
-        .where(run_ranges.c.run == run, run_ranges.c.state != "done")
-        .order_by(run_ranges.c.number.desc())
-        .limit(1)
-    )
+    left = sa.select(run_ranges.c.number)
+    left = left.where(run_ranges.c.run == run, run_ranges.c.state != "done").limit(1)
     if connection.execute(left).scalar_one_or_none() is None:
         _update(connection, run, state="finished", finished_at=now)
 

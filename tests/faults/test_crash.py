@@ -136,7 +136,7 @@ def test_killed_workers_lose_nothing_and_count_nothing_twice(
     events = stream(count, chance)
     storm = Storm(kafka_flow, nest, chance, fates(kills, chance))
     try:
-        publish_during(storm, kafka_flow, events, 15 * kills)
+        publish_during(storm, kafka_flow, events, 60 * kills)
     finally:
         storm.end()
     orders = orders_for(kafka_flow.settings, kafka_flow.folder, session_timeout=SESSION_TIMEOUT)

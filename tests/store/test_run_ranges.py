@@ -324,6 +324,12 @@ def test_what_nobody_works_on_is_found_from_the_back_and_in_running_runs_only(ni
     assert night.unheld(NOW + LEASE) is None
 
 
+def test_of_two_workers_who_look_at_once_each_finds_a_range_of_its_own(night):
+    with transaction(night.engine) as one, transaction(night.engine) as other:
+        found = [run_ranges.unheld(each, NOW) for each in (one, other)]
+    assert found == [("night", 2), ("night", 1)]
+
+
 def test_a_run_that_is_done_while_it_is_paused_finishes_when_it_is_resumed(night):
     taken = [night.take("night", number, "one", NOW) for number in range(3)]
     night.pause("night")
