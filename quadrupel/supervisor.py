@@ -7,6 +7,7 @@ gone (`end_with_parent`), so nothing is left behind, even by `kill -9`.
 
 import contextlib
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -129,10 +130,21 @@ class Supervisor:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGINT or SIGTERM sets, or the end of the supervisor that started us."""
+    """An event that SIGINT or SIGTERM sets, or the end of the supervisor that started us.
+
+    A handler interrupts the main thread anywhere, also where that holds the lock of the event, for
+    which it would then wait for ever. So it only tells another thread.
+    """
     stop = threading.Event()
+    came: queue.SimpleQueue[int] = queue.SimpleQueue()  # whose `put` may interrupt itself
+
+    def pass_on() -> None:
+        came.get()
+        stop.set()
+
+    threading.Thread(target=pass_on, name="signals", daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: came.put(number))
     supervisor = os.environ.get(PARENT_VARIABLE)
     if supervisor is not None:
         threading.Thread(target=_end_with_parent, args=(int(supervisor), stop), daemon=True).start()

@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -87,6 +88,30 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+LOOKS = """
+from quadrupel.supervisor import stop_on_signals
+stop = stop_on_signals()
+print("looks", flush=True)
+while not stop.wait(0):
+    pass
+"""
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGINT] * 20])
+def test_a_process_ends_wherever_signals_interrupt_it(environment, signals):
+    command = [sys.executable, "-c", LOOKS]
+    options = {"env": environment, "stdout": subprocess.PIPE, "text": True}
+    for _ in range(5):
+        with subprocess.Popen(command, **options) as process:
+            try:
+                assert process.stdout.readline() == "looks\n"
+                for each in signals:
+                    process.send_signal(each)
+                assert process.wait(20) == 0
+            finally:
+                process.kill()
 
 
 HANGS = """
