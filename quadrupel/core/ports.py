@@ -1,7 +1,7 @@
 """The ports: what the stages need of the world, each with at least two implementations.
 
 The bus has three (Kafka, Postgres, the in-memory double in `quadrupel.testing`) held to one
-contract suite, `tests/contracts/test_bus.py`.
+contract suite, `tests/contracts`.
 """
 
 from collections.abc import Iterator, Sequence
