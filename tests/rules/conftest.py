@@ -59,6 +59,9 @@ examples = [
 ]
 '''
 
+PREDICATE = "return user.born <= today"
+"""What SCRIPT asks, for tests that put something else in its place."""
+
 
 @pytest.fixture(scope="session")
 def schema() -> Schema:
