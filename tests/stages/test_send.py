@@ -1,13 +1,6 @@
 """Send on a real database, with a channel that does as it is told, and with a real mail server."""
 
-import asyncio
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
@@ -16,104 +9,19 @@ from quadrupel.channels.email import EmailChannel
 from quadrupel.channels.mail_catcher import MailCatcher
 from quadrupel.channels.smtp import read_smtp_url
 from quadrupel.channels.templates import load_templates
-from quadrupel.core.channels import Delivered, RefusedForGood, RefusedForNow, Uncertain
+from quadrupel.core.channels import Delivered, RefusedForGood, RefusedForNow
 from quadrupel.core.contacts import Contact
-from quadrupel.core.errors import ChannelUnavailable, DatabaseUnavailable
+from quadrupel.core.errors import ChannelUnavailable
 from quadrupel.core.messages import Message, MessageKey, MessageState
 from quadrupel.core.outages import FAILURES, PROBES, SHORTEST_PAUSE
 from quadrupel.core.ports import Outgoing
-from quadrupel.stages import send
-from quadrupel.stages.send import CLAIM, HAND_OVER, Send
+from quadrupel.stages.send import HAND_OVER, Send
 from quadrupel.store import contacts, message_desk, messages
 from quadrupel.store.database import transaction
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TEMPLATES = Path(__file__).parents[2] / "rules" / "templates"
+from .send_world import NOW, TEMPLATES, World
+
 AWAY = ChannelUnavailable("the mail server is away")
-
-
-class Clock:
-    def __init__(self):
-        self.now = NOW
-
-    def __call__(self):
-        return self.now
-
-    def forward(self, duration):
-        self.now += duration
-
-
-class FakeChannel:
-    """Remembers what it is given; answers by user, or as `answer` says."""
-
-    def __init__(self, answer=None, concurrency=10, seconds=0.0, clock=None):
-        self.concurrency = concurrency
-        self.answer = answer or Delivered()
-        self.answers = {}
-        self.given = []
-        self.at_once = self.most_at_once = 0
-        self.seconds, self.clock = seconds, clock
-        self.closed = False
-
-    async def deliver(self, envelope):
-        self.given.append(envelope)
-        self.at_once += 1
-        self.most_at_once = max(self.at_once, self.most_at_once)
-        await asyncio.sleep(0)
-        if self.clock:
-            self.clock.forward(timedelta(seconds=self.seconds))
-        self.at_once -= 1
-        answer = self.answers.get(envelope.message.key.user_id, self.answer)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    async def close(self):
-        self.closed = True
-
-    @property
-    def users(self):
-        return [each.message.key.user_id for each in self.given]
-
-
-class World:
-    """A database with recorded messages, a clock, a channel, and send."""
-
-    def __init__(self, engine, delivered):
-        self.engine, self.delivered = engine, delivered
-        self.clock, self.channel, self.hook = Clock(), FakeChannel(), FakeChannel()
-        self.send = self.another_send()
-
-    def another_send(self):
-        return Send(self.engine, {"email": self.channel, "webhook:crm": self.hook}, self.clock)
-
-    def record(self, count=1, channel="email", consent=True):
-        users = [f"user{number:04}" for number in range(count)]
-        given = [
-            Message(MessageKey(user, "rule:birthday", "once", channel), "birthday", {})
-            for user in users
-        ]
-        with transaction(self.engine) as connection:
-            contacts.save(
-                connection,
-                [Contact(user, f"{user}@example.org", "en", {"email": consent}) for user in users],
-                NOW,
-            )
-            keys = messages.record(connection, given, NOW)
-        return self.delivered([message_codec.outgoing(key) for key in keys])
-
-    def states(self):
-        with transaction(self.engine) as connection:
-            return message_desk.count_by_state(connection, message_desk.Filter())
-
-    def entry(self, user="user0000", channel="email"):
-        with transaction(self.engine) as connection:
-            key = MessageKey(user, "rule:birthday", "once", channel)
-            return message_desk.get(connection, key)
-
-    def look(self, after):
-        self.clock.forward(after)
-        self.send.idle()
 
 
 @pytest.fixture
@@ -314,137 +222,6 @@ def test_a_slow_channel_never_makes_a_batch_last_for_ever(world):
 def test_a_message_for_a_channel_that_is_not_set_up_fails_with_its_name(world):
     world.send.process(world.record(channel="webhook:gone"))
     assert world.entry(channel="webhook:gone").error == "there is no channel webhook:gone here"
-
-
-def test_an_answer_lost_on_the_way_makes_the_message_unknown_and_never_sends_it_again(world):
-    world.channel.answer = Uncertain("the connection was lost")
-    batch = world.record()
-    world.send.process(batch)
-    world.send.process(batch)
-    world.look(after=timedelta(days=30))
-    assert len(world.channel.given) == 1
-    assert world.entry().state is MessageState.UNKNOWN
-
-
-def test_what_was_handed_over_while_the_database_went_away_is_recorded_when_it_is_back(
-    world, monkeypatch
-):
-    batch = world.record(3)
-    settle, broken = messages.settle, [DatabaseUnavailable("away")] * 2
-
-    def settle_or_not(*arguments):
-        if broken:
-            raise broken.pop()
-        return settle(*arguments)
-
-    monkeypatch.setattr(messages, "settle", settle_or_not)
-    for _ in range(2):
-        with pytest.raises(DatabaseUnavailable):
-            world.send.process(batch)
-    assert world.send.process(batch) == []
-    assert world.states() == {MessageState.SENT: 3}
-    assert len(world.channel.given) == 3
-
-
-class Killed(BaseException):
-    """The process ends here, without a chance to clean up."""
-
-
-def test_a_worker_that_dies_between_handing_over_and_recording_leaves_an_unknown_message(
-    world, monkeypatch
-):
-    batch = world.record(3)
-
-    def die(*_):
-        raise Killed
-
-    monkeypatch.setattr(messages, "settle", die)
-    with pytest.raises(Killed):
-        world.send.process(batch)
-    monkeypatch.undo()
-    world.send._unrecorded.clear()
-    successor = world.another_send()
-    successor.process(batch)
-    world.clock.forward(CLAIM - timedelta(seconds=1))
-    successor.idle()
-    assert world.states() == {MessageState.SENDING: 3}, "perhaps it still works on them"
-    world.clock.forward(timedelta(seconds=1))
-    successor.idle()
-    assert world.states() == {MessageState.UNKNOWN: 3}
-    successor.process(batch)
-    assert len(world.channel.given) == 3
-    with transaction(world.engine) as connection:
-        unknown = message_desk.Filter(state=MessageState.UNKNOWN)
-        keys = message_desk.send_again(connection, unknown, 1, world.clock.now)
-    successor.process(world.delivered([message_codec.outgoing(key) for key in keys]))
-    assert world.states() == {MessageState.SENT: 1, MessageState.UNKNOWN: 2}
-    successor.close()
-
-
-def test_a_message_another_worker_hands_over_right_now_is_left_to_it(world):
-    batch = world.record()
-    with transaction(world.engine) as connection:
-        key = MessageKey("user0000", "rule:birthday", "once", "email")
-        messages.claim(connection, [key], NOW, NOW + CLAIM)
-    world.send.process(batch)
-    world.look(after=CLAIM - timedelta(seconds=1))
-    assert world.channel.given == []
-    assert world.states() == {MessageState.SENDING: 1}
-
-
-WORKER = """
-import os, signal, sys
-from datetime import UTC, datetime
-from quadrupel.bus import message_codec
-from quadrupel.channels.email import EmailChannel
-from quadrupel.channels.smtp import read_smtp_url
-from quadrupel.channels.templates import load_templates
-from quadrupel.core.messages import MessageKey
-from quadrupel.core.ports import Message
-from quadrupel.stages.send import Send
-from quadrupel.store import messages
-from quadrupel.store.database import open_engine
-from pathlib import Path
-
-database_url, smtp_url, templates = sys.argv[1:]
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-messages.settle = die
-channel = EmailChannel(
-    read_smtp_url(smtp_url), "no-reply@portal.example",
-    load_templates(Path(templates), ("en",), "https://portal.example"),
-)
-key = MessageKey("user0000", "rule:birthday", "once", "email")
-out = message_codec.outgoing(key)
-message = Message(out.topic, 0, 0, out.key, out.value, datetime.now(UTC))
-Send(open_engine(database_url), {"email": channel}).process([message])
-"""
-
-
-def test_a_process_killed_after_the_mail_server_took_the_mail_sends_no_second_one(
-    world, migrated_url
-):
-    batch = world.record()
-    with MailCatcher() as catcher:
-        worker = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(WORKER), migrated_url, catcher.url, TEMPLATES],
-            check=False,
-            env=os.environ,
-        )
-        assert worker.returncode == -signal.SIGKILL
-        assert catcher.wait_for(1)
-        templates = load_templates(TEMPLATES, ("en",), "https://portal.example")
-        channel = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
-        later = datetime.now(UTC) + CLAIM
-        successor = send.Send(world.engine, {"email": channel}, lambda: later)
-        successor.process(batch)
-        successor.idle()
-        successor.process(batch)
-        successor.close()
-        assert len(catcher.caught()) == 1
-    assert world.entry().state is MessageState.UNKNOWN
 
 
 @pytest.mark.parametrize(
