@@ -1,8 +1,7 @@
 """The stages one after the other on a real database, fed by hand."""
 
 import json
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
@@ -14,66 +13,23 @@ from quadrupel.core.ports import Outgoing
 from quadrupel.core.positions import Cause, Position
 from quadrupel.core.profiles import Profile
 from quadrupel.stages.evaluate import EvaluateProfiles, Rules
-from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.publish import Publish
-from quadrupel.stages.schedule import Schedule, fan_out, start_run
-from quadrupel.store import published, runs
+from quadrupel.store import published
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
-from quadrupel.testing import MemoryBus
 
 from .conftest import CATALOGUE, NOW, SCHEMA, TODAY, evaluator
-
-STORE = ProfileStore(SCHEMA)
-RULES = Rules("set", STORE, evaluator)
-
-
-def event(user, type_, number=1, **data):
-    return Event(str(number), "/registry", type_, user, NOW - timedelta(days=1), data)
-
-
-def arriving(*events):
-    return [Outgoing(topics.EVENTS, each.subject.encode(), encode_event(each)) for each in events]
+from .flow_by_hand import STORE, Flow, arriving, by_topic, event
 
 
 def cause(offset):
     return Cause(0, offset, NOW)
 
 
-def by_topic(outgoing, topic):
-    return [each for each in outgoing if each.topic == topic]
-
-
 def profiles(engine, *users):
     with transaction(engine) as connection:
         return STORE.read_values(connection, users)
-
-
-class Flow:
-    def __init__(self, engine, delivered):
-        self.engine, self.delivered, self.today = engine, delivered, TODAY
-        self.ingest = Ingest(engine, lambda: declared(SCHEMA), lambda: NOW)
-        self.evaluate = EvaluateProfiles(engine, lambda: RULES, lambda _: self.today, lambda: NOW)
-        self.publish = Publish(engine, lambda _: CATALOGUE, lambda: NOW)
-
-    def events(self, *events):
-        changed = self.ingest.process(self.delivered(arriving(*events)))
-        verdicts = self.evaluate.process(self.delivered(by_topic(changed, topics.PROFILES)))
-        return self.publish.process(self.delivered(verdicts))
-
-    def rules(self, user):
-        with transaction(self.engine) as connection:
-            state = published.lock(connection, [user])[user]
-        return [banner.rule for banner in state.published.banners] if state.published else []
-
-    def contains(self, user):
-        with transaction(self.engine) as connection:
-            return published.lock(connection, [user])[user].published.contains
-
-    def version(self, user):
-        with transaction(self.engine) as connection:
-            return published.version(connection, user)
 
 
 @pytest.fixture
@@ -300,110 +256,3 @@ def test_the_time_to_the_banner_is_observed_once_for_each_event_that_came_in(flo
     late.process(verdicts)
     late.process(verdicts)
     assert observed() == [count + 1, total + 2.0]
-
-
-@pytest.fixture
-def night(flow, delivered):
-    """Twenty-five users, a bus with every topic, and a lane for ranges."""
-    flow.events(*(event(f"c{n:02}", "child.registered") for n in range(25)))
-    bus = MemoryBus()
-    bus.admin().create(topics.topics(2))
-    return bus
-
-
-@pytest.fixture
-def ranges(flow, night, small_pages):
-    """Works through the ranges that are on the bus."""
-
-    def work():
-        consumer = night.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
-        producer = night.producer()
-        lane = EvaluateRanges(flow.engine, small_pages, producer, consumer, "w", lambda: NOW)
-        while messages := consumer.poll(1, 0.01):
-            assert lane.process(messages) == []
-            consumer.commit()
-
-    return work
-
-
-def test_a_run_evaluates_every_user_once(flow, night, small_rules, ranges):
-    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
-    fan_out(flow.engine, night.producer(), NOW)
-    ranges()
-    evaluated = [
-        codec.read_verdicts(each).user_id for each in night.admin().browse(topics.VERDICTS)
-    ]
-    assert sorted(evaluated) == [f"c{n:02}" for n in range(25)]
-    with transaction(flow.engine) as connection:
-        done = runs.progress(connection, "night")
-    assert (done.state, done.evaluated, done.matched) == ("finished", 25, 25)
-
-
-def test_a_range_delivered_twice_is_evaluated_once(flow, night, small_rules, ranges):
-    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
-    fan_out(flow.engine, night.producer(), NOW)
-    night.producer().publish([codec.range_task(codec.RangeTask("night", 0))])
-    ranges()
-    assert len(list(night.admin().browse(topics.VERDICTS))) == 25
-
-
-def test_a_range_of_a_cancelled_or_unknown_run_is_skipped(night, ranges):
-    night.producer().publish([codec.range_task(codec.RangeTask("nothing", 0))])
-    ranges()
-    assert list(night.admin().browse(topics.VERDICTS)) == []
-
-
-@pytest.fixture
-def nightly(flow, night, small_rules):
-    """Makes a schedule of nights at half past two in Moscow."""
-
-    def made(clock):
-        at, zone = time(2, 30), ZoneInfo("Europe/Moscow")
-        producer = night.producer()
-        return Schedule(flow.engine, producer, lambda: small_rules, 10, at, zone, clock)
-
-    return made
-
-
-def test_a_night_starts_at_its_local_time_and_once(flow, nightly):
-    evening = NOW.replace(hour=23, minute=29)  # 02:29 of the next day in Moscow
-    nightly(lambda: evening).start_nights()
-    with transaction(flow.engine) as connection:
-        assert runs.latest(connection, 5) == []
-    for _ in range(2):
-        nightly(lambda: evening + timedelta(minutes=1)).start_nights()
-    with transaction(flow.engine) as connection:
-        [run] = runs.latest(connection, 5)
-    assert (run.run, run.as_of) == ("nightly-2026-11-24", TODAY + timedelta(days=1))
-
-
-def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(
-    flow, night, small_rules, nightly
-):
-    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
-    nightly(lambda: NOW).step()
-    nightly(lambda: NOW).step()
-    assert len(list(night.admin().browse(topics.RANGES))) == 3
-
-
-def test_a_night_should_be_done_by_the_morning(flow, nightly):
-    nightly(lambda: NOW).start_nights()
-    with transaction(flow.engine) as connection:
-        [run] = runs.latest(connection, 5)
-    assert run.deadline == datetime(2026, 11, 24, 4, tzinfo=UTC)  # 07:00 in Moscow
-
-
-def test_metrics_tell_of_runs_while_they_go_on(flow, nightly, small_rules, ranges):
-    def told(name):
-        return REGISTRY.get_sample_value(f"quadrupel_run_{name}", {"run": "night"})
-
-    clock = iter([NOW, NOW, NOW + timedelta(seconds=20), NOW + timedelta(seconds=40)])
-    schedule = nightly(lambda: next(clock))
-    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW, deadline=NOW + timedelta(hours=1))
-    schedule.step()
-    assert told("users") is None
-    schedule.step()
-    assert (told("users"), told("users_done"), told("late")) == (25, 0, 1)
-    ranges()
-    schedule.step()
-    assert told("users") is None

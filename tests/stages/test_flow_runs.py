@@ -1,0 +1,129 @@
+"""Runs through the stages: their ranges on a bus, the nights that start them, and their metrics."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from prometheus_client import REGISTRY
+
+from quadrupel.bus import codec, topics
+from quadrupel.stages.evaluate_ranges import EvaluateRanges
+from quadrupel.stages.schedule import Schedule, fan_out, start_run
+from quadrupel.store import runs
+from quadrupel.store.database import transaction
+from quadrupel.testing import MemoryBus
+
+from .conftest import NOW, TODAY
+from .flow_by_hand import Flow, event
+
+
+@pytest.fixture
+def flow(applied, delivered):
+    return Flow(applied, delivered)
+
+
+@pytest.fixture
+def night(flow, delivered):
+    """Twenty-five users, a bus with every topic, and a lane for ranges."""
+    flow.events(*(event(f"c{n:02}", "child.registered") for n in range(25)))
+    bus = MemoryBus()
+    bus.admin().create(topics.topics(2))
+    return bus
+
+
+@pytest.fixture
+def ranges(flow, night, small_pages):
+    """Works through the ranges that are on the bus."""
+
+    def work():
+        consumer = night.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
+        producer = night.producer()
+        lane = EvaluateRanges(flow.engine, small_pages, producer, consumer, "w", lambda: NOW)
+        while messages := consumer.poll(1, 0.01):
+            assert lane.process(messages) == []
+            consumer.commit()
+
+    return work
+
+
+def test_a_run_evaluates_every_user_once(flow, night, small_rules, ranges):
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
+    fan_out(flow.engine, night.producer(), NOW)
+    ranges()
+    evaluated = [
+        codec.read_verdicts(each).user_id for each in night.admin().browse(topics.VERDICTS)
+    ]
+    assert sorted(evaluated) == [f"c{n:02}" for n in range(25)]
+    with transaction(flow.engine) as connection:
+        done = runs.progress(connection, "night")
+    assert (done.state, done.evaluated, done.matched) == ("finished", 25, 25)
+
+
+def test_a_range_delivered_twice_is_evaluated_once(flow, night, small_rules, ranges):
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
+    fan_out(flow.engine, night.producer(), NOW)
+    night.producer().publish([codec.range_task(codec.RangeTask("night", 0))])
+    ranges()
+    assert len(list(night.admin().browse(topics.VERDICTS))) == 25
+
+
+def test_a_range_of_a_cancelled_or_unknown_run_is_skipped(night, ranges):
+    night.producer().publish([codec.range_task(codec.RangeTask("nothing", 0))])
+    ranges()
+    assert list(night.admin().browse(topics.VERDICTS)) == []
+
+
+@pytest.fixture
+def nightly(flow, night, small_rules):
+    """Makes a schedule of nights at half past two in Moscow."""
+
+    def made(clock):
+        at, zone = time(2, 30), ZoneInfo("Europe/Moscow")
+        producer = night.producer()
+        return Schedule(flow.engine, producer, lambda: small_rules, 10, at, zone, clock)
+
+    return made
+
+
+def test_a_night_starts_at_its_local_time_and_once(flow, nightly):
+    evening = NOW.replace(hour=23, minute=29)  # 02:29 of the next day in Moscow
+    nightly(lambda: evening).start_nights()
+    with transaction(flow.engine) as connection:
+        assert runs.latest(connection, 5) == []
+    for _ in range(2):
+        nightly(lambda: evening + timedelta(minutes=1)).start_nights()
+    with transaction(flow.engine) as connection:
+        [run] = runs.latest(connection, 5)
+    assert (run.run, run.as_of) == ("nightly-2026-11-24", TODAY + timedelta(days=1))
+
+
+def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(
+    flow, night, small_rules, nightly
+):
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
+    nightly(lambda: NOW).step()
+    nightly(lambda: NOW).step()
+    assert len(list(night.admin().browse(topics.RANGES))) == 3
+
+
+def test_a_night_should_be_done_by_the_morning(flow, nightly):
+    nightly(lambda: NOW).start_nights()
+    with transaction(flow.engine) as connection:
+        [run] = runs.latest(connection, 5)
+    assert run.deadline == datetime(2026, 11, 24, 4, tzinfo=UTC)  # 07:00 in Moscow
+
+
+def test_metrics_tell_of_runs_while_they_go_on(flow, nightly, small_rules, ranges):
+    def told(name):
+        return REGISTRY.get_sample_value(f"quadrupel_run_{name}", {"run": "night"})
+
+    clock = iter([NOW, NOW, NOW + timedelta(seconds=20), NOW + timedelta(seconds=40)])
+    schedule = nightly(lambda: next(clock))
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW, deadline=NOW + timedelta(hours=1))
+    schedule.step()
+    assert told("users") is None
+    schedule.step()
+    assert (told("users"), told("users_done"), told("late")) == (25, 0, 1)
+    ranges()
+    schedule.step()
+    assert told("users") is None
