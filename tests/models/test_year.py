@@ -101,7 +101,8 @@ class Portal:
         self.evaluated = 0
 
     def now(self):
-        return datetime.combine(self.today, time(12), UTC)
+        """In the evening, when all that happened today has happened."""
+        return datetime.combine(self.today, time(22), UTC)
 
     def delivered(self, outgoing, topic):
         chosen = [each for each in outgoing if each.topic == topic]
@@ -118,8 +119,9 @@ class Portal:
                 Message(topics.EVENTS, 0, next(self.offsets), b"", encode_event(fact), self.now())
                 for fact in part
             ]
-            changed = self.delivered(self.ingest.process(sent), topics.PROFILES)
-            self.publish_all(self.evaluate.process(changed))
+            outgoing = self.ingest.process(sent)
+            assert not self.delivered(outgoing, topics.DEAD_LETTERS)
+            self.publish_all(self.evaluate.process(self.delivered(outgoing, topics.PROFILES)))
         for fact in facts:
             profile = self.profiles.setdefault(fact.subject, Profile(fact.subject))
             fold(profile, arrived([fact], self.today), self.feeds)
