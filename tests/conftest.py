@@ -29,6 +29,9 @@ from quadrupel.store import database
 
 from . import distribution, standby
 
+# A failed assertion tells its values in a helper, too.
+pytest.register_assert_rewrite(*(f"tests.{each.name}" for each in Path(__file__).parent.glob("*/")))
+
 REQUIRE_ALL = "QUADRUPEL_REQUIRE_ALL"
 LEGS_NOT_RUN = pytest.StashKey[dict[str, str]]()
 
