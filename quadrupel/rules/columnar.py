@@ -186,11 +186,18 @@ class Span:
 
     def is_ordinary(self, values: pl.DataFrame) -> bool:
         """Whether they do; missing values lie nowhere."""
+        return not self.beyond(values)
+
+    def beyond(self, values: pl.DataFrame) -> set[str]:
+        """The names of the columns of which some value does not."""
         if not self._bounds:
-            return True
+            return set()
         extremes = values.select(self._extremes).row(0)
         lows, highs = extremes[: len(self._bounds)], extremes[len(self._bounds) :]
-        return all(
-            low is None or least <= low <= high <= most
-            for (least, most), low, high in zip(self._bounds.values(), lows, highs, strict=True)
-        )
+        return {
+            name
+            for (name, (least, most)), low, high in zip(
+                self._bounds.items(), lows, highs, strict=True
+            )
+            if low is not None and not least <= low <= high <= most
+        }

@@ -4,9 +4,11 @@ The deadline of one rule depends on the few inputs of that rule, and most users 
 others: nothing where they have no licence, a day of birth where they have one. So each rule is read
 once for each of the different inputs, by the deadline reading of rows, and what was read is
 remembered: a deadline holds for every day before it, so the next night finds nearly all of them.
+Of many users at once it is looked first whose verdicts are settled, by columns: that is most, and
+the others alone are looked up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -26,12 +28,14 @@ from quadrupel.rules.tree import Call, IsKnown, KeyedField, Kind, Node, children
 MAX_REMEMBERED = 50_000
 """How many different inputs of one rule are remembered; they are forgotten when there are more."""
 
-MANY = 1_000
-"""From so many users on whose inputs are new, it is looked first whose verdicts are settled."""
+MANY = 2_500
+"""From so many users on it is looked first whose verdicts are settled: to look up fewer is sooner
+done one by one."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER = date.max.toordinal()
+_SETTLED = pl.Series([_FOREVER], dtype=pl.Int32)
 
 
 class ColumnarDeadlines:
@@ -49,10 +53,11 @@ class ColumnarDeadlines:
         tables: Tables | None = None,
     ) -> None:
         self.columns = columns(trees.values())
-        known, tables = known or {}, tables or Tables()
+        before = known or {}
         self._rules = {
-            name: known.get(tree) or _RuleDeadlines(tree, tables) for name, tree in trees.items()
+            name: before.get(tree) or _RuleDeadlines(tree) for name, tree in trees.items()
         }
+        self._settled = Settled(trees, tables or Tables())
 
     def of_others(
         self, trees: Mapping[str, Node], tables: Tables | None = None
@@ -68,52 +73,94 @@ class ColumnarDeadlines:
 
         Where `names` are given, of the verdicts of these predicates alone.
         """
+        return next(self.in_parts(frame, today, max(1, frame.height), names))
+
+    def in_parts(
+        self, frame: pl.DataFrame, today: date, size: int, names: Iterable[str] | None = None
+    ) -> Iterator[pl.Series]:
+        """The same of `size` users after the other, each part when it is asked for.
+
+        What is said of some of a frame takes long where little is known yet.
+        """
         asked = {name: self._rules[name] for name in (self._rules if names is None else names)}
-        if not asked:
-            return pl.repeat(None, frame.height, dtype=pl.Date, eager=True)
         keys = {key.name: key.expression for rule in asked.values() for key in rule.keys}
-        read = frame.lazy().select(pl.lit(0), **keys).collect()  # one column more, so rows are kept
-        lists = {name: read[name].to_list() for name in keys}
-        due = [rule.of(frame, lists, today).alias(name) for name, rule in asked.items()]
-        first = pl.min_horizontal(pl.all())
-        days = (first - EPOCH).cast(pl.Int32).cast(pl.Date)
-        return pl.DataFrame(due).select(pl.when(first < _FOREVER).then(days)).to_series()
+        rows_alone = pl.repeat(0, pl.len())  # there may be no keys
+        read = frame.lazy().select(rows_alone, **keys).collect()
+        many = frame.height >= MANY
+        settled = self._settled.of(frame, today, asked) if many else pl.DataFrame()
+        for start in range(0, max(1, frame.height), size):
+            inputs = _Inputs(read.slice(start, size))
+            rows = _open(settled.slice(start, size))
+            due = {name: rule.of(inputs, rows.get(name), today) for name, rule in asked.items()}
+            yield _first(due, inputs.height)
+
+
+def _open(settled: pl.DataFrame) -> dict[str, pl.Series]:
+    """The rows whose verdicts are not settled, by the columns."""
+    rows = settled.select(pl.all().not_().arg_true().implode())
+    return {each.name: each[0] for each in rows}
+
+
+def _first(due: Mapping[str, pl.Series], users: int) -> pl.Series:
+    """The first of the deadlines of each user, which are ordinals, as a day."""
+    if not due:
+        return pl.repeat(None, users, dtype=pl.Date, eager=True)
+    first = pl.min_horizontal(pl.all())
+    days = (first - EPOCH).cast(pl.Int32).cast(pl.Date)
+    return pl.DataFrame(due).select(pl.when(first < _FOREVER).then(days)).to_series()
+
+
+class _Inputs:
+    """The values of the keys of some users, by the names of these; lists of all are made once."""
+
+    def __init__(self, read: pl.DataFrame) -> None:
+        self._read = read
+        self._lists: dict[str, list[Any]] = {}
+        self.height = read.height
+
+    def of(self, keys: "Iterable[_Key]", rows: pl.Series | None) -> list[list[Any]]:
+        """The values of some rows, or of all, a list for each key."""
+        return [self._of(key.name, rows) for key in keys]
+
+    def _of(self, name: str, rows: pl.Series | None) -> list[Any]:
+        if rows is not None:
+            return self._read[name][rows].to_list()
+        if name not in self._lists:
+            self._lists[name] = self._read[name].to_list()
+        return self._lists[name]
 
 
 class _RuleDeadlines:
     """The deadlines of one predicate, and those that were read before, by its inputs."""
 
-    def __init__(self, tree: Node, tables: Tables) -> None:
+    def __init__(self, tree: Node) -> None:
         self.tree = tree
         self._columns = columns([tree])
-        self._settled = Settled(tree, tables)
         days_alone = _days_alone(tree)
         self.keys = [_key(column, column.leaf in days_alone) for column in self._columns]
         self._read = predicate_deadline(Predicate(tree, ""))
         self._known: dict[tuple[Any, ...], int] = {}
         self._today = date.min
 
-    def of(self, frame: pl.DataFrame, read: Mapping[str, list[Any]], today: date) -> pl.Series:
-        """The deadline for each user of a frame, as an ordinal; `_FOREVER` for ever.
+    def of(self, inputs: _Inputs, rows: pl.Series | None, today: date) -> pl.Series:
+        """The deadline for each of some users, as an ordinal; `_FOREVER` for ever.
 
-        `read` are the values of the `keys` of all users, by their names.
+        The verdicts of all but `rows` are settled; None: it is not known of any.
         """
         self._turn_to(today)
         if not self._columns:
             day = self._deadline((), today)
-            return pl.repeat(day, frame.height, dtype=pl.Int32, eager=True)
-        values = [read[key.name] for key in self.keys]
+            return pl.repeat(day, inputs.height, dtype=pl.Int32, eager=True)
+        values = inputs.of(self.keys, rows)
         due: list[Any] = list(map(self._known.get, zip(*values, strict=True)))
-        inputs = {row: tuple([each[row] for each in values]) for row in _to_learn(due, today)}
-        if len(inputs) >= MANY:
-            rows = pl.Series([*inputs])
-            settled = rows.filter(self._settled.of(frame[rows], today)).to_list()
-            self._remember(dict.fromkeys([inputs.pop(row) for row in settled], _FOREVER))
-            for row in settled:
-                due[row] = _FOREVER
-        for row, asked in inputs.items():
-            due[row] = self._deadline(asked, today)
-        return pl.Series(due, dtype=pl.Int32)
+        for place in _to_learn(due, today):
+            due[place] = self._deadline(tuple([each[place] for each in values]), today)
+        found = pl.Series(due, dtype=pl.Int32)
+        return (
+            found
+            if rows is None
+            else _SETTLED.new_from_index(0, inputs.height).scatter(rows, found)
+        )
 
     def _turn_to(self, today: date) -> None:
         """Forget what was read for later days: it says nothing of this one."""
@@ -127,21 +174,18 @@ class _RuleDeadlines:
             return known
         day = self._read(_values(self._columns, inputs), today).day
         due = _FOREVER if day is None else day.toordinal()
-        self._remember({inputs: due})
-        return due
-
-    def _remember(self, found: Mapping[tuple[Any, ...], int]) -> None:
-        if len(self._known) + len(found) > MAX_REMEMBERED:
+        if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
-        self._known |= found
+        self._known[inputs] = due
+        return due
 
 
 def _to_learn(due: Sequence[Any], today: date) -> list[int]:
-    """The rows whose deadline, an ordinal, is not known (None) or has come by today."""
+    """The places of the deadlines, ordinals, that are not known (None) or have come by today."""
     now = today.toordinal()
     if None not in due and min(due, default=_FOREVER) > now:  # as it is of most rules and pages
         return []
-    return [row for row, day in enumerate(due) if day is None or day <= now]
+    return [place for place, day in enumerate(due) if day is None or day <= now]
 
 
 def _days_alone(tree: Node) -> set[Node]:

@@ -200,12 +200,19 @@ class PageReading:
         self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, evaluated_at: datetime
     ) -> Iterator[Evaluation]:
         """What is told to publish of each user of a page, made of some of them after the other."""
-        for start in range(0, page.height, AT_ONCE):
+        starts = range(0, page.height, AT_ONCE)
+        due = self.deadlines.in_parts(page, as_of, AT_ONCE)
+        for start, days in zip(starts, due, strict=False):
             some = page.slice(start, AT_ONCE), codes.slice(start, AT_ONCE)
-            yield from self._told(*some, as_of, evaluated_at)
+            yield from self._told(*some, days, as_of, evaluated_at)
 
     def _told(
-        self, page: pl.DataFrame, codes: pl.DataFrame, as_of: date, evaluated_at: datetime
+        self,
+        page: pl.DataFrame,
+        codes: pl.DataFrame,
+        deadlines: pl.Series,
+        as_of: date,
+        evaluated_at: datetime,
     ) -> Iterator[Evaluation]:
         """What is told to publish of each user of a page, made of all of them at once."""
         matches: list[list[RuleMatch]] = [[] for _ in range(page.height)]
@@ -217,7 +224,7 @@ class PageReading:
                 matches[row].append(match)
             for row in erring.get(rule.id, []):
                 errors[row].append(rule.id)
-        due = self.deadlines.earliest(page, as_of).fill_null(NEVER_DUE).to_list()
+        due = deadlines.fill_null(NEVER_DUE).to_list()
         versions = page[VERSION].to_list()
         for row, user_id in enumerate(page[USER_ID].to_list()):
             yield Evaluation(

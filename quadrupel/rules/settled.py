@@ -5,11 +5,12 @@ and has passed something stays beyond it, and an `and` of which a part stays fal
 verdict of which that is not said may be settled all the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 from operator import and_, or_
+from typing import NamedTuple
 
 import polars as pl
 
@@ -19,42 +20,61 @@ from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_for_eve
 from quadrupel.rules.tree import And, Compare, If, IsKnown, Kind, Node, Not, Or, children
 
 _NEVER = pl.lit(value=False)
-_SETTLED = "is settled"
 
 
 class Settled:
-    """Tells of one predicate which verdicts are settled; a frame must have its inputs as columns.
+    """Tells of some predicates, by name, which of their verdicts are settled.
 
-    Calendar functions are looked up in `tables`. Remembers what it prepared for the last day.
+    A frame must have their inputs as columns. Calendar functions are looked up in `tables`.
+    Remembers what it prepared for the last day.
     """
 
-    def __init__(self, tree: Node, tables: Tables) -> None:
-        self._tree = tree
+    def __init__(self, trees: Mapping[str, Node], tables: Tables) -> None:
         self._tables = tables
-        needed = columns([tree])
+        self._trees = {name: tree for name, tree in trees.items() if not may_fail(tree)}
+        self._inputs = {
+            name: {column.name for column in columns([tree])} for name, tree in self._trees.items()
+        }
+        needed = columns(self._trees.values())
         self._bare = [bare(column) for column in needed]
         self._span = Span(needed)
-        self._can_tell = bool(needed) and not may_fail(tree)
-        self._prepared: tuple[date, list[pl.Expr], pl.Expr] = (date.min, [], _NEVER)
+        self._today = date.min
+        self._prepared: dict[str, _Question] = {}
 
-    def of(self, frame: pl.DataFrame, today: date) -> pl.Series:
-        """Whether the verdict of each user is the same on all days from today on."""
-        if self._can_tell:
-            values = frame.select(self._bare)
-            if self._span.is_ordinary(values):
-                answers, settled = self._prepare(today)
-                told = values.lazy().with_columns(answers).with_columns(settled.alias(_SETTLED))
-                return told.select(_SETTLED).collect().to_series()
-        return pl.repeat(value=False, n=frame.height, dtype=pl.Boolean, eager=True)
+    def of(self, frame: pl.DataFrame, today: date, names: Iterable[str]) -> pl.DataFrame:
+        """Whether the verdict of each user is the same on all days from today on.
 
-    def _prepare(self, today: date) -> tuple[list[pl.Expr], pl.Expr]:
-        """What conditions answer today, as named columns, and what says by these who is settled."""
-        if self._prepared[0] != today:
+        A column for each of the predicates, without those of which nothing can be told.
+        """
+        values = frame.select(self._bare)
+        beyond = self._span.beyond(values)
+        told = [name for name in names if (asked := self._inputs.get(name)) and not asked & beyond]
+        if not told:
+            return pl.DataFrame()
+        questions = [self._question(name, today) for name in told]
+        answers = [answer for each in questions for answer in each.answers]
+        settled = [each.settled.alias(name) for name, each in zip(told, questions, strict=True)]
+        answered = values.lazy().with_columns(answers).with_columns(settled)
+        return answered.select(told).collect()
+
+    def _question(self, name: str, today: date) -> "_Question":
+        if today != self._today:
+            self._today = today
+            self._prepared.clear()
+        if name not in self._prepared:
             writer = ColumnWriter(today.toordinal(), self._tables, column_name, ordinary=True)
-            fates = _Fates(writer)
-            told = fates.of(self._tree)
-            self._prepared = (today, fates.answers, told.true | told.false | told.unknown)
-        return self._prepared[1:]
+            fates = _Fates(writer, name)
+            told = fates.of(self._trees[name])
+            settled = told.true | told.false | told.unknown
+            self._prepared[name] = _Question(fates.answers, settled)
+        return self._prepared[name]
+
+
+class _Question(NamedTuple):
+    """What conditions answer today, as named columns, and what says by these who is settled."""
+
+    answers: Sequence[pl.Expr]
+    settled: pl.Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +87,14 @@ class _Fate:
 
 
 class _Fates:
-    """Says the fates of conditions by what they answer today, which is in columns `answers`."""
+    """Says the fates of conditions by what they answer today, which is in columns `answers`.
 
-    def __init__(self, writer: ColumnWriter) -> None:
+    They are named after the predicate `of_name`.
+    """
+
+    def __init__(self, writer: ColumnWriter, of_name: str) -> None:
         self._writer = writer
+        self._name = of_name
         self.answers: list[pl.Expr] = []
 
     def of(self, node: Node) -> _Fate:
@@ -116,7 +140,7 @@ class _Fates:
 
     def _answer(self, node: Node) -> pl.Expr:
         """What a condition answers today; null is unknown."""
-        name = f"answer {len(self.answers)}"
+        name = f"answer {len(self.answers)} of {self._name}"
         self.answers.append(self._writer.write(node).value.alias(name))
         return pl.col(name)
 

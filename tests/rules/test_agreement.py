@@ -214,7 +214,8 @@ def compare(schema: Schema, predicate: Predicate, seed: int) -> int:
     codes = query.evaluate(frame, today)["rule"].to_list()
     assert len(codes) == len(profiles)
     check_columnar_deadlines(predicate, profiles[:10], today, rng)
-    settles = Settled(predicate.tree, columnar_text.Tables()).of(frame, today)
+    settled = Settled({"rule": predicate.tree}, columnar_text.Tables()).of(frame, today, ["rule"])
+    settles = settled["rule"] if settled.width else [False] * len(profiles)
     for profile, code, is_settled in zip(profiles, codes, settles, strict=True):
         told = f"{predicate.text} on {today} for {profile.values}"
         verdict = row(profile.values, today)

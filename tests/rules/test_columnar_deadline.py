@@ -45,7 +45,7 @@ def test_users_with_the_same_inputs_are_read_once(schema):
     assert sorted(map(len, asked)) == [0, 1]
 
 
-def test_of_many_new_inputs_those_that_are_settled_are_not_read(schema):
+def test_of_many_users_those_that_are_settled_are_not_read(schema):
     reading = deadlines(schema, "today < user.expires")
     [rule] = reading._rules.values()
     asked = []
@@ -57,6 +57,19 @@ def test_of_many_new_inputs_those_that_are_settled_are_not_read(schema):
     assert due(reading, *rows) == coming
     assert due(reading, *rows) == coming
     assert asked == days[-2:]
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 10_000])
+def test_what_is_said_in_parts_is_what_is_said_at_once(schema, size, monkeypatch):
+    monkeypatch.setattr(columnar_deadline, "MANY", 100)
+    texts = "today < user.expires", "age(user.born) >= 18", "today < date(2027, 1, 1)"
+    days = [TODAY + timedelta(days=ahead) for ahead in range(-60, 60)]
+    values = [{"expires": day} for day in days] + [{"born": day} for day in days] + [{}]
+    profiles = [Profile(f"u{number}", 1, each) for number, each in enumerate(values)]
+    frame = frame_of(profiles, deadlines(schema, *texts).columns)
+    parts = deadlines(schema, *texts).in_parts(frame, TODAY, size)
+    one_by_one = [day for each in values for day in due(deadlines(schema, *texts), each)]
+    assert pl.concat(parts).to_list() == one_by_one
 
 
 def test_what_was_remembered_is_read_again_once_its_day_has_come(schema):

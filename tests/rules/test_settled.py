@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import polars as pl
 import pytest
 
 from quadrupel.core.profiles import Profile
@@ -66,8 +67,8 @@ OPEN = {
 def is_settled(schema, text, values) -> bool:
     tree = parse_expression(text, schema).tree
     frame = frame_of([Profile("u", 1, values)], columns([tree]))
-    [settled] = Settled(tree, Tables()).of(frame, TODAY)
-    return settled
+    told = Settled({"rule": tree}, Tables()).of(frame, TODAY, ["rule"])
+    return told.to_dict(as_series=False).get("rule") == [True]
 
 
 @pytest.mark.parametrize("case", SETTLED)
@@ -84,8 +85,33 @@ def test_each_user_and_each_day_is_told_apart(schema):
     tree = parse_expression("today < user.expires", schema).tree
     days = [PAST, TODAY, AHEAD, None]
     profiles = [Profile(f"u{day}", 1, {"expires": day} if day else {}) for day in days]
-    frame, reading = frame_of(profiles, columns([tree])), Settled(tree, Tables())
-    assert reading.of(frame, TODAY).to_list() == [True, True, False, True]
-    assert reading.of(frame, AHEAD).to_list() == [True, True, True, True]
-    assert reading.of(frame, PAST).to_list() == [True, False, False, True]
-    assert reading.of(frame.clear(), TODAY).to_list() == []
+    frame, reading = frame_of(profiles, columns([tree])), Settled({"rule": tree}, Tables())
+
+    def told(frame, today):
+        return reading.of(frame, today, ["rule"])["rule"].to_list()
+
+    assert told(frame, TODAY) == [True, True, False, True]
+    assert told(frame, AHEAD) == [True, True, True, True]
+    assert told(frame, PAST) == [True, False, False, True]
+    assert told(frame.clear(), TODAY) == []
+
+
+def test_each_predicate_is_told_of_as_if_it_were_alone(schema):
+    texts = ["today < user.expires", "age(user.born) >= 18", "user.vip", "user.points > 3"]
+    trees = {text: parse_expression(text, schema).tree for text in texts}
+    trees["may fail"] = parse_expression("user.points + user.level > 3", schema).tree
+    trees["born"] = trees["age(user.born) >= 18"]  # named as an input is
+    values = {"expires": AHEAD, "born": date(2000, 1, 1), "points": 1, "level": 1}
+    frame = frame_of([Profile("u", 1, values)], columns(trees.values()))
+    reading = Settled(trees, Tables())
+    told = reading.of(frame, TODAY, trees).to_dict(as_series=False)
+    assert told == {
+        "today < user.expires": [False],
+        "age(user.born) >= 18": [True],
+        "user.vip": [True],
+        "user.points > 3": [True],
+        "born": [True],
+    }
+    assert reading.of(frame, TODAY, ["user.vip"]).columns == ["user.vip"]
+    odd = frame.with_columns(pl.lit(date(1700, 1, 1)).alias("expires"))
+    assert {*reading.of(odd, TODAY, trees).columns} == told.keys() - {"today < user.expires"}
