@@ -140,6 +140,8 @@ def some_day(rng: random.Random, today: date, *, wild: bool) -> date:
     shifted = days.add_months(today.toordinal(), 12 * years + months)
     if rng.random() < 0.1:
         shifted = date(2000 + 4 * rng.randrange(7), 2, 29).toordinal()
+    elif rng.random() < 0.1:
+        shifted = days.add_months(days.start_of_month(shifted), 1) - 1
     return date.fromordinal(shifted + rng.choice([0, 0, 0, 1, -1, 2, -3, rng.randrange(-90, 90)]))
 
 
