@@ -5,6 +5,8 @@ change; then the next day a full sweep with all shipped rules through Kafka, eva
 and publishing, which is the figure. Then the table grows to the next size, and so on.
 
 The anchor is a plain COPY, by one client, of the columns that the sweep reads, at the first size.
+The server may share it among its processes, as it does by default; beside it stands what one of
+them does alone.
 """
 
 import argparse
@@ -51,12 +53,12 @@ def main() -> None:
     sizes = sorted(int(size) for size in arguments.sizes.split(","))
     with stand() as parts:
         fill_profiles(parts, sizes[0])
-        anchor = plain_copy(parts, sizes[0])
+        anchor, alone = plain_copy(parts, sizes[0]), plain_copy(parts, sizes[0], helpers=False)
         with portal(parts) as running:
             sweeps = [sweep(parts, running, size, place) for place, size in enumerate(sizes)]
     rates = {each.profiles: each.next_day.rate for each in sweeps}
     line(arguments.picture, rates, title="Full sweep", x="profiles", y="users/s", goal=GOAL)
-    report(sweeps, anchor, arguments.picture)
+    report(sweeps, anchor, alone, arguments.picture)
 
 
 def sweep(parts: Stand, running: Portal, size: int, place: int) -> Sweep:
@@ -72,14 +74,19 @@ def sweep(parts: Stand, running: Portal, size: int, place: int) -> Sweep:
     return Sweep(size, first, running.run(day + timedelta(days=1), "--full"))
 
 
-def plain_copy(parts: Stand, size: int) -> float:
-    """Users a second whose columns one client copies out, as the sweep reads them."""
+def plain_copy(parts: Stand, size: int, *, helpers: bool = True) -> float:
+    """Users a second whose columns one client copies out, as the sweep reads them.
+
+    By one process of the server alone, or with as many `helpers` as it takes by default.
+    """
     rules = bootstrap.load_rules(parts.settings)
     needed = columns(rule.predicate.tree for rule in rules.rules.values())
     query = sql.SQL("COPY (SELECT user_id, version{} FROM profiles) TO STDOUT (FORMAT csv)").format(
         selected([column_read(column) for column in needed])
     )
     with psycopg.connect(parts.settings.database) as connection, connection.cursor() as cursor:
+        if not helpers:
+            cursor.execute("SET max_parallel_workers_per_gather = 0")
         started = time.perf_counter()
         with cursor.copy(query) as copy:
             for _ in copy:
@@ -87,7 +94,7 @@ def plain_copy(parts: Stand, size: int) -> float:
         return size / (time.perf_counter() - started)
 
 
-def report(sweeps: Sequence[Sweep], anchor: float, picture: Path) -> None:
+def report(sweeps: Sequence[Sweep], anchor: float, alone: float, picture: Path) -> None:
     table = Table("profiles", "first sweep", "full sweep", "changed", "evaluate", "publish")
     for each in sweeps:
         night = each.next_day
@@ -102,7 +109,9 @@ def report(sweeps: Sequence[Sweep], anchor: float, picture: Path) -> None:
     console = Console(width=100)
     console.print(table)
     base, last = sweeps[0], sweeps[-1]
-    console.print(f"plain COPY of the same columns: {anchor:,.0f} users/s")
+    console.print(
+        f"plain COPY of the same columns: {anchor:,.0f} users/s; by one process: {alone:,.0f}"
+    )
     cpu = {name: seconds / base.next_day.users * 1e6 for name, seconds in base.next_day.cpu.items()}
     console.print("CPU us per user:", ", ".join(f"{name} {us:.1f}" for name, us in cpu.items()))
     console.print(f"picture: {picture}", soft_wrap=True)
