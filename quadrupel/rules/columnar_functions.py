@@ -57,13 +57,10 @@ def _first_and_last_days() -> tuple[pl.Series, pl.Series]:
 
     Looked up, since making a date of its parts takes several times as long.
     """
-    firsts = [date(number // 12 + 1, number % 12 + 1, 1).toordinal() for number in range(MONTHS)]
-    lasts = [following - 1 for following in [*firsts[1:], date.max.toordinal() + 1]]
-    first, last = (
-        pl.Series([None, *(day - EPOCH for day in days), None], dtype=pl.Int32)
-        for days in (firsts, lasts)
-    )
-    return first, last
+    first = pl.date_range(date.min, date(date.max.year, 12, 1), "1mo", eager=True).to_physical()
+    last = first.shift(-1, fill_value=LAST_DAY + 1) - 1
+    nothing = pl.Series([None], dtype=pl.Int32)
+    return pl.concat([nothing, first, nothing]), pl.concat([nothing, last, nothing])
 
 
 def _add_years(today: int, day: pl.Expr, number: pl.Expr) -> Result:
