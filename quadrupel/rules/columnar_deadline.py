@@ -78,9 +78,9 @@ class ColumnarDeadlines:
     def in_parts(
         self, frame: pl.DataFrame, today: date, size: int, names: Iterable[str] | None = None
     ) -> Iterator[pl.Series]:
-        """The same of `size` users after the other, each part when it is asked for.
+        """The same of `size` users after the other: each part is read when it is asked for.
 
-        What is said of some of a frame takes long where little is known yet.
+        Where little is known yet a part takes long, and who asks has other things to see to.
         """
         asked = {name: self._rules[name] for name in (self._rules if names is None else names)}
         keys = {key.name: key.expression for rule in asked.values() for key in rule.keys}
@@ -156,11 +156,9 @@ class _RuleDeadlines:
         for place in _to_learn(due, today):
             due[place] = self._deadline(tuple([each[place] for each in values]), today)
         found = pl.Series(due, dtype=pl.Int32)
-        return (
-            found
-            if rows is None
-            else _SETTLED.new_from_index(0, inputs.height).scatter(rows, found)
-        )
+        if rows is None:
+            return found
+        return _SETTLED.new_from_index(0, inputs.height).scatter(rows, found)
 
     def _turn_to(self, today: date) -> None:
         """Forget what was read for later days: it says nothing of this one."""

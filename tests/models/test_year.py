@@ -6,7 +6,8 @@ of every user is what the row reading says of the whole population on that day: 
 since when, what they show, and the banners without those that citizens dismissed: for good, or for
 some days. Those that must be shown stay.
 
-The whole population of the issue of this test is `YEAR_USERS=5000`; by default it is smaller.
+A population of 5,000 is `YEAR_USERS=5000`, which takes some 20 to 30 minutes; by default it is
+smaller.
 """
 
 import os
