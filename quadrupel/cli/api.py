@@ -126,6 +126,8 @@ def _on_stop(end_waits: Callable[[], None]) -> None:
             leaving.append(loop.create_task(leave_and_stop()))
 
     loop.add_signal_handler(signal.SIGTERM, stop)
+    # The loop hears of signals through a pipe, and of none while that is full of other calls.
+    signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def _allow_open_files() -> None:
