@@ -7,6 +7,7 @@ from datetime import timedelta
 from quadrupel.bus import codec, topics
 from quadrupel.core.profiles import Profile
 from quadrupel.rules.catalogue import RuleSet
+from quadrupel.stages import evaluate_ranges
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.schedule import fan_out, start_run
 from quadrupel.store import run_ranges, runs
@@ -99,6 +100,15 @@ def add_users(engine, number):
     with transaction(engine) as connection:
         users = [Profile(f"c{n:03}", 1, {"children": n % 2}) for n in range(number)]
         STORE.write(connection, users, NOW)
+
+
+def short_night(engine, monkeypatch):
+    """A night over 50 users, whose workers look for ranges of others often."""
+    monkeypatch.setattr(evaluate_ranges, "LOOK_SECONDS", 0.01)
+    add_users(engine, 50)
+    bus = MemoryBus()
+    bus.admin().create(topics.topics(2))
+    return Night(engine, bus)
 
 
 def at(user, action):

@@ -8,29 +8,19 @@ from dataclasses import replace
 
 import pytest
 
-from quadrupel.bus import codec, topics
+from quadrupel.bus import codec
 from quadrupel.core.verdicts import RuleMatch
-from quadrupel.stages import evaluate_ranges
 from quadrupel.stages.schedule import fan_out, start_run
 from quadrupel.store import run_ranges, runs, tables
 from quadrupel.store.database import transaction
-from quadrupel.testing import MemoryBus
 
 from .conftest import NOW, TODAY, RowPages, evaluator
-from .range_night import RULES, SECOND, STORE, Died, Night, add_users, at, split
-
-
-@pytest.fixture(autouse=True)
-def _looks_are_short(monkeypatch):
-    monkeypatch.setattr(evaluate_ranges, "LOOK_SECONDS", 0.01)
+from .range_night import RULES, SECOND, STORE, Died, at, short_night, split
 
 
 @pytest.fixture
-def night(applied):
-    add_users(applied, 50)
-    bus = MemoryBus()
-    bus.admin().create(topics.topics(2))
-    return Night(applied, bus)
+def night(applied, monkeypatch):
+    return short_night(applied, monkeypatch)
 
 
 def test_a_pause_is_obeyed_at_the_next_page_and_nothing_is_evaluated_twice(night):

@@ -21,23 +21,14 @@ from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.schedule import fan_out, start_run
 from quadrupel.store import run_ranges
 from quadrupel.store.database import transaction
-from quadrupel.testing import MemoryBus
 
 from .conftest import NOW, TODAY, RowPages, evaluator
-from .range_night import RULES, SECOND, STORE, Died, Night, add_users, at
-
-
-@pytest.fixture(autouse=True)
-def _looks_are_short(monkeypatch):
-    monkeypatch.setattr(evaluate_ranges, "LOOK_SECONDS", 0.01)
+from .range_night import RULES, SECOND, STORE, Died, at, short_night
 
 
 @pytest.fixture
-def night(applied):
-    add_users(applied, 50)
-    bus = MemoryBus()
-    bus.admin().create(topics.topics(2))
-    return Night(applied, bus)
+def night(applied, monkeypatch):
+    return short_night(applied, monkeypatch)
 
 
 def test_a_killed_workers_range_is_taken_over_when_its_lease_lapsed(night):
