@@ -202,7 +202,7 @@ class PageReading:
         """What is told to publish of each user of a page, made of some of them after the other."""
         starts = range(0, page.height, AT_ONCE)
         due = self.deadlines.in_parts(page, as_of, AT_ONCE)
-        for start, days in zip(starts, due, strict=False):
+        for start, days in zip(starts, due, strict=False):  # of nobody there is one part, empty
             some = page.slice(start, AT_ONCE), codes.slice(start, AT_ONCE)
             yield from self._told(*some, days, as_of, evaluated_at)
 
