@@ -43,6 +43,7 @@ connections of proxies lock nobody out.
 
 OPEN_FILES = CONNECTIONS + 512
 DRAIN_SECONDS = 15
+TELL_AGAIN_SECONDS = 0.1
 
 
 def api(
@@ -109,16 +110,22 @@ def worker() -> FastAPI:
 def _on_stop(end_waits: Callable[[], None]) -> None:
     """Call it at SIGTERM, let callers go elsewhere, and stop the server after that.
 
-    The server's own handler of SIGTERM is replaced, so it is told by the other signal it obeys.
+    The server's own handler of SIGTERM is replaced, so it is told by the other signal it obeys,
+    until it does. For its loop hears of signals through a pipe, and of none while that is full of
+    other calls, as it is with some hundred at once.
     """
     settings, loop = read_settings(), asyncio.get_running_loop()
     leaving: list[asyncio.Task[None]] = []
+
+    def tell_server() -> None:
+        signal.raise_signal(signal.SIGINT)
+        loop.call_later(TELL_AGAIN_SECONDS, tell_server)
 
     async def leave_and_stop() -> None:
         try:
             await leave(settings.api_port, settings.api_grace)
         finally:
-            signal.raise_signal(signal.SIGINT)
+            tell_server()
 
     def stop() -> None:
         if not leaving:
@@ -126,7 +133,6 @@ def _on_stop(end_waits: Callable[[], None]) -> None:
             leaving.append(loop.create_task(leave_and_stop()))
 
     loop.add_signal_handler(signal.SIGTERM, stop)
-    # The loop hears of signals through a pipe, and of none while that is full of other calls.
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop))
 
 

@@ -10,16 +10,20 @@ from quadrupel.cli import api
 
 told = []
 
+def fill():
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            asyncio.get_running_loop()._csock.send(bytes(1000))  # as calls of other threads do
+
 async def leave(port, grace):
     told.append("callers are let go")
+    fill()
 
 async def worker():
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, stopped.set)  # as the server has
     api._on_stop(lambda: told.append("waits are ended"))
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            loop._csock.send(bytes(1000))  # as other threads do that call the loop
+    fill()
     signal.raise_signal(signal.SIGTERM)
     await asyncio.wait_for(stopped.wait(), 20)
 
