@@ -41,13 +41,33 @@ def _add_days(_today: int, day: pl.Expr, number: pl.Expr) -> Result:
     return Result(later.cast(pl.Int32, strict=False), fails)
 
 
-def _add_months(_today: int, day: pl.Expr, number: pl.Expr) -> Result:
-    start = day.cast(pl.Date)
-    months = start.dt.year().cast(pl.Int64) * 12 + start.dt.month() - 13
-    months += number.clip(-_FAR, _FAR)
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Days with their places in the calendar, which calendar functions start from.
+
+    `month` counts from the first one of the calendar, as an Int64; `of_month` is an Int8 from 1.
+    """
+
+    number: pl.Expr
+    month: pl.Expr
+    of_month: pl.Expr
+
+    @classmethod
+    def of(cls, number: pl.Expr) -> "Days":
+        """Finds the places."""
+        day = number.cast(pl.Date)
+        return cls(number, day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 13, day.dt.day())
+
+    @property
+    def year(self) -> pl.Expr:
+        return self.month // 12 + 1
+
+
+def _add_months(_today: int, day: Days, number: pl.Expr) -> Result:
+    months = day.month + number.clip(-_FAR, _FAR)
     place = months.clip(-1, MONTHS) + 1
     first, last = (pl.lit(days).gather(place) for days in _first_and_last_days())
-    value = pl.min_horizontal(first + start.dt.day() - 1, last)
+    value = pl.min_horizontal(first + day.of_month - 1, last)
     return Result(value, (months < 0) | (months >= MONTHS))
 
 
@@ -63,18 +83,18 @@ def _first_and_last_days() -> tuple[pl.Series, pl.Series]:
     return pl.concat([nothing, first, nothing]), pl.concat([nothing, last, nothing])
 
 
-def _add_years(today: int, day: pl.Expr, number: pl.Expr) -> Result:
+def _add_years(today: int, day: Days, number: pl.Expr) -> Result:
     return _add_months(today, day, number.clip(-_FAR, _FAR) * 12)
 
 
-def _age(today: int, born: pl.Expr) -> Result:
-    years = date.fromordinal(today).year - born.cast(pl.Date).dt.year().cast(pl.Int64)
+def _age(today: int, born: Days) -> Result:
+    years = date.fromordinal(today).year - born.year
     reached = _add_years(today, born, years).value <= today - EPOCH
     return Result(years - reached.not_().cast(pl.Int64))
 
 
-def _anniversary(today: int, day: pl.Expr) -> Result:
-    years = date.fromordinal(today).year - day.cast(pl.Date).dt.year().cast(pl.Int64)
+def _anniversary(today: int, day: Days) -> Result:
+    years = date.fromordinal(today).year - day.year
     years = pl.max_horizontal(years, pl.lit(1, pl.Int64))
     this, following = _add_years(today, day, years), _add_years(today, day, years + 1)
     past = this.value < today - EPOCH
@@ -82,8 +102,8 @@ def _anniversary(today: int, day: pl.Expr) -> Result:
     return Result(value, _either(this.fails, past & _certain(following.fails)))
 
 
-def _start_of_month(_today: int, day: pl.Expr) -> Result:
-    return Result(day - day.cast(pl.Date).dt.day().cast(pl.Int32) + 1)
+def _start_of_month(_today: int, day: Days) -> Result:
+    return Result(day.number - day.of_month.cast(pl.Int32) + 1)
 
 
 def _is_weekend(_today: int, day: pl.Expr) -> Result:
@@ -133,12 +153,26 @@ def _either(one: pl.Expr | None, other: pl.Expr) -> pl.Expr:
     return _certain(one) | other
 
 
-COLUMN_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
-    "add_days": _add_days,
+def _of_days(function: Callable[..., Result]) -> Callable[..., Result]:
+    """A calendar function of plain days."""
+    return lambda today, day, *others: function(today, Days.of(day), *others)
+
+
+CALENDAR_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
     "add_months": _add_months,
     "add_years": _add_years,
     "age": _age,
     "anniversary": _anniversary,
+    "start_of_month": _start_of_month,
+}
+"""Those that are dear enough to be looked up in a table by day where that is possible.
+
+The arguments are today, Days, and columns.
+"""
+
+COLUMN_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
+    **{name: _of_days(function) for name, function in CALENDAR_FUNCTIONS.items()},
+    "add_days": _add_days,
     "count_within": _count_within,
     "covered_day": _covered_day,
     "day_of": _day_of,
@@ -147,10 +181,6 @@ COLUMN_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
     "days_until": _days_until,
     "is_weekend": _is_weekend,
     "stable_share": _stable_share,
-    "start_of_month": _start_of_month,
     "to_decimal": _to_decimal,
 }
 """Of each of FUNCTIONS; the arguments are today and columns."""
-
-CALENDAR_FUNCTIONS = frozenset({"add_months", "add_years", "age", "anniversary", "start_of_month"})
-"""Those that are dear enough to be looked up in a table by day where that is possible."""

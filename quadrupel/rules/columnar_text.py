@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,7 @@ from quadrupel.rules.columnar_functions import (
     COLUMN_FUNCTIONS,
     DAY,
     EPOCH,
+    Days,
     Result,
 )
 from quadrupel.rules.columnar_parts import (
@@ -83,7 +85,7 @@ class Tables:
     def get(
         self, key: object, today: int | None, low: int, high: int, function: Callable[..., Any]
     ) -> pl.Series:
-        """The function's value for every day from `low` to `high` (days since 1970).
+        """The value of a function of Days for every day from `low` to `high` (days since 1970).
 
         `today` is given where it asks for it.
         """
@@ -93,10 +95,20 @@ class Tables:
         tables = self._tables if today is None else self._of_today
         key = (key, low, high)
         if key not in tables:
-            day = pl.int_range(low, high + 1, dtype=pl.Int32, eager=True).alias("day")
-            days = day.to_frame().lazy()  # what an expression has several times is computed once
-            tables[key] = days.select(function(pl.col("day")).value).collect().to_series()
+            days = _days(low, high).lazy()  # what an expression has several times is computed once
+            tables[key] = days.select(function(_DAYS).value).collect().to_series()
         return tables[key]
+
+
+_DAYS = Days(pl.col("number"), pl.col("month"), pl.col("of_month"))
+
+
+@lru_cache(maxsize=4)
+def _days(low: int, high: int) -> pl.DataFrame:
+    """The days of a table, as the columns of _DAYS: found once for all functions of them."""
+    day = pl.int_range(low, high + 1, dtype=pl.Int32)
+    found = Days.of(day)
+    return pl.select(number=found.number, month=found.month, of_month=found.of_month)
 
 
 class ColumnWriter:
@@ -333,9 +345,9 @@ class ColumnWriter:
         if day.bounds is None:
             raise ValueError("a table is for days whose bounds are known")
         low, high = day.bounds[0] - EPOCH, day.bounds[1] - EPOCH
-        function = COLUMN_FUNCTIONS[node.function]
+        function = CALENDAR_FUNCTIONS[node.function]
 
-        def of(each: pl.Expr) -> Any:
+        def of(each: Days) -> Any:
             return function(self._today, each, *(other.value for other in others))
 
         asked = self._today if FUNCTIONS[node.function].of_today else None

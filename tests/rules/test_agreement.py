@@ -320,16 +320,15 @@ def or_for_and(monkeypatch) -> None:
 
 
 def months_that_overflow(monkeypatch) -> None:
-    right = columnar_functions.COLUMN_FUNCTIONS["add_months"]
+    right = columnar_functions.CALENDAR_FUNCTIONS["add_months"]
 
     def wrong(today, day, number):
-        since_first = day.cast(pl.Date).dt.day().cast(pl.Int32) - 1
-        return columnar_functions.Result(
-            right(today, day - since_first, number).value + since_first
-        )
+        since_first = day.of_month.cast(pl.Int32) - 1
+        first = dataclasses.replace(day, of_month=pl.lit(1, pl.Int8))
+        return columnar_functions.Result(right(today, first, number).value + since_first)
 
-    table = {**columnar_functions.COLUMN_FUNCTIONS, "add_months": wrong}
-    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", table)
+    table = {**columnar_functions.CALENDAR_FUNCTIONS, "add_months": wrong}
+    monkeypatch.setattr(columnar_text, "CALENDAR_FUNCTIONS", table)
 
 
 def missing_for_false(monkeypatch) -> None:
