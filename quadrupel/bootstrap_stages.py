@@ -1,7 +1,6 @@
 """Builds every stage from connected parts and runs it."""
 
 import contextlib
-import gc
 import os
 import socket
 import threading
@@ -22,7 +21,7 @@ from quadrupel.rules.columnar_deadline import ColumnarDeadlines
 from quadrupel.rules.live import following
 from quadrupel.rules.offered import goals, offers
 from quadrupel.rules.row import RowReading
-from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
+from quadrupel.stages import evaluate, ingest, loop, memory, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pace import Pace
@@ -101,7 +100,7 @@ def run_evaluate_ranges(settings: Settings, stop: threading.Event) -> None:
     os.nice(RANGES_NICENESS)
     with open_parts(settings, STAGE) as parts:
         telemetry.serve_metrics(settings.metrics_port)
-        _collect_seldom()
+        memory.keep()
         evaluate_ranges_on(parts, stop)
 
 
@@ -244,7 +243,7 @@ def _run_plain(
 
 def _run(parts: Parts, lane: topics.Lane, stage: loop.Stage, stop: threading.Event) -> None:
     telemetry.serve_metrics(parts.settings.metrics_port)
-    _collect_seldom()
+    memory.keep()
     _loop(parts, lane, stage, stop)
 
 
@@ -269,10 +268,3 @@ def _progress(bus: Bus, lane: topics.Lane) -> Callable[[], Progress]:
 
 def _worker() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _collect_seldom() -> None:
-    """Let batches come and go with few searches for cycles in them, of which they have few."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(500_000, 20, 100)

@@ -21,6 +21,7 @@ import structlog
 
 from quadrupel.core.errors import AssignmentLost, ConcurrentWrite, Halted, Unavailable
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
+from quadrupel.stages import memory
 from quadrupel.store.halts import Halt
 from quadrupel.telemetry import STAGE_BATCH_MESSAGES, STAGE_HALTED, Laps
 
@@ -97,6 +98,7 @@ def _take_turn(stage: Stage, stop: threading.Event, patience: float) -> float:
     began = time.monotonic()
     messages = step(stage, patience)
     more = stage.idle()
+    memory.tidy()
     if 0 < messages < stage.batch_size:
         stop.wait(max(0.0, began + TURN_SECONDS - time.monotonic()))
     return 0.0 if more else POLL_SECONDS
