@@ -36,6 +36,8 @@ POLL_BYTES = 8 * 1024 * 1024
 CHUNK = 1_000
 SOON = 0.2
 """Seconds for which an acknowledgement may be owed while there are messages."""
+QUIET = 0.02
+"""And while there are none: who waits for it, as a run waits for publish, should not wait long."""
 
 CONTACTS = 10
 """How often in a poll timeout `keep_alive` speaks to librdkafka."""
@@ -105,7 +107,7 @@ class KafkaConsumer:
 
     def _gather_or_pay(self, limit: int, timeout: float) -> float:
         """Pay what is owed when it is due or nothing comes; the seconds that may have gone."""
-        patience = min(timeout, max(0.0, self._due - time.monotonic()))
+        patience = min(timeout, QUIET, max(0.0, self._due - time.monotonic()))
         self._gather(limit, patience)
         self._pay(now=not self._gathered)
         return patience
