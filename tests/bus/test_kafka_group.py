@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
+from quadrupel.bus import kafka_consumer
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.core.errors import AssignmentLost, BusUnavailable
 from quadrupel.core.ports import Consumer, Message, Outgoing, Topic
@@ -52,6 +53,13 @@ def poll_for(consumer: Consumer, seconds: float) -> None:
         consumer.poll(1, timeout=0.2)
 
 
+def wait_for(done: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"it did not happen in {seconds:.0f} s"
+        time.sleep(0.02)
+
+
 class TestRebalance:
     SESSION = 10.0
 
@@ -83,6 +91,24 @@ class TestRebalance:
         assert longest < self.SESSION / 3
         assert values(came) == sorted(set(values(came)) - set(values(taken)))
         assert len(came) >= 20
+
+    def test_what_was_committed_soon_is_acknowledged_as_soon_as_nothing_comes(
+        self, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(kafka_consumer, "SOON", float(PATIENCE))
+        bus = KafkaBus(kafka_bootstrap)
+        publish(bus, topic, range(20))
+        with closing(bus.consumer(topic, "group")) as consumer:
+            take(consumer, 20, PATIENCE)
+            consumer.commit(soon=True)
+            poll = threading.Thread(target=consumer.poll, args=(1, PATIENCE / 2))
+            poll.start()
+            try:
+                wait_for(lambda: bus.admin().progress(topic, "group").lag == 0, PATIENCE / 4)
+                assert poll.is_alive()
+            finally:
+                publish(bus, topic, range(20, 21))
+                poll.join()
 
     def test_a_group_that_waits_for_its_slowest_member_is_no_outage_and_the_others_go_on(
         self, kafka_bootstrap: str, topic: str
