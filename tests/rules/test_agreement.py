@@ -329,6 +329,9 @@ def months_that_overflow(monkeypatch) -> None:
 
     table = {**columnar_functions.CALENDAR_FUNCTIONS, "add_months": wrong}
     monkeypatch.setattr(columnar_text, "CALENDAR_FUNCTIONS", table)
+    of_columns = columnar_functions._of_days(wrong)
+    table = {**columnar_functions.COLUMN_FUNCTIONS, "add_months": of_columns}
+    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", table)
 
 
 def missing_for_false(monkeypatch) -> None:
