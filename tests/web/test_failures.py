@@ -233,8 +233,8 @@ def test_a_mistake_of_the_page_is_told_once_with_what_to_do(api, open_page, comp
     refusal = Response(json.dumps(problem), 422, media_type="application/problem+json")
     api.refuse = {"stream": refusal, "read": refusal}
     page = open_page(ELEMENT.replace("main", "mian"))
-    page.wait_for_timeout(600)
-    assert len(api.to("read")) > 1
+    api.wait(lambda: len(api.to("read")) > 1)
+    page.wait_for_timeout(100)  # what it says of the second answer would have come
     assert complaints == [
         f"quadrupel-banners: 422 from {api.url}/v1/me/banners: {problem['detail']}"
     ]
