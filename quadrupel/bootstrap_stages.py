@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from quadrupel import telemetry
+from quadrupel import memory, telemetry
 from quadrupel.bootstrap import Parts, now, open_channels, open_parts, open_replica, today
 from quadrupel.bus import topics
 from quadrupel.config import Settings
@@ -21,7 +21,7 @@ from quadrupel.rules.columnar_deadline import ColumnarDeadlines
 from quadrupel.rules.live import following
 from quadrupel.rules.offered import goals, offers
 from quadrupel.rules.row import RowReading
-from quadrupel.stages import evaluate, ingest, loop, memory, publish, schedule, send
+from quadrupel.stages import evaluate, ingest, loop, publish, schedule, send
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pace import Pace
@@ -100,7 +100,7 @@ def run_evaluate_ranges(settings: Settings, stop: threading.Event) -> None:
     os.nice(RANGES_NICENESS)
     with open_parts(settings, STAGE) as parts:
         telemetry.serve_metrics(settings.metrics_port)
-        memory.keep()
+        memory.keep(memory.STAGE)
         evaluate_ranges_on(parts, stop)
 
 
@@ -243,7 +243,7 @@ def _run_plain(
 
 def _run(parts: Parts, lane: topics.Lane, stage: loop.Stage, stop: threading.Event) -> None:
     telemetry.serve_metrics(parts.settings.metrics_port)
-    memory.keep()
+    memory.keep(memory.STAGE)
     _loop(parts, lane, stage, stop)
 
 

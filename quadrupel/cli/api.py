@@ -1,7 +1,6 @@
 """`quadrupel api`: the REST service in worker processes of its own."""
 
 import asyncio
-import gc
 import math
 import multiprocessing
 import os
@@ -20,7 +19,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from quadrupel import bootstrap_api
+from quadrupel import bootstrap_api, memory
 from quadrupel.api.leaving import leave
 from quadrupel.cli.stages import MetricsPort
 from quadrupel.config import read_settings
@@ -44,12 +43,6 @@ connections of proxies lock nobody out.
 OPEN_FILES = CONNECTIONS + 512
 DRAIN_SECONDS = 15
 TELL_AGAIN_SECONDS = 0.1
-
-LOOKS = (2_000, 1_000, 50)
-"""After how many new objects the collector of garbage looks through them; and how seldom through
-those that stayed, tokens and answers that are remembered. Nobody is answered while it looks: some
-50 ms for 50,000 objects on a slow machine.
-"""
 
 
 def api(
@@ -107,9 +100,7 @@ def worker() -> FastAPI:
         threading.Thread(target=_end_with, args=(parent.pid,), daemon=True).start()
     _allow_open_files()
     application = bootstrap_api.api(_on_stop)
-    gc.collect()
-    gc.freeze()  # what there is now stays, and looking through it holds all requests up
-    gc.set_threshold(*LOOKS)
+    memory.keep(memory.API)
     return application
 
 
@@ -138,7 +129,7 @@ def _on_stop(end_waits: Callable[[], None]) -> None:
             end_waits()
             leaving.append(loop.create_task(leave_and_stop()))
 
-    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGTERM, stop)  # instead of the server's own
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop))
 
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from quadrupel import memory
 from quadrupel.core.errors import AssignmentLost, ConcurrentWrite, Halted, Unavailable
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
-from quadrupel.stages import memory
 from quadrupel.store.halts import Halt
 from quadrupel.telemetry import STAGE_BATCH_MESSAGES, STAGE_HALTED, Laps
 

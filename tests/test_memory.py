@@ -4,8 +4,9 @@ import weakref
 
 import pytest
 
+from quadrupel import memory
 from quadrupel.core.ports import Outgoing, Topic
-from quadrupel.stages import loop, memory
+from quadrupel.stages import loop
 from quadrupel.testing import MemoryBus
 
 BATCHES = 20
@@ -66,10 +67,10 @@ def test_what_there_is_at_the_start_is_never_looked_through(by_hand):
     before = gc.get_threshold()
     kept = [[] for _ in range(10)]
     try:
-        memory.keep()
+        memory.keep(memory.STAGE)
         young = [each for generation in range(3) for each in gc.get_objects(generation)]
         assert not any(each is one for each in young for one in kept)
-        assert gc.get_threshold() == memory.SELDOM
+        assert gc.get_threshold() == memory.STAGE
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
