@@ -14,12 +14,9 @@ import sqlalchemy as sa
 from quadrupel.bus import topics
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.bus.postgres import PostgresBus
-from quadrupel.channels import smtp, templates, webhook
-from quadrupel.channels.email import EmailChannel
+from quadrupel.channels import templates
 from quadrupel.channels.templates import Templates
 from quadrupel.config import Settings, migrations_folder, rules_folder
-from quadrupel.core.channels import Channel
-from quadrupel.core.contacts import EMAIL
 from quadrupel.core.ports import Bus, Producer
 from quadrupel.core.zones import day_in, find_zone
 from quadrupel.rules import catalogue
@@ -156,17 +153,3 @@ def load_templates(settings: Settings) -> Templates:
     """Read all templates of e-mails. Raises DeclarationRefused with every problem in them."""
     folder = rules_folder(settings) / "templates"
     return templates.load_templates(folder, settings.languages, settings.portal_url)
-
-
-def open_channels(settings: Settings) -> dict[str, Channel]:
-    """Every channel by its name; none is connected yet. SettingRefused names a wrong setting."""
-    server = smtp.read_smtp_url(settings.smtp_url)
-    channels: dict[str, Channel] = {
-        EMAIL: EmailChannel(server, settings.mail_from, load_templates(settings))
-    }
-    for name, endpoint in settings.webhooks.items():
-        key = webhook.read_secret(name, endpoint.secret.get_secret_value())
-        channels[f"webhook:{name}"] = webhook.WebhookChannel(
-            webhook.Endpoint(name, endpoint.url, key)
-        )
-    return channels

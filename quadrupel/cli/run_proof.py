@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from quadrupel import bootstrap, bootstrap_stages
+from quadrupel import bootstrap
 from quadrupel.bootstrap import Parts
+from quadrupel.bootstrap_stages.evaluate import pages_of
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, console, print_json, progress
 from quadrupel.config import read_settings
@@ -71,7 +72,7 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
         with transaction(parts.engine) as connection:
             plan = schedule.plan_of(connection, parts.rules, full=full)
             users = run_users.users_of(connection, plan, day)
-        pages = bootstrap_stages.pages_of(parts)(parts.rules.hash)
+        pages = pages_of(parts)(parts.rules.hash)
         with progress("rehearsing", users) as advance:
             changes = rehearse(
                 parts.engine,

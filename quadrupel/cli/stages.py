@@ -1,12 +1,13 @@
 """`quadrupel ingest|evaluate|publish|send|schedule`: one stage in this process."""
 
 import contextlib
+import importlib
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from quadrupel import bootstrap, bootstrap_stages, supervisor, telemetry
+from quadrupel import bootstrap, supervisor, telemetry
 from quadrupel.bus import topics
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import NotFound
@@ -57,7 +58,7 @@ def evaluate(
     Give each lane a process (--lane profiles, --lane ranges): changed profiles then take no turns
     with a night, and go first where both want the processor.
     """
-    _run("evaluate" if lane is EvaluateLane.BOTH else f"evaluate {lane}", metrics_port)
+    _run("evaluate", metrics_port, "run" if lane is EvaluateLane.BOTH else f"run_{lane}")
 
 
 def publish(metrics_port: MetricsPort = None) -> None:
@@ -75,9 +76,10 @@ def schedule(metrics_port: MetricsPort = None) -> None:
     _run("schedule", metrics_port)
 
 
-def _run(stage: str, metrics_port: int | None) -> None:
+def _run(stage: str, metrics_port: int | None, how: str = "run") -> None:
     settings = read_settings(metrics_port=metrics_port)
     telemetry.configure_logs(settings.log_format, settings.log_level)
     stop = supervisor.stop_on_signals()
     supervisor.end_in_time(stop)
-    bootstrap_stages.STAGES[stage](settings, stop)
+    run = getattr(importlib.import_module(f"quadrupel.bootstrap_stages.{stage}"), how)
+    run(settings, stop)

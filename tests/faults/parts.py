@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import psycopg
 
-from quadrupel import bootstrap, bootstrap_stages, population
+from quadrupel import bootstrap, population
+from quadrupel.bootstrap_stages import evaluate
 from quadrupel.bus import topics
 from quadrupel.bus.event_codec import decode_event, event_message
 from quadrupel.config import Settings
@@ -166,7 +167,7 @@ def published(settings: Settings) -> dict[str, tuple[int, Any]]:
 def to_publish(settings: Settings, profiles: dict[str, Profile]) -> dict[str, tuple[int, Any]]:
     """What must be published of profiles, decided in memory on the present day."""
     rules = bootstrap.load_rules(settings)
-    evaluation, catalogue = bootstrap_stages.asked(rules).evaluator, offers(rules)
+    evaluation, catalogue = evaluate.asked(rules).evaluator, offers(rules)
     found = {}
     for user_id, profile in profiles.items():
         asked = evaluation(profile, bootstrap.today(settings), bootstrap.now())

@@ -24,7 +24,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from quadrupel import bootstrap, bootstrap_stages, supervisor, telemetry
+from quadrupel import bootstrap, supervisor, telemetry
+from quadrupel.bootstrap_stages import evaluate, ingest, publish, schedule
 from quadrupel.bus.kafka import KafkaBus
 from quadrupel.bus.postgres import PostgresBus
 from quadrupel.config import Settings, read_settings
@@ -45,10 +46,10 @@ POINTS = (
 """Where a worker can be in the order of commits."""
 
 STAGES = {
-    "ingest": bootstrap_stages.ingest_on,
-    "evaluate": bootstrap_stages.evaluate_ranges_on,
-    "publish": bootstrap_stages.publish_on,
-    "schedule": bootstrap_stages.schedule_on,
+    "ingest": ingest.run_on,
+    "evaluate": evaluate.run_ranges_on,
+    "publish": publish.run_on,
+    "schedule": schedule.run_on,
 }
 """What a worker can be; of evaluate the lane of runs."""
 

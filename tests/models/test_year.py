@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from quadrupel import bootstrap_stages
+from quadrupel.bootstrap_stages import evaluate
 from quadrupel.bus import codec, topics
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.core.arbitration import arbitrate
@@ -86,7 +86,7 @@ class Portal:
         self.offsets = count()
         self.today = START
         self.ingest = Ingest(engine, lambda: declared(rules.schema), self.now)
-        asked = bootstrap_stages.asked(rules)
+        asked = evaluate.asked(rules)
         self.evaluate = EvaluateProfiles(engine, lambda: asked, lambda _: self.today, self.now)
         self.catalogue = offers(rules)
         self.publish = Publish(engine, lambda _: self.catalogue, self.now, REOPEN_DAYS)

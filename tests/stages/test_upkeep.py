@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from quadrupel import bootstrap, bootstrap_stages
+from quadrupel import bootstrap
+from quadrupel.bootstrap_stages.schedule import run as run_schedule
 from quadrupel.config import read_settings
 from quadrupel.core.looks import Look, LookAt
 from quadrupel.stages.schedule import Schedule
@@ -113,7 +114,7 @@ def test_the_stage_forgets_what_is_older_than_the_setting(engine, migrated_url):
     with transaction(engine) as connection:
         looks.save(connection, [replace(look(timedelta(0)), at=at) for at in (old, young)])
     stop = threading.Event()
-    running = threading.Thread(target=bootstrap_stages.run_schedule, args=(settings, stop))
+    running = threading.Thread(target=run_schedule, args=(settings, stop))
     running.start()
     try:
         deadline = time.monotonic() + 60

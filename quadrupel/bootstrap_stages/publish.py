@@ -1,0 +1,25 @@
+"""Builds and runs publish."""
+
+import threading
+
+from quadrupel.bootstrap import Parts, now, open_parts
+from quadrupel.bootstrap_stages import running
+from quadrupel.bus import topics
+from quadrupel.config import Settings
+from quadrupel.rules.live import following
+from quadrupel.rules.offered import offers
+from quadrupel.stages.publish import Publish
+from quadrupel.store.database import STAGE
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Run publish until `stop` is set."""
+    with open_parts(settings, STAGE) as parts:
+        run_on(parts, stop)
+
+
+def run_on(parts: Parts, stop: threading.Event) -> None:
+    """Run publish on these parts until `stop` is set."""
+    catalogue = following(parts.live.look, offers)
+    work = Publish(parts.engine, catalogue, now, parts.settings.reopen_days)
+    running.run_plain(parts, topics.PUBLISH, work.process, stop)

@@ -1,0 +1,35 @@
+"""Builds and runs schedule."""
+
+import threading
+from datetime import timedelta
+
+from quadrupel import telemetry
+from quadrupel.bootstrap import Parts, now, open_parts
+from quadrupel.config import Settings
+from quadrupel.stages.schedule import Schedule
+from quadrupel.stages.upkeep import forget_looks
+from quadrupel.store.database import STAGE
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Run schedule until `stop` is set."""
+    with open_parts(settings, STAGE) as parts:
+        telemetry.serve_metrics(settings.metrics_port)
+        run_on(parts, stop)
+
+
+def run_on(parts: Parts, stop: threading.Event) -> None:
+    """Run schedule on these parts until `stop` is set."""
+    settings = parts.settings
+    kept = timedelta(days=settings.audit_days)
+    Schedule(
+        parts.engine,
+        parts.producer,
+        parts.live.look,
+        settings.range_size,
+        settings.night_at,
+        settings.zone,
+        now,
+        settings.morning,
+        upkeep=lambda stopped: forget_looks(parts.engine, now() - kept, stopped),
+    ).run(stop)

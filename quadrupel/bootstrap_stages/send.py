@@ -1,0 +1,39 @@
+"""Builds and runs send, with every channel of messages."""
+
+import contextlib
+import threading
+
+from quadrupel.bootstrap import load_templates, now, open_parts
+from quadrupel.bootstrap_stages import running
+from quadrupel.bus import topics
+from quadrupel.channels import smtp, webhook
+from quadrupel.channels.email import EmailChannel
+from quadrupel.config import Settings
+from quadrupel.core.channels import Channel
+from quadrupel.core.contacts import EMAIL
+from quadrupel.stages.send import Send
+from quadrupel.store.database import STAGE
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Run send until `stop` is set."""
+    channels = open_channels(settings)
+    with (
+        open_parts(settings, STAGE) as parts,
+        contextlib.closing(Send(parts.engine, channels, now)) as work,
+    ):
+        running.run_plain(parts, topics.SEND, work.process, stop, work.idle)
+
+
+def open_channels(settings: Settings) -> dict[str, Channel]:
+    """Every channel by its name; none is connected yet. SettingRefused names a wrong setting."""
+    server = smtp.read_smtp_url(settings.smtp_url)
+    channels: dict[str, Channel] = {
+        EMAIL: EmailChannel(server, settings.mail_from, load_templates(settings))
+    }
+    for name, endpoint in settings.webhooks.items():
+        key = webhook.read_secret(name, endpoint.secret.get_secret_value())
+        channels[f"webhook:{name}"] = webhook.WebhookChannel(
+            webhook.Endpoint(name, endpoint.url, key)
+        )
+    return channels
