@@ -27,7 +27,11 @@ from quadrupel.embedded import server
 from quadrupel.supervisor import PARENT_VARIABLE
 
 ROOT = Path(__file__).parents[1]
-SERVER_SETTINGS = {"max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+SERVER_SETTINGS = {
+    "shared_buffers": f"{psutil.virtual_memory().total // 4 // 1024**2}MB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+}
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ def stand(*, kafka: bool = True, partitions: int = 6) -> Iterator[Stand]:
     folder = Path(tempfile.mkdtemp(prefix="quadrupel-bench-", dir="/tmp"))
     try:
         with contextlib.ExitStack() as stack:
+            with server(folder) as url:
+                configure(url)
             url = stack.enter_context(server(folder))
-            configure(url)
             broker = stack.enter_context(kafka_script().Broker()) if kafka else None
             settings = read_settings(
                 database_url=url,
@@ -94,10 +99,10 @@ def stand(*, kafka: bool = True, partitions: int = 6) -> Iterator[Stand]:
 
 
 def configure(url: str) -> None:
+    """Write the settings, by which the server goes from its next start on."""
     with psycopg.connect(url, autocommit=True) as connection:
         for name, value in SERVER_SETTINGS.items():
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-        connection.execute("SELECT pg_reload_conf()")
 
 
 def kafka_script() -> ModuleType:
