@@ -8,6 +8,11 @@ A client can be stuck for good. When the last broker, in the moment before it cl
 connections, answers that there are no brokers, librdkafka (2.10 to 2.16 at least, its issue 5301)
 forgets them all and asks nobody any more; what it was asked before stays unanswered, and closing
 it may take for ever.
+
+And closing can stop all of Python. It gives partitions back in a callback, where confluent-kafka
+(2.16) waits for librdkafka and lets no other thread work; an answer for which a group that has just
+ended is asked never comes (`rd_kafka_cgrp_op_serve`). So who closes is watched, and the process
+ends: what it had not acknowledged comes again.
 """
 
 import time
@@ -19,6 +24,8 @@ from typing import NamedTuple
 import confluent_kafka
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from quadrupel.standstill import start_watched
 
 from .kafka_client import FETCH_AHEAD_KILOBYTES, FETCH_BYTES, Cluster, LibraryLog, reason
 from .silence import Silence
@@ -138,7 +145,7 @@ class Member:
 
     def _closing(self) -> Thread:
         thread = Thread(target=self._close, name="leaving a group", daemon=True)
-        thread.start()
+        start_watched(thread)
         return thread
 
     def _close(self) -> None:
