@@ -62,11 +62,11 @@ class Portal:
         """The day whose night a scheduler starts."""
         return bootstrap.today(self.settings)
 
-    def start(self, run: str, days: int) -> None:
+    def start(self, run: str, days: int, rate: int) -> None:
         """Write a run for a later day into the ledger; to fan it out is left to the scheduler."""
         day, now = self.today + timedelta(days), bootstrap.now()
-        size = self.settings.range_size
-        assert schedule.start_run(self.parts.engine, run, day, self.parts.rules, size, now)
+        what = self.parts.rules, self.settings.range_size
+        assert schedule.start_run(self.parts.engine, run, day, *what, now, rate=rate)
 
     def progress(self, run: str) -> RunProgress | None:
         """How far a run is; None if it was not started yet."""

@@ -29,6 +29,8 @@ SECONDS_MORE = 40
 """and how much longer for each kill: a lease, and what a new worker takes to begin."""
 LATER = 120
 """Days from the first run to the second one: by then a good part of the citizens is due."""
+RATE = 500
+"""How many users of it are evaluated a second: else it may be over before everybody was killed."""
 RULES = ("documents", "family", "notices")
 """What is asked: of all the shipped rules a new evaluator takes a while to know the deadlines."""
 
@@ -155,7 +157,7 @@ def two_runs(crew: Crew, kills: Callable[[], list[Kill]]) -> Left:
     crew.start(*STAGES)
     try:
         follow(crew, night, kills())
-        portal.start(later, LATER)
+        portal.start(later, LATER, RATE)
         follow(crew, later, kills())
         with ended(list(crew.workers.values())):
             pass
