@@ -9,10 +9,10 @@ connections, answers that there are no brokers, librdkafka (2.10 to 2.16 at leas
 forgets them all and asks nobody any more; what it was asked before stays unanswered, and closing
 it may take for ever.
 
-And closing can stop all of Python. It gives partitions back in a callback, where confluent-kafka
-(2.16) waits for librdkafka and lets no other thread work; an answer for which a group that has just
-ended is asked never comes (`rd_kafka_cgrp_op_serve`). So who closes is watched, and the process
-ends: what it had not acknowledged comes again.
+And closing can stop all of Python. Partitions are given back in a callback, where confluent-kafka
+(2.16) waits for librdkafka and lets no other thread work; what a group is asked that has just ended
+is never answered (`rd_kafka_cgrp_op_serve`). So a client is watched while it closes, and the
+process ended if that happens: what it had not acknowledged comes again.
 """
 
 import time
