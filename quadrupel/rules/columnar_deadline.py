@@ -1,11 +1,11 @@
 """The deadline reading of many profiles at once: until when the verdicts of each user hold.
 
-The deadline of one rule depends on the few inputs of that rule, and most users share theirs with
-others: nothing where they have no licence, a day of birth where they have one. So each rule is read
-once for each of the different inputs, by the deadline reading of rows, and what was read is
-remembered: a deadline holds for every day before it, so the next night finds nearly all of them.
-Of many users at once it is looked first whose verdicts are settled, by columns: that is most, and
-the others alone are looked up.
+Most rules only turn on days that can be told, and these are read by columns (`columnar_crossing`).
+The others depend on seasons or on windows of time. The deadline of such a rule depends on its few
+inputs, and most users share theirs with others. So each of them is read once for each of the
+different inputs, by the deadline reading of rows, and what was read is remembered: a deadline holds
+for every day before it, so the next night finds many of them. Of many users at once it is looked
+first whose verdicts are settled, by columns, and the others alone are looked up.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ import polars as pl
 from quadrupel.core.values import Statistic, Value
 from quadrupel.core.windows import unpack
 from quadrupel.rules.columnar import Column, columns
+from quadrupel.rules.columnar_crossing import CrossingDeadlines
 from quadrupel.rules.columnar_functions import EPOCH
 from quadrupel.rules.columnar_text import Tables
 from quadrupel.rules.deadline import predicate_deadline
@@ -28,9 +29,12 @@ from quadrupel.rules.tree import Call, IsKnown, KeyedField, Kind, Node, children
 MAX_REMEMBERED = 50_000
 """How many different inputs of one rule are remembered; they are forgotten when there are more."""
 
+SOME = 100
+"""From so many users on their verdicts are read by columns where that is possible."""
+
 MANY = 2_500
-"""From so many users on it is looked first whose verdicts are settled: to look up fewer is sooner
-done one by one."""
+"""From so many users on it is looked first whose other verdicts are settled: to look up fewer is
+sooner done one by one."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,7 +61,9 @@ class ColumnarDeadlines:
         self._rules = {
             name: before.get(tree) or _RuleDeadlines(tree) for name, tree in trees.items()
         }
-        self._settled = Settled(trees, tables or Tables())
+        tables = tables or Tables()
+        self._crossing = CrossingDeadlines(trees, tables)
+        self._settled = Settled(trees, tables)
 
     def of_others(
         self, trees: Mapping[str, Node], tables: Tables | None = None
@@ -82,17 +88,19 @@ class ColumnarDeadlines:
 
         Where little is known yet a part takes long, and who asks has other things to see to.
         """
-        asked = {name: self._rules[name] for name in (self._rules if names is None else names)}
+        wanted = set(self._rules if names is None else names)
+        read, by_days = self._crossing.of(frame, today, wanted if frame.height >= SOME else ())
+        asked = {name: rule for name, rule in self._rules.items() if name in wanted - read}
         keys = {key.name: key.expression for rule in asked.values() for key in rule.keys}
         rows_alone = pl.repeat(0, pl.len())  # there may be no keys
-        read = frame.lazy().select(rows_alone, **keys).collect()
+        keyed = frame.lazy().select(rows_alone, **keys).collect()
         many = frame.height >= MANY
         settled = self._settled.of(frame, today, asked) if many else pl.DataFrame()
         for start in range(0, max(1, frame.height), size):
-            inputs = _Inputs(read.slice(start, size))
+            inputs = _Inputs(keyed.slice(start, size))
             rows = _open(settled.slice(start, size))
             due = {name: rule.of(inputs, rows.get(name), today) for name, rule in asked.items()}
-            yield _first(due, inputs.height)
+            yield _first([by_days.slice(start, size), *due.values()])
 
 
 def _open(settled: pl.DataFrame) -> dict[str, pl.Series]:
@@ -101,13 +109,12 @@ def _open(settled: pl.DataFrame) -> dict[str, pl.Series]:
     return {each.name: each[0] for each in rows}
 
 
-def _first(due: Mapping[str, pl.Series], users: int) -> pl.Series:
+def _first(due: Sequence[pl.Series]) -> pl.Series:
     """The first of the deadlines of each user, which are ordinals, as a day."""
-    if not due:
-        return pl.repeat(None, users, dtype=pl.Date, eager=True)
+    read = pl.DataFrame([each.alias(f"{number}") for number, each in enumerate(due)])
     first = pl.min_horizontal(pl.all())
     days = (first - EPOCH).cast(pl.Int32).cast(pl.Date)
-    return pl.DataFrame(due).select(pl.when(first < _FOREVER).then(days)).to_series()
+    return read.select(pl.when(first < _FOREVER).then(days)).to_series()
 
 
 class _Inputs:

@@ -88,7 +88,7 @@ def depends(node: Node) -> bool:
 def may_fail(node: Node) -> bool:
     """Whether a part can come to an error by itself, when all inputs are ordinary."""
     for each in walk(node):
-        if isinstance(each, Arithmetic) and _written(each) is None:
+        if isinstance(each, Arithmetic) and written(each) is None:
             return True
         if isinstance(each, Call) and each.function == "covered_day":
             return True
@@ -107,17 +107,17 @@ def _choices(number: Node) -> list[Node]:
 
 def _is_short(number: Node) -> bool:
     """Whether it is a number that takes no ordinary day out of the calendar."""
-    value = _written(number)
+    value = written(number)
     return isinstance(value, int) and abs(value) <= _LONGEST_SHIFT
 
 
-def _written(node: Node) -> Any:
+def written(node: Node) -> Any:
     """The value of a part that is made of constants alone; None for any other, or if it fails."""
     if isinstance(node, Constant):
         return value_of(node)
     if not isinstance(node, Arithmetic):
         return None
-    operands = [_written(child) for child in children(node)]
+    operands = [written(child) for child in children(node)]
     try:
         return None if None in operands else apply(node, operands, 0)
     except ArithmeticError:

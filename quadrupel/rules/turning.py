@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, cast
 
+from quadrupel.rules.crossing import TURNED
 from quadrupel.rules.functions import FUNCTIONS
 from quadrupel.rules.moments import (
     FIRST,
@@ -51,15 +52,6 @@ Turning = Callable[[Leaves, int], Moment]
 
 Limit = Callable[[Leaves, int], int]
 """The day before which a part goes on moving as it does."""
-
-_TURNED: dict[Comparison, Comparison] = {
-    "<": ">",
-    "<=": ">=",
-    ">": "<",
-    ">=": "<=",
-    "==": "==",
-    "!=": "!=",
-}
 
 
 class Turnings:
@@ -187,7 +179,7 @@ class Turnings:
     def _comparison(self, node: Compare) -> Turning:
         moves = moves_apart(node)
         if moves is not None and moves < 0:
-            node = Compare(_TURNED[node.operator], node.right, node.left)
+            node = Compare(TURNED[node.operator], node.right, node.left)
         value, pick = self._value(node), self._pick(node)
         if moves is None:
             return self._until(value, pick, self._operands_stay(node))

@@ -13,6 +13,7 @@ from quadrupel.rules.predicate import parse_expression
 
 TODAY = date(2026, 11, 23)
 TOMORROW = TODAY + timedelta(days=1)
+SATURDAY = date(2026, 11, 28)
 EXPIRES = date(2026, 12, 20)
 
 
@@ -45,24 +46,37 @@ def test_users_with_the_same_inputs_are_read_once(schema):
     assert sorted(map(len, asked)) == [0, 1]
 
 
-def test_of_many_users_those_that_are_settled_are_not_read(schema):
+def test_of_some_users_nothing_is_read_that_columns_can_tell(schema):
     reading = deadlines(schema, "today < user.expires")
+    [rule] = reading._rules.values()
+    rule._read = None
+    days = [TODAY + timedelta(days=ahead) for ahead in range(1, columnar_deadline.SOME + 1)]
+    assert due(reading, *({"expires": day} for day in days)) == days
+
+
+def test_of_many_users_those_that_are_settled_are_not_read(schema):
+    reading = deadlines(schema, "is_weekend(today) and today < user.expires")
     [rule] = reading._rules.values()
     asked = []
     read = rule._read
     rule._read = lambda values, today: asked.append(values["expires"]) or read(values, today)
-    days = [TODAY + timedelta(days=ahead) for ahead in range(2 - columnar_deadline.MANY, 3)]
+    days = [TODAY + timedelta(days=ahead) for ahead in range(8 - columnar_deadline.MANY, 9)]
     rows = [{"expires": day} for day in days]
-    coming = [None] * (len(days) - 2) + days[-2:]
+    coming = [None] * (len(days) - 3) + [SATURDAY] * 3
     assert due(reading, *rows) == coming
     assert due(reading, *rows) == coming
-    assert asked == days[-2:]
+    assert asked == days[-8:]
 
 
 @pytest.mark.parametrize("size", [1, 1_000, 10_000])
 def test_what_is_said_in_parts_is_what_is_said_at_once(schema, size, monkeypatch):
     monkeypatch.setattr(columnar_deadline, "MANY", 100)
-    texts = "today < user.expires", "age(user.born) >= 18", "today < date(2027, 1, 1)"
+    texts = (
+        "today < user.expires",
+        "age(user.born) >= 18",
+        "today < date(2027, 1, 1)",
+        "anniversary(user.born) == today",
+    )
     days = [TODAY + timedelta(days=ahead) for ahead in range(-60, 60)]
     values = [{"expires": day} for day in days] + [{"born": day} for day in days] + [{}]
     profiles = [Profile(f"u{number}", 1, each) for number, each in enumerate(values)]
