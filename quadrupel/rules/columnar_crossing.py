@@ -22,9 +22,9 @@ from quadrupel.rules.tree import And, Compare, If, IsKnown, Node, Not, Or, child
 MAX_DAYS = 12
 """A predicate that turns on more days is not read here: on each one it is asked about all."""
 
-_ANY_DAY = date(2000, 1, 1).toordinal()
-_TODAY = "this day"
-_NEVER = pl.repeat(None, pl.len(), dtype=pl.Int32)
+ANY_DAY = date(2000, 1, 1).toordinal()
+TODAY = "this day"
+NEVER = pl.repeat(None, pl.len(), dtype=pl.Int32)
 
 Answer = Callable[[pl.Expr], Part]
 """What a condition answers on a day (since 1970)."""
@@ -37,7 +37,7 @@ class CrossingDeadlines:
     """
 
     def __init__(self, trees: Mapping[str, Node], tables: Tables) -> None:
-        self._parts = _Parts(ColumnWriter(_ANY_DAY, tables, column_name, ordinary=True))
+        self._parts = Parts(ColumnWriter(ANY_DAY, tables, column_name, ordinary=True))
         found = {
             name: _read(name, tree, self._parts)
             for name, tree in trees.items()
@@ -56,7 +56,7 @@ class CrossingDeadlines:
 
         It is an ordinal, null where they all hold for ever.
         """
-        day = pl.repeat(today.toordinal() - EPOCH, pl.len(), dtype=pl.Int32).alias(_TODAY)
+        day = pl.repeat(today.toordinal() - EPOCH, pl.len(), dtype=pl.Int32).alias(TODAY)
         values = frame.select(day, *self._bare)
         told: set[str] = set()
         if FIRST <= today.toordinal() < FOREVER - 1:
@@ -66,7 +66,7 @@ class CrossingDeadlines:
             }
         asked = [self._read[name] for name in told]
         parts = {name: self._parts.named[name] for each in asked for name in each.parts}
-        first = pl.min_horizontal(_NEVER, *(each.due for each in asked))
+        first = pl.min_horizontal(NEVER, *(each.due for each in asked))
         # Not by one lazy query: to optimise it takes longer than what it saves.
         answered = values.with_columns(**parts).with_columns(each.now for each in asked)
         return told, answered.select(first + EPOCH).to_series()
@@ -80,13 +80,13 @@ class _Reading(NamedTuple):
     due: pl.Expr
 
 
-def _read(name: str, tree: Node, parts: "_Parts") -> _Reading | None:
+def _read(name: str, tree: Node, parts: "Parts") -> _Reading | None:
     """The reading of a predicate, None if it turns on too many days or can fail."""
-    condition = _Condition(parts)
+    condition = Condition(parts)
     answer = condition.of(tree)
     if condition.can_fail or len(condition.days) > MAX_DAYS:
         return None
-    today, now = pl.col(_TODAY), pl.col(f"{name} on {_TODAY}")
+    today, now = pl.col(TODAY), pl.col(f"{name} on {TODAY}")
     turns = [
         pl.when((day > today) & (day < FOREVER - EPOCH) & answer(day).value.ne_missing(now)).then(
             day
@@ -95,12 +95,12 @@ def _read(name: str, tree: Node, parts: "_Parts") -> _Reading | None:
     ]
     return _Reading(
         parts=(*condition.days, *condition.still),
-        now=answer(today).value.alias(f"{name} on {_TODAY}"),
-        due=pl.min_horizontal(_NEVER, *turns),
+        now=answer(today).value.alias(f"{name} on {TODAY}"),
+        due=pl.min_horizontal(NEVER, *turns),
     )
 
 
-class _Parts:
+class Parts:
     """What does not depend on today, as named columns: predicates that have the same share it."""
 
     def __init__(self, writer: ColumnWriter) -> None:
@@ -116,10 +116,10 @@ class _Parts:
         return name, part.error is not None
 
 
-class _Condition:
+class Condition:
     """Makes a condition a function of the day, and gathers the parts that it is made of."""
 
-    def __init__(self, parts: _Parts) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.days: dict[str, None] = {}
         self.still: dict[str, None] = {}
@@ -128,7 +128,7 @@ class _Condition:
     def of(self, node: Node) -> Answer:
         """What a condition answers on a day; it is one that turns on days."""
         if stays(node):
-            still = Part(pl.col(self._part(node, self.still)))
+            still = Part(pl.col(self.part(node)))
             return lambda _: still
         if isinstance(node, Compare):
             return self._comparison(node)
@@ -160,6 +160,15 @@ class _Condition:
         if operator == "==":
             return lambda day: Part((day >= reaches) & (day < beyond))
         return lambda day: Part((day < reaches) | (day >= beyond))
+
+    def part(self, node: Node) -> str:
+        """The name of the column of a node that does not depend on today."""
+        return self._part(node, self.still)
+
+    @property
+    def columns(self) -> list[pl.Expr]:
+        """The columns of all parts, named."""
+        return [self._parts.named[name].alias(name) for name in (*self.days, *self.still)]
 
     def _day(self, node: Node) -> pl.Expr:
         return pl.col(self._part(node, self.days))

@@ -1,14 +1,13 @@
 """The deadline reading of many profiles at once: until when the verdicts of each user hold.
 
 Most rules only turn on days that can be told, and these are read by columns (`columnar_crossing`).
-The others depend on seasons or on windows of time. The deadline of such a rule depends on its few
-inputs, and most users share theirs with others. So each of them is read once for each of the
-different inputs, by the deadline reading of rows, and what was read is remembered: a deadline holds
-for every day before it, so the next night finds many of them. Of many users at once it is looked
-first whose verdicts are settled, by columns, and the others alone are looked up.
+Of many users columns also tell what comes soon by rules with seasons (`columnar_seasons`), and
+which verdicts are settled (`settled`). What is left over is read by the deadline reading of rows,
+once for each of the different inputs of a rule, and remembered: a deadline holds for every day
+before it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from quadrupel.core.windows import unpack
 from quadrupel.rules.columnar import Column, columns
 from quadrupel.rules.columnar_crossing import CrossingDeadlines
 from quadrupel.rules.columnar_functions import EPOCH
+from quadrupel.rules.columnar_seasons import SeasonDeadlines
 from quadrupel.rules.columnar_text import Tables
 from quadrupel.rules.deadline import predicate_deadline
 from quadrupel.rules.predicate import Predicate
@@ -33,13 +33,11 @@ SOME = 100
 """From so many users on their verdicts are read by columns where that is possible."""
 
 MANY = 2_500
-"""From so many users on it is looked first whose other verdicts are settled: to look up fewer is
-sooner done one by one."""
+"""From so many users on columns tell more of them, which takes as long for few."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER = date.max.toordinal()
-_SETTLED = pl.Series([_FOREVER], dtype=pl.Int32)
 
 
 class ColumnarDeadlines:
@@ -63,6 +61,7 @@ class ColumnarDeadlines:
         }
         tables = tables or Tables()
         self._crossing = CrossingDeadlines(trees, tables)
+        self._seasons = SeasonDeadlines(trees, tables)
         self._settled = Settled(trees, tables)
 
     def of_others(
@@ -94,19 +93,25 @@ class ColumnarDeadlines:
         keys = {key.name: key.expression for rule in asked.values() for key in rule.keys}
         rows_alone = pl.repeat(0, pl.len())  # there may be no keys
         keyed = frame.lazy().select(rows_alone, **keys).collect()
-        many = frame.height >= MANY
-        settled = self._settled.of(frame, today, asked) if many else pl.DataFrame()
+        told = self._told(frame, today, asked) if frame.height >= MANY else {}
         for start in range(0, max(1, frame.height), size):
             inputs = _Inputs(keyed.slice(start, size))
-            rows = _open(settled.slice(start, size))
-            due = {name: rule.of(inputs, rows.get(name), today) for name, rule in asked.items()}
-            yield _first([by_days.slice(start, size), *due.values()])
+            known = {name: days.slice(start, size) for name, days in told.items()}
+            due = [rule.of(inputs, known.get(name), today) for name, rule in asked.items()]
+            yield _first([by_days.slice(start, size), *due])
 
+    def _told(
+        self, frame: pl.DataFrame, today: date, names: Collection[str]
+    ) -> Mapping[str, pl.Series]:
+        """The deadlines that columns tell, `_FOREVER` for ever, null where they do not.
 
-def _open(settled: pl.DataFrame) -> dict[str, pl.Series]:
-    """The rows whose verdicts are not settled, by the columns."""
-    rows = settled.select(pl.all().not_().arg_true().implode())
-    return {each.name: each[0] for each in rows}
+        Of each predicate of which they tell any.
+        """
+        told = {each.name: each for each in self._seasons.of(frame, today, names)}
+        nothing = pl.repeat(None, frame.height, dtype=pl.Int32, eager=True)
+        for settled in self._settled.of(frame, today, names):
+            told[settled.name] = told.get(settled.name, nothing).set(settled, _FOREVER)
+        return told
 
 
 def _first(due: Sequence[pl.Series]) -> pl.Series:
@@ -149,23 +154,22 @@ class _RuleDeadlines:
         self._known: dict[tuple[Any, ...], int] = {}
         self._today = date.min
 
-    def of(self, inputs: _Inputs, rows: pl.Series | None, today: date) -> pl.Series:
+    def of(self, inputs: _Inputs, told: pl.Series | None, today: date) -> pl.Series:
         """The deadline for each of some users, as an ordinal; `_FOREVER` for ever.
 
-        The verdicts of all but `rows` are settled; None: it is not known of any.
+        `told` are those that are known otherwise, null where they are not; None: none is.
         """
         self._turn_to(today)
         if not self._columns:
             day = self._deadline((), today)
             return pl.repeat(day, inputs.height, dtype=pl.Int32, eager=True)
+        rows = None if told is None else told.is_null().arg_true()
         values = inputs.of(self.keys, rows)
         due: list[Any] = list(map(self._known.get, zip(*values, strict=True)))
         for place in _to_learn(due, today):
             due[place] = self._deadline(tuple([each[place] for each in values]), today)
         found = pl.Series(due, dtype=pl.Int32)
-        if rows is None:
-            return found
-        return _SETTLED.new_from_index(0, inputs.height).scatter(rows, found)
+        return found if told is None or rows is None else told.scatter(rows, found)
 
     def _turn_to(self, today: date) -> None:
         """Forget what was read for later days: it says nothing of this one."""

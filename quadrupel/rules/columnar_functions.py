@@ -62,6 +62,11 @@ class Days:
     def year(self) -> pl.Expr:
         return self.month // 12 + 1
 
+    @property
+    def of_year(self) -> pl.Expr:
+        """A number that grows within a year; of two years the same for the same day and month."""
+        return self.month % 12 * 32 + self.of_month
+
 
 def _add_months(_today: int, day: Days, number: pl.Expr) -> Result:
     months = day.month + number.clip(-_FAR, _FAR)
@@ -94,12 +99,16 @@ def _age(today: int, born: Days) -> Result:
 
 
 def _anniversary(today: int, day: Days) -> Result:
-    years = date.fromordinal(today).year - day.year
-    years = pl.max_horizontal(years, pl.lit(1, pl.Int64))
-    this, following = _add_years(today, day, years), _add_years(today, day, years + 1)
-    past = this.value < today - EPOCH
-    value = pl.when(past).then(following.value).otherwise(this.value)
-    return Result(value, _either(this.fails, past & _certain(following.fails)))
+    return anniversary_from(Days.of(pl.lit(today - EPOCH)), day)
+
+
+def anniversary_from(start: Days, day: Days) -> Result:
+    """The first anniversary of a day that is not before another day."""
+    years = start.year - day.year
+    is_past = (years > 0) & (start.of_year > day.of_year)
+    return _add_years(
+        0, day, pl.max_horizontal(years, pl.lit(1, pl.Int64)) + is_past.cast(pl.Int64)
+    )
 
 
 def _start_of_month(_today: int, day: Days) -> Result:

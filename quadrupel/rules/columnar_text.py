@@ -58,11 +58,12 @@ from quadrupel.rules.tree import (
     walk,
 )
 
-_FIRST, _LAST = date(1880, 1, 1).toordinal(), date(2120, 12, 31).toordinal()
+FIRST_ORDINARY, LAST_ORDINARY = date(1880, 1, 1).toordinal(), date(2120, 12, 31).toordinal()
+"""The days of ORDINARY, as ordinals."""
 
 ORDINARY: Mapping[Kind, Bounds] = {
-    Kind.DATE: (_FIRST - EPOCH, _LAST - EPOCH),
-    Kind.DATETIME: ((_FIRST - EPOCH) * DAY, (_LAST - EPOCH) * DAY),
+    Kind.DATE: (FIRST_ORDINARY - EPOCH, LAST_ORDINARY - EPOCH),
+    Kind.DATETIME: ((FIRST_ORDINARY - EPOCH) * DAY, (LAST_ORDINARY - EPOCH) * DAY),
     Kind.INTEGER: (-(10**9), 10**9),
     Kind.DECIMAL: (-1e12, 1e12),
 }
@@ -95,7 +96,9 @@ class Tables:
         tables = self._tables if today is None else self._of_today
         key = (key, low, high)
         if key not in tables:
-            days = _days(low, high).lazy()  # what an expression has several times is computed once
+            days = calendar(
+                low, high
+            ).lazy()  # what an expression has several times is computed once
             tables[key] = days.select(function(_DAYS).value).collect().to_series()
         return tables[key]
 
@@ -104,8 +107,8 @@ _DAYS = Days(pl.col("number"), pl.col("month"), pl.col("of_month"))
 
 
 @lru_cache(maxsize=4)
-def _days(low: int, high: int) -> pl.DataFrame:
-    """The days of a table, as the columns of _DAYS: found once for all functions of them."""
+def calendar(low: int, high: int) -> pl.DataFrame:
+    """The days of a table (since 1970), as the columns of a Days: found once for all who ask."""
     day = pl.int_range(low, high + 1, dtype=pl.Int32)
     found = Days.of(day)
     return pl.select(number=found.number, month=found.month, of_month=found.of_month)
@@ -123,7 +126,7 @@ class ColumnWriter:
         self._today = today
         self._tables = tables
         self._column = name
-        self._ordinary = ordinary and _FIRST <= today <= _LAST
+        self._ordinary = ordinary and FIRST_ORDINARY <= today <= LAST_ORDINARY
 
     def verdict(self, tree: Node, no_match: int, match: int, unknown: int, error: int) -> pl.Expr:
         """The verdict of a predicate, by four codes of which the first two are 0 and 1."""
@@ -316,7 +319,7 @@ class ColumnWriter:
         if any(part.bounds is None for part in operands):
             return None
         if node.function == "day_of":
-            return _FIRST, _LAST
+            return FIRST_ORDINARY, LAST_ORDINARY
         entry = FUNCTIONS[node.function]
         if entry.result is Kind.BOOLEAN:
             return None

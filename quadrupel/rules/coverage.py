@@ -6,7 +6,6 @@ once by being true and once by being false: else it could be wrong, or missing, 
 would still have its verdict.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,21 +13,7 @@ from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.predicate import Predicate
 from quadrupel.rules.row import predicate_reading
 from quadrupel.rules.rule import Rule
-from quadrupel.rules.tree import (
-    And,
-    Arithmetic,
-    Call,
-    Compare,
-    Constant,
-    If,
-    IsKnown,
-    Kind,
-    Node,
-    Not,
-    OneOf,
-    Or,
-    children,
-)
+from quadrupel.rules.tree import And, Constant, If, Kind, Node, Not, Or, children, over
 
 
 def clauses(tree: Node) -> tuple[Node, ...]:
@@ -82,17 +67,4 @@ def _with(tree: Node, clause: Node, answer: Constant) -> Node:
     """The tree with an answer instead of a clause, wherever a path through the rule asks it."""
     if tree == clause and tree.place == clause.place:
         return answer
-    below = tuple(_with(child, clause, answer) for child in children(tree))
-    match tree:
-        case And() | Or():
-            return dataclasses.replace(tree, parts=below)
-        case Not() | OneOf() | IsKnown():
-            return dataclasses.replace(tree, operand=below[0])
-        case If():
-            return dataclasses.replace(tree, condition=below[0], then=below[1], otherwise=below[2])
-        case Compare() | Arithmetic():
-            return dataclasses.replace(tree, left=below[0], right=below[1])
-        case Call():
-            return dataclasses.replace(tree, arguments=below)
-        case _:
-            return tree
+    return over(tree, tuple(_with(child, clause, answer) for child in children(tree)))

@@ -8,7 +8,7 @@ in a part that was not asked is no error. Parts may be shared: a tree is a graph
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Literal
@@ -241,6 +241,23 @@ def children(node: Node) -> tuple[Node, ...]:
             return node.condition, node.then, node.otherwise
         case _:
             return ()
+
+
+def over(node: Node, below: tuple[Node, ...]) -> Node:
+    """The node with other nodes under it, as many as before."""
+    match node:
+        case And() | Or():
+            return replace(node, parts=below)
+        case Not() | OneOf() | IsKnown():
+            return replace(node, operand=below[0])
+        case If():
+            return replace(node, condition=below[0], then=below[1], otherwise=below[2])
+        case Compare() | Arithmetic():
+            return replace(node, left=below[0], right=below[1])
+        case Call():
+            return replace(node, arguments=below)
+        case _:
+            return node
 
 
 def walk(node: Node) -> Iterator[Node]:

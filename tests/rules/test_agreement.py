@@ -26,6 +26,7 @@ from quadrupel.rules import (
 from quadrupel.rules.columnar import VERDICTS, Query, frame_of
 from quadrupel.rules.columnar_crossing import CrossingDeadlines
 from quadrupel.rules.columnar_deadline import ColumnarDeadlines
+from quadrupel.rules.columnar_seasons import SeasonDeadlines
 from quadrupel.rules.deadline import Deadline, predicate_deadline
 from quadrupel.rules.explain import read_clauses, verdict_of
 from quadrupel.rules.predicate import Predicate, parse_expression
@@ -209,8 +210,10 @@ def compare(schema: Schema, predicate: Predicate, seed: int) -> int:
     check_columnar_deadlines(predicate, profiles[:10], today, rng)
     settled = Settled({"rule": predicate.tree}, columnar_text.Tables()).of(frame, today, ["rule"])
     settles = settled["rule"] if settled.width else [False] * len(profiles)
-    by_days = deadlines_by_days(predicate, frame, today)
-    for profile, code, is_settled, by_day in zip(profiles, codes, settles, by_days, strict=True):
+    by_columns = deadlines_by_columns(predicate, frame, today)
+    for profile, code, is_settled, by_column in zip(
+        profiles, codes, settles, by_columns, strict=True
+    ):
         told = f"{predicate.text} on {today} for {profile.values}"
         verdict = row(profile.values, today)
         assert VERDICTS[code] is verdict, f"columnar: {told}"
@@ -218,21 +221,23 @@ def compare(schema: Schema, predicate: Predicate, seed: int) -> int:
         assert verdict_of(clause) is verdict, f"explain: {told}"
         found = deadline(profile.values, today)
         check_deadline(row, found, profile, today, told, rng)
-        if by_day is not None:
-            assert by_day == found or not found.exact, f"{by_day}, not {found}: {told}"
-            check_deadline(row, by_day, profile, today, told, rng)
+        if by_column is not None:
+            assert by_column == found or not found.exact, f"{by_column}, not {found}: {told}"
+            check_deadline(row, by_column, profile, today, told, rng)
         if is_settled:
             check_deadline(row, Deadline(None, exact=False), profile, today, told, rng)
     return len(profiles)
 
 
-def deadlines_by_days(predicate, frame, today) -> list[Deadline | None]:
-    """Those of a predicate that only turns on days that can be told; of others None."""
-    reading = CrossingDeadlines({"rule": predicate.tree}, columnar_text.Tables())
-    read, days = reading.of(frame, today, ["rule"])
-    if not read:
-        return [None] * frame.height
-    return [Deadline(None if day is None else date.fromordinal(day), exact=True) for day in days]
+def deadlines_by_columns(predicate, frame, today) -> list[Deadline | None]:
+    """Those of a predicate that turns on days that can be told, and soon if it has seasons."""
+    trees = {"rule": predicate.tree}
+    read, days = CrossingDeadlines(trees, columnar_text.Tables()).of(frame, today, ["rule"])
+    if read:
+        return [Deadline(day and date.fromordinal(day), exact=True) for day in days]
+    soon = SeasonDeadlines(trees, columnar_text.Tables()).of(frame, today, ["rule"])
+    found = soon["rule"] if soon.width else [None] * frame.height
+    return [day and Deadline(date.fromordinal(day), exact=True) for day in found]
 
 
 def check_columnar_deadlines(predicate, profiles, today, rng) -> None:

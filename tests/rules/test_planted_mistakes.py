@@ -9,6 +9,7 @@ import pytest
 from quadrupel.rules import (
     columnar_crossing,
     columnar_functions,
+    columnar_seasons,
     columnar_text,
     crossing,
     explain,
@@ -111,6 +112,16 @@ def whoever_is_turned_stays_so(monkeypatch) -> None:
     monkeypatch.setattr(crossing, "TURNED", {each: each for each in crossing.TURNED})
 
 
+def a_season_lasts_a_day_more(monkeypatch) -> None:
+    right = columnar_seasons._season
+
+    def wrong(node, same):
+        found = right(node, same)
+        return found._replace(last_day=lambda value: found.last_day(value) + 1)
+
+    monkeypatch.setattr(columnar_seasons, "_season", wrong)
+
+
 @pytest.mark.parametrize(
     "mistake",
     [
@@ -126,6 +137,7 @@ def whoever_is_turned_stays_so(monkeypatch) -> None:
         what_has_not_passed_never_will,
         what_is_reached_is_passed,
         whoever_is_turned_stays_so,
+        a_season_lasts_a_day_more,
     ],
 )
 def test_a_mistake_in_a_reading_is_found(schema, monkeypatch, mistake):

@@ -1,0 +1,200 @@
+"""The deadlines of verdicts that depend on seasons, by columns, as far as they come soon.
+
+A season stays for a while: the next anniversary until that day, the first of the month until the
+last. While all seasons of a rule stay, it only turns on days that can be told, and is read as in
+`columnar_crossing`. So the days ahead are looked at span by span, from where one season ends to
+where the next one does; up to a day on which a part of an `and` is still false there is nothing to
+look for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
+
+import polars as pl
+
+from quadrupel.rules.columnar import Span, bare, column_name, columns
+from quadrupel.rules.columnar_crossing import ANY_DAY, MAX_DAYS, TODAY, Condition, Parts
+from quadrupel.rules.columnar_functions import EPOCH, Days, anniversary_from
+from quadrupel.rules.columnar_text import (
+    FIRST_ORDINARY,
+    LAST_ORDINARY,
+    ColumnWriter,
+    Tables,
+    calendar,
+)
+from quadrupel.rules.crossing import crossing, turns_on_days
+from quadrupel.rules.motion import depends
+from quadrupel.rules.operations import value_of
+from quadrupel.rules.tree import (
+    And,
+    Call,
+    Compare,
+    Constant,
+    Input,
+    Kind,
+    Node,
+    Today,
+    children,
+    over,
+    walk,
+)
+
+SPANS = 2
+"""How many are looked at: of a verdict that stays for longer nothing is said."""
+
+_FIRST, _LAST = date(1900, 1, 1).toordinal() - EPOCH, date(2100, 12, 31).toordinal() - EPOCH
+"""The days on which a span may begin or end."""
+
+
+class SeasonDeadlines:
+    """Reads the deadlines of those predicates, of some by name, that depend on seasons.
+
+    A frame must have their inputs as columns. Calendar functions are looked up in `tables`.
+    """
+
+    def __init__(self, trees: Mapping[str, Node], tables: Tables) -> None:
+        parts = Parts(ColumnWriter(ANY_DAY, tables, column_name, ordinary=True))
+        found = {name: _read(name, tree, parts) for name, tree in trees.items()}
+        self._read = {name: read for name, read in found.items() if read is not None}
+        self._inputs = {name: {each.name for each in columns([trees[name]])} for name in self._read}
+        needed = columns(trees[name] for name in self._read)
+        self._bare = [bare(column) for column in needed]
+        self._span = Span(needed)
+
+    def of(self, frame: pl.DataFrame, today: date, names: Iterable[str]) -> pl.DataFrame:
+        """The deadlines of each user, as ordinals, null where none was found.
+
+        A column for each of the predicates that are read.
+        """
+        start = today.toordinal() - EPOCH
+        day = pl.repeat(start, pl.len(), dtype=pl.Int32).alias(TODAY)
+        values = frame.select(day, *self._bare)
+        beyond = self._span.beyond(values)
+        told = [name for name in names if name in self._read and not self._inputs[name] & beyond]
+        if not told or not _FIRST <= start <= _LAST:
+            return pl.DataFrame()
+        for step in zip(*(self._read[name].steps for name in told), strict=True):
+            parts = {each.meta.output_name(): each for each in chain.from_iterable(step)}
+            values = values.with_columns(parts.values())
+        return values.select((self._read[name].due + EPOCH).alias(name) for name in told)
+
+
+class _Reading(NamedTuple):
+    """A predicate by columns: what is computed one step after the other, and the deadline."""
+
+    steps: Sequence[Sequence[pl.Expr]]
+    due: pl.Expr
+
+
+class _Season(NamedTuple):
+    """A season: its value on a day, null where that is not ordinary, and until when it has it."""
+
+    node: Node
+    value: Callable[[pl.Expr], pl.Expr]
+    last_day: Callable[[pl.Expr], pl.Expr]
+
+
+def _read(name: str, tree: Node, parts: Parts) -> _Reading | None:
+    """The reading of a predicate that depends on seasons; None if it does not, or on more."""
+    found = dict.fromkeys(filter(_is_season, walk(tree)), Input("", Kind.DATE))
+    if not found or not turns_on_days(_with(tree, found)):
+        return None
+    same = Condition(parts)
+    seasons = [_season(node, same) for node in found]
+    awaited = [pl.col(same.part(day)) for day in _awaited(tree)]
+    steps, turns = [same.columns], []
+    start, now, can_fail = pl.col(TODAY), f"{name} on {TODAY}", same.can_fail
+    for number in range(SPANS):
+        begin, until = f"{name} from {number}", f"{name} until {number}"
+        names = [f"{name} in {place} of {number}" for place in range(len(seasons))]
+        inputs = {each.node: Input(at, Kind.DATE) for each, at in zip(seasons, names, strict=True)}
+        condition = Condition(parts)
+        answer = condition.of(_with(tree, inputs))
+        can_fail = can_fail or condition.can_fail or len(condition.days) > MAX_DAYS
+        lasts = [each.last_day(pl.col(at)) for each, at in zip(seasons, names, strict=True)]
+        asked = [answer(pl.col(TODAY)).value.alias(now)] if number == 0 else []
+        steps += [
+            [start.alias(begin)],
+            [each.value(pl.col(begin)).alias(at) for each, at in zip(seasons, names, strict=True)],
+            condition.columns,
+            [pl.min_horizontal(lasts).alias(until), *asked],
+        ]
+        for day in map(pl.col, (begin, *condition.days)):
+            is_ahead = (day > pl.col(TODAY)) & day.is_between(pl.col(begin), pl.col(until))
+            is_other = answer(day).value.ne_missing(pl.col(now))
+            turns.append(pl.when(is_ahead & is_other).then(day))
+        following = pl.max_horizontal(pl.col(until) + 1, *awaited)
+        start = pl.when(pl.col(until).is_not_null() & (following <= _LAST)).then(following)
+    return None if can_fail else _Reading(steps, pl.min_horizontal(turns))
+
+
+def _is_season(node: Node) -> bool:
+    match node:
+        case Call("anniversary", (day,)):
+            return not depends(day)
+        case Call("start_of_month", (Today(),)):
+            return True
+        case _:
+            return False
+
+
+def _season(node: Node, same: Condition) -> _Season:
+    (subject,) = children(node)
+    if isinstance(subject, Today):
+        return _Season(
+            node,
+            lambda begin: begin.cast(pl.Date).dt.month_start().to_physical(),
+            lambda value: value.cast(pl.Date).dt.month_end().to_physical(),
+        )
+    if isinstance(subject, Constant):
+        table = _anniversaries(value_of(subject) - EPOCH)
+        return _Season(
+            node, lambda begin: pl.lit(table).gather(begin - _FIRST), lambda value: value
+        )
+    day = pl.col(same.part(subject))
+    return _Season(node, lambda begin: _anniversary(begin, day), lambda value: value)
+
+
+@cache
+def _anniversaries(day: int) -> pl.Series:
+    """The next anniversary of a day (since 1970), from each of the days on which a span may begin.
+
+    It is the same for all users.
+    """
+    begins = pl.int_range(_FIRST, _LAST + 1, dtype=pl.Int32)
+    return pl.select(_anniversary(begins, pl.lit(day, pl.Int32))).to_series()
+
+
+def _anniversary(begin: pl.Expr, day: pl.Expr) -> pl.Expr:
+    """The first anniversary of an ordinary day from another one on, null if it is none."""
+    found = anniversary_from(_in_calendar(begin), _in_calendar(day)).value
+    return pl.when(found <= _LAST).then(found)
+
+
+def _in_calendar(day: pl.Expr) -> Days:
+    low = FIRST_ORDINARY - EPOCH
+    table = calendar(low, LAST_ORDINARY - EPOCH)
+    month, of_month = (pl.lit(table[name]).gather(day - low) for name in ("month", "of_month"))
+    return Days(day, month, of_month)
+
+
+def _awaited(tree: Node) -> Iterator[Node]:
+    """The days, as nodes, before which the predicate is false."""
+    if isinstance(tree, And):
+        for part in tree.parts:
+            yield from _awaited(part)
+    elif isinstance(tree, Compare) and (crosses := crossing(tree)) is not None:
+        if crosses.operator == ">=":
+            yield crosses.reaches
+        elif crosses.operator == ">":
+            yield crosses.passes
+
+
+def _with(tree: Node, values: Mapping[Node, Node]) -> Node:
+    """The tree with other nodes for its seasons."""
+    if tree in values:
+        return values[tree]
+    return over(tree, tuple(_with(child, values) for child in children(tree)))
