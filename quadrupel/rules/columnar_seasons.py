@@ -90,7 +90,11 @@ class _Reading(NamedTuple):
 
 
 class _Season(NamedTuple):
-    """A season: its value on a day, null where that is not ordinary, and until when it has it."""
+    """A season: its value on a day, an ordinary one, and the last day on which it has that.
+
+    Where the value would be none of the days that are looked at, it has no last day that is not
+    over.
+    """
 
     node: Node
     value: Callable[[pl.Expr], pl.Expr]
@@ -127,7 +131,8 @@ def _read(name: str, tree: Node, parts: Parts) -> _Reading | None:
             is_other = answer(day).value.ne_missing(pl.col(now))
             turns.append(pl.when(is_ahead & is_other).then(day))
         following = pl.max_horizontal(pl.col(until) + 1, *awaited)
-        start = pl.when(pl.col(until).is_not_null() & (following <= _LAST)).then(following)
+        goes_on = (pl.col(until) >= pl.col(begin)) & (following <= _LAST)
+        start = pl.when(goes_on).then(following)
     return None if can_fail else _Reading(steps, pl.min_horizontal(turns))
 
 
@@ -151,11 +156,10 @@ def _season(node: Node, same: Condition) -> _Season:
         )
     if isinstance(subject, Constant):
         table = _anniversaries(value_of(subject) - EPOCH)
-        return _Season(
-            node, lambda begin: pl.lit(table).gather(begin - _FIRST), lambda value: value
-        )
+        return _Season(node, lambda begin: pl.lit(table).gather(begin - _FIRST), _if_looked_at)
     day = pl.col(same.part(subject))
-    return _Season(node, lambda begin: _anniversary(begin, day), lambda value: value)
+    place = _ordinary(day) if isinstance(subject, Input) else Days.of(day)
+    return _Season(node, lambda begin: _anniversary(_ordinary(begin), place), _if_looked_at)
 
 
 @cache
@@ -165,16 +169,20 @@ def _anniversaries(day: int) -> pl.Series:
     It is the same for all users.
     """
     begins = pl.int_range(_FIRST, _LAST + 1, dtype=pl.Int32)
-    return pl.select(_anniversary(begins, pl.lit(day, pl.Int32))).to_series()
+    return pl.select(_anniversary(_ordinary(begins), Days.of(pl.lit(day, pl.Int32)))).to_series()
 
 
-def _anniversary(begin: pl.Expr, day: pl.Expr) -> pl.Expr:
-    """The first anniversary of an ordinary day from another one on, null if it is none."""
-    found = anniversary_from(_in_calendar(begin), _in_calendar(day)).value
-    return pl.when(found <= _LAST).then(found)
+def _anniversary(begin: Days, day: Days) -> pl.Expr:
+    """The first anniversary of a day from another one on, or the last ordinary day."""
+    return anniversary_from(begin, day).value.clip(upper_bound=LAST_ORDINARY - EPOCH)
 
 
-def _in_calendar(day: pl.Expr) -> Days:
+def _if_looked_at(value: pl.Expr) -> pl.Expr:
+    return pl.when(value > _LAST).then(_FIRST - 1).otherwise(value)
+
+
+def _ordinary(day: pl.Expr) -> Days:
+    """An ordinary day with its places, which are looked up."""
     low = FIRST_ORDINARY - EPOCH
     table = calendar(low, LAST_ORDINARY - EPOCH)
     month, of_month = (pl.lit(table[name]).gather(day - low) for name in ("month", "of_month"))

@@ -17,6 +17,7 @@ TOMORROW = date(2026, 11, 24)
 AHEAD = date(2027, 1, 1)
 
 BIRTHDAY = "anniversary(user.born) == today"
+BORN_LATER = "anniversary(user.born) > today"
 FIRST_WEEK = "anniversary(user.born) - years(1) + days(7) > today"
 
 
@@ -87,6 +88,16 @@ FOUND = {
         {"expires": date(2050, 1, 1), "born": date(1980, 12, 4)},
         date(2026, 12, 4),
     ),
+    "a season of a day that follows": (
+        "anniversary(user.born + years(1) + days(3)) == today",
+        {"born": date(1980, 12, 4)},
+        date(2026, 12, 7),
+    ),
+    "a season of a written day long ago": (
+        "anniversary(date(1, 12, 4)) == today",
+        {},
+        date(2026, 12, 4),
+    ),
     "two seasons": (
         "anniversary(user.born) == today or anniversary(user.issued) == today",
         {"born": date(1980, 12, 4), "issued": date(2020, 11, 30)},
@@ -121,6 +132,22 @@ LEFT = {
     "a day beyond those that are looked at": (
         "age(user.born) >= 110 and anniversary(user.born) == today",
         {"born": date(2020, 1, 1)},
+    ),
+    "a season that ends after those": (
+        f"({BORN_LATER} and today < user.expires) or (not {BORN_LATER} and today >= user.expires)",
+        {"born": date(2115, 1, 1), "expires": AHEAD},
+    ),
+    "a season at the end of what is ordinary": (
+        f"{BORN_LATER} and today < user.expires",
+        {"born": date(2120, 12, 31), "expires": AHEAD},
+    ),
+    "a season of a written day at the end of the calendar": (
+        "anniversary(date(9998, 1, 1)) > today and today < user.expires",
+        {"expires": AHEAD},
+    ),
+    "a season of a day that is not ordinary": (
+        "anniversary(user.born + years(400)) > today and today < user.expires",
+        {"born": AHEAD, "expires": AHEAD},
     ),
     "what stays for longer than is looked at": (
         "anniversary(user.born) == today and (user.vip or today > user.expires)",
@@ -165,13 +192,16 @@ def test_inputs_that_are_not_ordinary_leave_their_predicates_to_others(schema):
 
 def test_each_user_is_read_by_his_own_days_on_every_day_of_a_year(schema):
     """Also of 29 February, and of who is not born yet."""
-    text = FIRST_WEEK
-    deadline = predicate_deadline(parse_expression(text, schema))
+    predicate = parse_expression(FIRST_WEEK, schema)
     born = [date(1996, 2, 29), date(1997, 2, 28), date(1996, 3, 1), AHEAD, date(2000, 12, 31)]
-    for ahead in range(0, 366 * 2, 3):
+    rows = [Profile(f"u{day}", 1, {"born": day}) for day in born]
+    reading = SeasonDeadlines({"rule": predicate.tree}, Tables())
+    frame = frame_of(rows, columns([predicate.tree]))
+    deadline = predicate_deadline(predicate)
+    for ahead in range(366 * 2):
         today = TODAY + timedelta(days=ahead)
-        days = [deadline({"born": day}, today).day for day in born]
-        assert soon(schema, [text], *({"born": day} for day in born), today=today) == {text: days}
+        days = [deadline({"born": day}, today).day.toordinal() for day in born]
+        assert reading.of(frame, today, ["rule"])["rule"].to_list() == days, today
 
 
 def test_of_nobody_and_of_no_predicate_nothing_is_said(schema):
