@@ -10,6 +10,7 @@ before it.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -59,10 +60,22 @@ class ColumnarDeadlines:
         self._rules = {
             name: before.get(tree) or _RuleDeadlines(tree) for name, tree in trees.items()
         }
-        tables = tables or Tables()
-        self._crossing = CrossingDeadlines(trees, tables)
-        self._seasons = SeasonDeadlines(trees, tables)
-        self._settled = Settled(trees, tables)
+        self._trees = trees
+        self._tables = tables or Tables()
+
+    # Made when they are asked for: in a night on which nobody changes, nobody does.
+
+    @cached_property
+    def _crossing(self) -> CrossingDeadlines:
+        return CrossingDeadlines(self._trees, self._tables)
+
+    @cached_property
+    def _seasons(self) -> SeasonDeadlines:
+        return SeasonDeadlines(self._trees, self._tables)
+
+    @cached_property
+    def _settled(self) -> Settled:
+        return Settled(self._trees, self._tables)
 
     def of_others(
         self, trees: Mapping[str, Node], tables: Tables | None = None
@@ -88,8 +101,9 @@ class ColumnarDeadlines:
         Where little is known yet a part takes long, and who asks has other things to see to.
         """
         wanted = set(self._rules if names is None else names)
-        read, by_days = self._crossing.of(frame, today, wanted if frame.height >= SOME else ())
-        asked = {name: rule for name, rule in self._rules.items() if name in wanted - read}
+        read, by_days = self._by_days(frame, today, wanted)
+        rest = wanted.difference(read)
+        asked = {name: rule for name, rule in self._rules.items() if name in rest}
         keys = {key.name: key.expression for rule in asked.values() for key in rule.keys}
         rows_alone = pl.repeat(0, pl.len())  # there may be no keys
         keyed = frame.lazy().select(rows_alone, **keys).collect()
@@ -99,6 +113,14 @@ class ColumnarDeadlines:
             known = {name: days.slice(start, size) for name, days in told.items()}
             due = [rule.of(inputs, known.get(name), today) for name, rule in asked.items()]
             yield _first([by_days.slice(start, size), *due])
+
+    def _by_days(
+        self, frame: pl.DataFrame, today: date, names: Collection[str]
+    ) -> tuple[Collection[str], pl.Series]:
+        """The predicates that are read by days, and the first deadline by these; see there."""
+        if frame.height < SOME:
+            return (), pl.repeat(None, frame.height, dtype=pl.Int32, eager=True)
+        return self._crossing.of(frame, today, names)
 
     def _told(
         self, frame: pl.DataFrame, today: date, names: Collection[str]
