@@ -201,3 +201,23 @@ class Span:
             )
             if low is not None and not least <= low <= high <= most
         }
+
+
+class OrdinaryInputs:
+    """The inputs of some predicates, by name, for expressions that hold for ordinary values."""
+
+    def __init__(self, trees: Mapping[str, Node]) -> None:
+        self._names = {
+            name: {each.name for each in columns([tree])} for name, tree in trees.items()
+        }
+        needed = columns(trees.values())
+        self._bare = [bare(column) for column in needed]
+        self._span = Span(needed)
+
+    def of(self, frame: pl.DataFrame, names: Iterable[str]) -> tuple[pl.DataFrame, list[str]]:
+        """The inputs as expressions take them, and those of the names that have ordinary ones."""
+        values = frame.select(self._bare)
+        beyond = self._span.beyond(values)
+        return values, [
+            each for each in names if each in self._names and not self._names[each] & beyond
+        ]

@@ -103,7 +103,7 @@ def _anniversary(today: int, day: Days) -> Result:
 
 
 def anniversary_from(start: Days, day: Days) -> Result:
-    """The first anniversary of a day that is not before another day."""
+    """The first anniversary of a day, a year after it or more, that is not before another one."""
     years = start.year - day.year
     is_past = (years > 0) & (start.of_year > day.of_year)
     return _add_years(

@@ -7,21 +7,18 @@ where the next one does; up to a day on which a part of an `and` is still false 
 look for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
-from itertools import chain
 from typing import NamedTuple
 
 import polars as pl
 
-from quadrupel.rules.columnar import Span, bare, column_name, columns
-from quadrupel.rules.columnar_crossing import ANY_DAY, MAX_DAYS, TODAY, Condition, Parts
+from quadrupel.rules.columnar_conditions import MAX_DAYS, TODAY, Condition, Parts, Reading, Readings
 from quadrupel.rules.columnar_functions import EPOCH, Days, anniversary_from
 from quadrupel.rules.columnar_text import (
     FIRST_ORDINARY,
     LAST_ORDINARY,
-    ColumnWriter,
     Tables,
     calendar,
 )
@@ -56,37 +53,16 @@ class SeasonDeadlines:
     """
 
     def __init__(self, trees: Mapping[str, Node], tables: Tables) -> None:
-        parts = Parts(ColumnWriter(ANY_DAY, tables, column_name, ordinary=True))
-        found = {name: _read(name, tree, parts) for name, tree in trees.items()}
-        self._read = {name: read for name, read in found.items() if read is not None}
-        self._inputs = {name: {each.name for each in columns([trees[name]])} for name in self._read}
-        needed = columns(trees[name] for name in self._read)
-        self._bare = [bare(column) for column in needed]
-        self._span = Span(needed)
+        self._readings = Readings(trees, tables, _read)
 
     def of(self, frame: pl.DataFrame, today: date, names: Iterable[str]) -> pl.DataFrame:
         """The deadlines of each user, as ordinals, null where none was found.
 
         A column for each of the predicates that are read.
         """
-        start = today.toordinal() - EPOCH
-        day = pl.repeat(start, pl.len(), dtype=pl.Int32).alias(TODAY)
-        values = frame.select(day, *self._bare)
-        beyond = self._span.beyond(values)
-        told = [name for name in names if name in self._read and not self._inputs[name] & beyond]
-        if not told or not _FIRST <= start <= _LAST:
-            return pl.DataFrame()
-        for step in zip(*(self._read[name].steps for name in told), strict=True):
-            parts = {each.meta.output_name(): each for each in chain.from_iterable(step)}
-            values = values.with_columns(parts.values())
-        return values.select((self._read[name].due + EPOCH).alias(name) for name in told)
-
-
-class _Reading(NamedTuple):
-    """A predicate by columns: what is computed one step after the other, and the deadline."""
-
-    steps: Sequence[Sequence[pl.Expr]]
-    due: pl.Expr
+        is_looked_at = _FIRST <= today.toordinal() - EPOCH <= _LAST
+        values, due = self._readings.of(frame, today, names if is_looked_at else ())
+        return values.select((each + EPOCH).alias(name) for name, each in due.items())
 
 
 class _Season(NamedTuple):
@@ -101,7 +77,7 @@ class _Season(NamedTuple):
     last_day: Callable[[pl.Expr], pl.Expr]
 
 
-def _read(name: str, tree: Node, parts: Parts) -> _Reading | None:
+def _read(name: str, tree: Node, parts: Parts) -> Reading | None:
     """The reading of a predicate that depends on seasons; None if it does not, or on more."""
     found = dict.fromkeys(filter(_is_season, walk(tree)), Input("", Kind.DATE))
     if not found or not turns_on_days(_with(tree, found)):
@@ -133,7 +109,7 @@ def _read(name: str, tree: Node, parts: Parts) -> _Reading | None:
         following = pl.max_horizontal(pl.col(until) + 1, *awaited)
         goes_on = (pl.col(until) >= pl.col(begin)) & (following <= _LAST)
         start = pl.when(goes_on).then(following)
-    return None if can_fail else _Reading(steps, pl.min_horizontal(turns))
+    return None if can_fail else Reading(steps, pl.min_horizontal(turns))
 
 
 def _is_season(node: Node) -> bool:
@@ -178,6 +154,7 @@ def _anniversary(begin: Days, day: Days) -> pl.Expr:
 
 
 def _if_looked_at(value: pl.Expr) -> pl.Expr:
+    """The day itself, or one that is over."""
     return pl.when(value > _LAST).then(_FIRST - 1).otherwise(value)
 
 

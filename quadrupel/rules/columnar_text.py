@@ -39,6 +39,7 @@ from quadrupel.rules.functions import FUNCTIONS
 from quadrupel.rules.operations import OPERATORS, apply, value_of
 from quadrupel.rules.python_text import Leaf
 from quadrupel.rules.tree import (
+    TURNED,
     And,
     Arithmetic,
     Call,
@@ -200,8 +201,7 @@ class ColumnWriter:
             if right.constant is not None:
                 return self._beside(node.operator, node.left, left, right.constant[0])
             if left.constant is not None:
-                turned = node.operator.translate(str.maketrans("<>", "><"))
-                return self._beside(turned, node.right, right, left.constant[0])
+                return self._beside(TURNED[node.operator], node.right, right, left.constant[0])
         compared: pl.Expr = OPERATORS[node.operator](left.value, right.value)
         return compared
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from quadrupel.rules.motion import depends, moves_apart, moves_for_ever, written
 from quadrupel.rules.tree import (
+    TURNED,
     And,
     Call,
     Compare,
@@ -23,16 +24,6 @@ from quadrupel.rules.tree import (
     Today,
     children,
 )
-
-TURNED: dict[Comparison, Comparison] = {
-    "<": ">",
-    "<=": ">=",
-    ">": "<",
-    ">=": "<=",
-    "==": "==",
-    "!=": "!=",
-}
-"""What a comparison is when its sides change places."""
 
 
 class Crossing(NamedTuple):
@@ -126,17 +117,17 @@ def _plus(node: Node, number: int) -> Node | None:
     """A day, or a number that the rule writes, and so much more."""
     if node.kind is Kind.DATE:
         return _shifted("add_days", node, number)
-    return _choice(node, 1, number)
+    return _scaled(node, 1, number)
 
 
 def _negative(node: Node) -> Node | None:
-    return _choice(node, -1, 0)
+    return _scaled(node, -1, 0)
 
 
-def _choice(node: Node, factor: int, more: int) -> Node | None:
+def _scaled(node: Node, factor: int, more: int) -> Node | None:
     """A number that the rule writes, or a choice of such, times a factor and so much more."""
     if isinstance(node, If):
-        then, otherwise = (_choice(each, factor, more) for each in (node.then, node.otherwise))
+        then, otherwise = (_scaled(each, factor, more) for each in (node.then, node.otherwise))
         if then is None or otherwise is None:
             return None
         return If(node.condition, then, otherwise, Kind.INTEGER)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quadrupel.rules.columnar import Span, bare, column_name, columns
+from quadrupel.rules.columnar import OrdinaryInputs, column_name, columns
 from quadrupel.rules.columnar_text import ColumnWriter, Tables
 from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_for_ever
 from quadrupel.rules.tree import And, Compare, If, IsKnown, Kind, Node, Not, Or, children
@@ -31,13 +31,10 @@ class Settled:
 
     def __init__(self, trees: Mapping[str, Node], tables: Tables) -> None:
         self._tables = tables
-        self._trees = {name: tree for name, tree in trees.items() if not may_fail(tree)}
-        self._inputs = {
-            name: {column.name for column in columns([tree])} for name, tree in self._trees.items()
+        self._trees = {
+            name: tree for name, tree in trees.items() if columns([tree]) and not may_fail(tree)
         }
-        needed = columns(self._trees.values())
-        self._bare = [bare(column) for column in needed]
-        self._span = Span(needed)
+        self._inputs = OrdinaryInputs(self._trees)
         self._today = date.min
         self._prepared: dict[str, _Question] = {}
 
@@ -46,9 +43,7 @@ class Settled:
 
         A column for each of the predicates, without those of which nothing can be told.
         """
-        values = frame.select(self._bare)
-        beyond = self._span.beyond(values)
-        told = [name for name in names if (asked := self._inputs.get(name)) and not asked & beyond]
+        values, told = self._inputs.of(frame, names)
         if not told:
             return pl.DataFrame()
         questions = [self._question(name, today) for name in told]

@@ -7,7 +7,7 @@ unknown is unknown, except `And`, `Or`, `Not` and `If`, which follow Kleene's lo
 in a part that was not asked is no error. Parts may be shared: a tree is a graph without cycles.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -16,6 +16,17 @@ from typing import Literal
 Comparison = Literal["<", "<=", ">", ">=", "==", "!="]
 Calculation = Literal["+", "-", "*", "/", "//", "%"]
 Field = Literal["count", "sum", "first", "last"]
+
+
+TURNED: Mapping[Comparison, Comparison] = {
+    "<": ">",
+    "<=": ">=",
+    ">": "<",
+    ">=": "<=",
+    "==": "==",
+    "!=": "!=",
+}
+"""What a comparison is when its sides change places."""
 
 
 class Kind(StrEnum):

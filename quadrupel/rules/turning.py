@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, cast
 
-from quadrupel.rules.crossing import TURNED
 from quadrupel.rules.functions import FUNCTIONS
 from quadrupel.rules.moments import (
     FIRST,
@@ -26,6 +25,7 @@ from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_of
 from quadrupel.rules.operations import OPERATORS
 from quadrupel.rules.python_text import Leaf, Scope, Writer
 from quadrupel.rules.tree import (
+    TURNED,
     And,
     Call,
     Compare,

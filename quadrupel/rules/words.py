@@ -14,6 +14,7 @@ from datetime import date
 
 from quadrupel.core.attributes import Schema
 from quadrupel.rules.tree import (
+    TURNED,
     And,
     Arithmetic,
     Call,
@@ -73,14 +74,6 @@ _OPPOSITE: Mapping[Comparison, Comparison] = {
     ">=": "<",
     "==": "!=",
     "!=": "==",
-}
-_TURNED: Mapping[Comparison, Comparison] = {
-    "<": ">",
-    "<=": ">=",
-    ">": "<",
-    ">=": "<=",
-    "==": "==",
-    "!=": "!=",
 }
 _CALCULATIONS = {
     "+": "plus",
@@ -240,7 +233,7 @@ def _flat(heading: str, parts: Iterable[Sentence]) -> Iterator[Sentence]:
 def _compared(node: Compare) -> tuple[Node, Comparison, Node]:
     """The sides of a comparison and its sign, turned so that a constant stands on the right."""
     if isinstance(node.left, Constant) and not isinstance(node.right, Constant):
-        return node.right, _TURNED[node.operator], node.left
+        return node.right, TURNED[node.operator], node.left
     return node.left, node.operator, node.right
 
 

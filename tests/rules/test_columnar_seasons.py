@@ -6,7 +6,7 @@ import pytest
 
 from quadrupel.core.profiles import Profile
 from quadrupel.rules.columnar import columns, frame_of
-from quadrupel.rules.columnar_crossing import MAX_DAYS
+from quadrupel.rules.columnar_conditions import MAX_DAYS
 from quadrupel.rules.columnar_seasons import SeasonDeadlines
 from quadrupel.rules.columnar_text import Tables
 from quadrupel.rules.deadline import predicate_deadline

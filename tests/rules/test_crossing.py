@@ -7,7 +7,8 @@ import pytest
 
 from quadrupel.core.profiles import Profile
 from quadrupel.rules.columnar import columns, frame_of
-from quadrupel.rules.columnar_crossing import MAX_DAYS, CrossingDeadlines
+from quadrupel.rules.columnar_conditions import MAX_DAYS
+from quadrupel.rules.columnar_crossing import CrossingDeadlines
 from quadrupel.rules.columnar_text import Tables
 from quadrupel.rules.crossing import Crossing, crossing, turns_on_days
 from quadrupel.rules.deadline import predicate_deadline

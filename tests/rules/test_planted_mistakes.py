@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from quadrupel.rules import (
-    columnar_crossing,
+    columnar_conditions,
     columnar_functions,
     columnar_seasons,
     columnar_text,
@@ -99,13 +99,13 @@ def what_has_not_passed_never_will(monkeypatch) -> None:
 
 
 def what_is_reached_is_passed(monkeypatch) -> None:
-    right = columnar_crossing.crossing
+    right = columnar_conditions.crossing
 
     def wrong(node):
         found = right(node)
         return found and found._replace(passes=found.reaches)
 
-    monkeypatch.setattr(columnar_crossing, "crossing", wrong)
+    monkeypatch.setattr(columnar_conditions, "crossing", wrong)
 
 
 def whoever_is_turned_stays_so(monkeypatch) -> None:
