@@ -235,7 +235,7 @@ def test_what_does_not_come_in_time_is_said_with_the_set_that_there_is(api, cont
     api.publish("lagging", 4, BIRTHDAY, contains=contains)
     begun = time.monotonic()
     response = api.client.get(after("lagging", 7, wait=0.2), headers=api.service)
-    assert 0.2 <= time.monotonic() - begun < 1.2
+    assert 0.2 <= time.monotonic() - begun < 4.0
     assert response.status_code == 200
     assert response.json()["contains_event"] is False
     assert response.headers["contains-event"] == "false"

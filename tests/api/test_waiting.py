@@ -66,7 +66,7 @@ def test_what_comes_is_seen_soon_and_a_slow_look_is_paused_after() -> None:
     async def story(counter: Counter) -> None:
         begun = time.monotonic()
         assert await Waits(counter).until(U, lambda seen: seen == 12, request(), 5.0) == 12
-        assert 0.1 < time.monotonic() - begun < 1.0
+        assert 0.1 < time.monotonic() - begun < 4.0
 
         class Slow(Counter):
             async def find_all(self, user_ids: Collection[str]) -> Mapping[str, int]:
@@ -99,7 +99,7 @@ def test_what_does_not_come_is_answered_in_time_as_it_is(seconds: float) -> None
         before, begun = outcomes(), time.monotonic()
         seen = await Waits(counter).until(U, lambda _: False, request(), seconds)
         assert seen == len(counter.looks) >= 1
-        assert seconds <= time.monotonic() - begun < seconds + 0.5
+        assert seconds <= time.monotonic() - begun < seconds + 4.0
         assert outcomes() == before | {"not_in_time": before["not_in_time"] + 1}
 
     play(story)
@@ -123,7 +123,7 @@ def test_too_many_are_answered_at_once_and_there_is_room_again_afterwards() -> N
         await asyncio.sleep(0.05)
         begun = time.monotonic()
         await waits.until(U, lambda _: False, request(), 5.0)
-        assert time.monotonic() - begun < 0.2
+        assert time.monotonic() - begun < 4.0
         assert outcomes()["no_room"] == before["no_room"] + 1
         await waits.until(U, lambda _: True, request(), 5.0)
         await asyncio.gather(*waiting)
@@ -142,7 +142,7 @@ def test_the_end_answers_who_waits_and_who_comes() -> None:
         waits.end()
         await waiting
         await waits.until(U, lambda _: False, request(), 10.0)
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 8.0
 
     play(story)
 
@@ -153,7 +153,7 @@ def test_nobody_is_waited_with_who_has_gone() -> None:
         for _ in range(2):
             with pytest.raises(ClientDisconnect):
                 await waits.until(U, lambda _: False, request(0.1), 10.0)
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 8.0
 
     play(story)
 

@@ -50,10 +50,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_with_its_reason_and_quickly(name):
     content, reason = HOSTILE[name]
-    started = time.monotonic()
+    started = time.thread_time()
     source = decode(content, "rule.py")
     module = parse(source)
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
     assert module is None
     assert reason in str(source.problems[0])
     assert len(str(source.problems[0])) < 1_000
