@@ -269,7 +269,9 @@ def check_deadline(row, found, profile, today, told, rng) -> None:
         assert row(profile.values, found.day) is not verdict, f"{found} is not exact: {told}"
 
 
-def generated(schema: Schema, pairs: int, **options) -> int:
+def generated(
+    schema: Schema, pairs: int, texts: st.SearchStrategy[str] = PREDICATES, **options
+) -> int:
     """Compare the readings of generated predicates; how many pairs."""
     counted = 0
 
@@ -280,7 +282,7 @@ def generated(schema: Schema, pairs: int, **options) -> int:
         suppress_health_check=list(HealthCheck),
         **options,
     )
-    @given(text=PREDICATES, seed=SEEDS)
+    @given(text=texts, seed=SEEDS)
     def run(text: str, seed: int) -> None:
         nonlocal counted
         predicate = parse_expression(text, schema)
