@@ -21,19 +21,28 @@ def start_watched(thread: Thread) -> None:
     """Start a thread; should Python stand still while it runs, this process ends, with code 1.
 
     Standard error is told what each thread was doing. A thread that waits and lets others work may
-    take as long as it likes.
+    take as long as it likes. Raises RuntimeError when the system has no thread left to start; the
+    process is left alone then.
     """
     with _lock:
         _watched.add(thread)
         _put_off()  # the thread may stop all others as soon as it is started
-    thread.start()
-    Thread(target=_watch, args=(thread,), name="standstill", daemon=True).start()
+    try:
+        thread.start()
+        Thread(target=_watch, args=(thread,), name="standstill", daemon=True).start()
+    except RuntimeError:
+        _leave_alone(thread)
+        raise
 
 
 def _watch(thread: Thread) -> None:
     while thread.is_alive():
         _put_off()
         thread.join(LOOK_SECONDS)
+    _leave_alone(thread)
+
+
+def _leave_alone(thread: Thread) -> None:
     with _lock:
         _watched.remove(thread)
         if not _watched:

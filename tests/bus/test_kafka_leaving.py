@@ -25,6 +25,22 @@ member._client = Client()
 print("goes on")
 """
 
+NO_THREADS = """
+import itertools, threading
+right, number = threading.Thread.start, itertools.count()
+
+def start(thread):
+    if next(number) >= {started}:
+        raise RuntimeError("can't start new thread")
+    right(thread)
+
+threading.Thread.start = start
+try:
+    {leave}
+except RuntimeError as error:
+    print(error)
+"""
+
 LEAVING = ("member.close(0.1)", "member.give_up()")
 
 
@@ -56,3 +72,11 @@ def test_one_that_closes_for_ever_and_lets_others_work_is_left_alone(how):
 def test_nobody_is_watched_after_a_client_has_closed(how):
     done = leave("pass", how, "time.sleep(1.5); stop_python(4)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "goes on\n", "")
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_where_no_thread_can_be_started_the_process_is_left_alone(started):
+    tried = NO_THREADS.format(started=started, leave=LEAVING[0])
+    done = leave("pass", tried, "stop_python(4)")
+    assert (done.returncode, done.stdout) == (0, "can't start new thread\ngoes on\n")
+    assert done.stderr == ""
