@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from quadrupel.api import feedback_bodies
 from quadrupel.api.after import read_token
@@ -34,6 +35,12 @@ def beacon(api, body: object) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"content-type": "text/plain;charset=UTF-8", "origin": "https://portal.example"}
     return api.client.post(PATH, content=content, headers=headers)
+
+
+def waited() -> float:
+    """How often somebody was waited for until a set contained an event, or in vain."""
+    [family] = [each for each in REGISTRY.collect() if each.name == "quadrupel_banner_waits"]
+    return sum(each.value for each in family.samples if each.name.endswith("_total"))
 
 
 def events(api, user: str):
@@ -83,11 +90,11 @@ def test_what_is_told_again_is_the_same_event_and_nothing_else_is(api) -> None:
 
 def test_a_beacon_brings_its_token_along_and_waits_for_nothing(api) -> None:
     body = {"access_token": api.signer.token("leaver"), "feedback": [told("dismissed")]}
-    begun = time.monotonic()
+    before = waited()
     answer = beacon(api, body)
     assert answer.json() | {"after": ""} == {"accepted": 1, "after": "", "contains_event": False}
     assert answer.status_code == 202
-    assert time.monotonic() - begun < WAIT_SECONDS
+    assert waited() == before
     assert [event.type for event in events(api, "leaver")] == ["banner.dismissed"]
 
 
@@ -223,23 +230,24 @@ def test_a_dismissal_is_answered_as_soon_as_the_banners_contain_it(api) -> None:
     answer = give(api, "dismisser", told("dismissed", banner="birthday"))
     publisher.join()
     assert answer.json()["contains_event"] is True
-    assert 0.2 <= time.monotonic() - begun < WAIT_SECONDS
+    assert time.monotonic() - begun >= 0.2
     own = api.bearer(api.signer.token("dismisser"))
     assert api.client.get("/v1/me/banners", headers=own).json()["banners"] == []
 
 
 def test_a_dismissal_that_nobody_publishes_is_taken_after_a_second(api) -> None:
-    begun = time.monotonic()
+    begun, before = time.monotonic(), waited()
     answer = give(api, "patient", [told("dismissed"), told("seen")])
     assert (answer.status_code, answer.json()["contains_event"]) == (202, False)
-    assert WAIT_SECONDS <= time.monotonic() - begun < 2 * WAIT_SECONDS
+    assert waited() == before + 1
+    assert WAIT_SECONDS <= time.monotonic() - begun < 5 * WAIT_SECONDS
 
 
 def test_what_changes_no_banner_is_not_waited_for(api) -> None:
-    begun = time.monotonic()
+    before = waited()
     answer = give(api, "reader", [told("seen"), told("clicked")])
     assert (answer.status_code, answer.json()["contains_event"]) == (202, False)
-    assert time.monotonic() - begun < WAIT_SECONDS
+    assert waited() == before
 
 
 def test_without_the_bus_feedback_is_503_and_banners_go_on(own_api) -> None:

@@ -34,7 +34,7 @@ def test_what_the_replica_does_not_have_yet_is_shown_as_soon_as_it_has_it(replic
         began = time.monotonic()
         pair.standby.ask("SELECT pg_wal_replay_resume()")
         assert front_end.next().data["version"] == 1
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5.0
 
 
 def test_who_comes_between_the_news_and_the_replica_is_not_forgotten(replicated, pair) -> None:
@@ -47,7 +47,7 @@ def test_who_comes_between_the_news_and_the_replica_is_not_forgotten(replicated,
         began = time.monotonic()
         pair.standby.ask("SELECT pg_wal_replay_resume()")
         assert front_end.next().data["version"] == 1
-        assert time.monotonic() - began < SOON_SECONDS + 1.0
+        assert time.monotonic() - began < SOON_SECONDS + 4.0
 
 
 def test_streams_outlive_the_primary_and_hear_of_it_when_it_is_back(replicated, pair) -> None:
