@@ -23,7 +23,7 @@ from quadrupel.core.errors import Conflict, QuadrupelError
 from quadrupel.core.events import Event
 from quadrupel.core.ports import Outgoing
 from quadrupel.stages import schedule
-from quadrupel.store import keys, profiles, published, runs
+from quadrupel.store import keys, profiles, published, rule_holds, runs
 from quadrupel.store.database import transaction
 from quadrupel.supervisor import stop_on_signals
 
@@ -175,8 +175,11 @@ class Demo:
             self._wait("the run to end", lambda: self._run_ended(parts, name), seconds=300)
         self._drain("published", topics.VERDICTS, topics.PUBLISH_GROUP)
         with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
-            done = runs.progress(connection, name)
+            done, held = runs.progress(connection, name), rule_holds.held(connection)
         console.print(f"  {done.evaluated:,} citizens evaluated for {day}")
+        if held:
+            rules = ", ".join(sorted(each.rule for each in held))
+            console.print(f"  held until an operator looks at them: {rules}", soft_wrap=True)
 
     @staticmethod
     def _run_ended(parts: bootstrap.Parts, name: str) -> bool:
