@@ -28,13 +28,16 @@ def bearer(api: Api, user: str) -> dict[str, str]:
 def test_what_the_replica_does_not_have_yet_is_shown_as_soon_as_it_has_it(replicated, pair) -> None:
     with reading(replicated.client, bearer(replicated, "reader")) as front_end:
         assert front_end.next().data["version"] == 0
-        pair.standby.ask("SELECT pg_wal_replay_pause()")
-        replicated.publish("reader", 1, BIRTHDAY)
-        time.sleep(0.5)
-        began = time.monotonic()
-        pair.standby.ask("SELECT pg_wal_replay_resume()")
-        assert front_end.next().data["version"] == 1
-        assert time.monotonic() - began < 5.0
+        took = []
+        for version in (1, 2, 3):
+            pair.standby.ask("SELECT pg_wal_replay_pause()")
+            replicated.publish("reader", version, BIRTHDAY)
+            time.sleep(0.5)
+            began = time.monotonic()
+            pair.standby.ask("SELECT pg_wal_replay_resume()")
+            assert front_end.next().data["version"] == version
+            took.append(time.monotonic() - began)
+        assert min(took) < 1.5
 
 
 def test_who_comes_between_the_news_and_the_replica_is_not_forgotten(replicated, pair) -> None:

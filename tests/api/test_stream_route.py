@@ -236,11 +236,13 @@ def test_how_long_it_took_from_publish_is_measured(api) -> None:
     with reading(api.client, bearer(api, "timed")) as front_end:
         front_end.next()
         before = sample(f"{name}_count"), sample(f"{name}_sum")
+        began = time.time()
         api.publish("timed", 1, BIRTHDAY)
         front_end.next()
+        took = time.time() - began
     count, seconds = sample(f"{name}_count") - before[0], sample(f"{name}_sum") - before[1]
     assert count == 1
-    assert 0 <= seconds < 5.0
+    assert 0 <= seconds <= took
 
 
 def test_while_the_database_is_away_no_stream_begins(signer) -> None:

@@ -1,6 +1,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from itertools import pairwise
+from statistics import median
 
 import pytest
 from prometheus_client import REGISTRY
@@ -66,7 +68,8 @@ def test_what_comes_is_seen_soon_and_a_slow_look_is_paused_after() -> None:
     async def story(counter: Counter) -> None:
         begun = time.monotonic()
         assert await Waits(counter).until(U, lambda seen: seen == 12, request(), 5.0) == 12
-        assert 0.1 < time.monotonic() - begun < 4.0
+        assert time.monotonic() - begun > 0.1
+        assert median(later - look for look, later in pairwise(counter.looks)) < 1.0 / 12
 
         class Slow(Counter):
             async def find_all(self, user_ids: Collection[str]) -> Mapping[str, int]:
@@ -96,11 +99,15 @@ def test_all_who_wait_are_looked_after_together() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
 def test_what_does_not_come_is_answered_in_time_as_it_is(seconds: float) -> None:
     async def story(counter: Counter) -> None:
-        before, begun = outcomes(), time.monotonic()
-        seen = await Waits(counter).until(U, lambda _: False, request(), seconds)
-        assert seen == len(counter.looks) >= 1
-        assert seconds <= time.monotonic() - begun < seconds + 4.0
-        assert outcomes() == before | {"not_in_time": before["not_in_time"] + 1}
+        before, took = outcomes(), []
+        for _ in range(3):
+            counter.looks.clear()
+            begun = time.monotonic()
+            seen = await Waits(counter).until(U, lambda _: False, request(), seconds)
+            took.append(time.monotonic() - begun)
+            assert seen == len(counter.looks) >= 1
+        assert seconds <= min(took) < seconds + 0.5
+        assert outcomes() == before | {"not_in_time": before["not_in_time"] + 3}
 
     play(story)
 

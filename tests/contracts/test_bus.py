@@ -54,12 +54,15 @@ class TestDelivery:
         consumer = join()
         publish(kit, topic, [("key", "0")])
         take(consumer, 1)
-        timer = threading.Timer(0.3, publish, [kit, topic, [("key", "1")]])
-        timer.start()
-        began = time.monotonic()
-        assert values(consumer.poll(1_000, timeout=10.0)) == [1]
-        assert time.monotonic() - began < 8.0
-        timer.join()
+        took = []
+        for number in (1, 2, 3):
+            timer = threading.Timer(0.3, publish, [kit, topic, [("key", f"{number}")]])
+            timer.start()
+            began = time.monotonic()
+            assert values(consumer.poll(1_000, timeout=10.0)) == [number]
+            took.append(time.monotonic() - began)
+            timer.join()
+        assert min(took) < 1.0
 
     def test_a_poll_keeps_to_its_limit_and_to_its_timeout(
         self, kit: Kit, topic: str, join: Any
@@ -70,9 +73,12 @@ class TestDelivery:
         some = consumer.poll(7, timeout=5.0)
         assert 1 <= len(some) <= 7
         take(consumer, 50 - 1 - len(some))
-        began = time.monotonic()
-        assert consumer.poll(100, timeout=0.5) == []
-        assert 0.4 < time.monotonic() - began < 5.0
+        took = []
+        for _ in range(3):
+            began = time.monotonic()
+            assert consumer.poll(100, timeout=0.5) == []
+            took.append(time.monotonic() - began)
+        assert 0.4 < min(took) < 1.5
 
     def test_every_group_gets_everything(self, kit: Kit, topic: str, group: str) -> None:
         publish(kit, topic, numbered(20))

@@ -126,10 +126,11 @@ def a_season_lasts_a_day_more(monkeypatch) -> None:
     monkeypatch.setattr(columnar_seasons, "_season", wrong)
 
 
+COMPARED_DAYS = form("{} {} {}", DAYS, ORDER, DAYS)
 RARE = {
     months_that_overflow: form("({} + months({})) {} {}", DAY, COUNT, ORDER, DAY),
-    what_is_reached_is_passed: form("{} {} {}", DAYS, ORDER, DAYS),
-    whoever_is_turned_stays_so: form("{} {} {}", DAYS, ORDER, DAYS),
+    what_is_reached_is_passed: COMPARED_DAYS,
+    whoever_is_turned_stays_so: COMPARED_DAYS,
     a_season_lasts_a_day_more: form(
         "{}({}) {} {}", words("anniversary", "start_of_month"), DAY, ORDER, DAY
     ),
