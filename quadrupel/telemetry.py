@@ -119,6 +119,9 @@ EVENT_TO_BANNER_SECONDS = Histogram(
 BANNER_SETS_CHANGED = Counter("quadrupel_banner_sets_changed", "Banner sets given a new version")
 MATCHES_OPENED = Counter("quadrupel_matches_opened", "Matches opened, by rule", ["rule"])
 MATCHES_CLOSED = Counter("quadrupel_matches_closed", "Matches closed, by rule", ["rule"])
+MATCHES_WITHOUT_OFFER = Counter(
+    "quadrupel_matches_without_offer", "Matches that wait, of rules that publish does not have"
+)
 RULE_ERRORS = Counter("quadrupel_rule_errors", "Evaluations in which a rule erred", ["rule"])
 
 # Send.

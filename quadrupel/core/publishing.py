@@ -5,6 +5,9 @@ never wins. One that is newer in one respect and older in the other (a night tha
 before the last event, an event evaluated before midnight and published after the night) is not
 published either: the user is evaluated again, on the later of the two days.
 
+Who evaluates may have rules that are not here yet. What such a rule says waits for a later night:
+once its match was open it would be new no more, and its message would never be sent.
+
 What is published also says up to which event it contains the user's events (`Published.contains`).
 That is no part of the order: a stale evaluation raises it too, since what is published knows all
 that the stale one knew.
@@ -13,13 +16,14 @@ What is made once or more per user is a tuple: a frozen dataclass takes four tim
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
 
 from quadrupel.core.arbitration import arbitrate
 from quadrupel.core.banners import Banner
 from quadrupel.core.dismissals import NOTHING_DISMISSED, Dismissed, dismissals
+from quadrupel.core.guards import withheld
 from quadrupel.core.matches import NOTHING_ENDED, Ended, Match, begun, changes, holding, returning
 from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.offers import Catalogue
@@ -94,13 +98,22 @@ def decide(
     `ended` has, by rule, the last match that ended, at least of the rules of `may_return`. One that
     returns within `reopen_days` goes on with its episode and sends nothing; 0: none does.
     `dismissed` has the banners that the user dismissed, at least those of what holds.
+    A rule that holds and that the catalogue does not have neither opens nor closes a match; the
+    user is due on the next day.
     """
+    if unoffered := without_offer(evaluation, catalogue):
+        evaluation = replace(withheld(evaluation, unoffered), due_on=None)
     if published is not None and (refusal := _refusal(evaluation, published)):
         return refusal
     if not evaluation.matches and not open_matches:
         return _publication(evaluation, published)  # most users: nothing holds and nothing did
     returned = returning(evaluation, open_matches, ended, reopen_days)
     return _weighed(evaluation, published, open_matches, catalogue, returned, dismissed)
+
+
+def without_offer(evaluation: Evaluation, catalogue: Catalogue) -> list[str]:
+    """The rules that hold and that the catalogue does not have: not yet, or no longer."""
+    return [found.rule for found in evaluation.matches if found.rule not in catalogue.offers]
 
 
 def _weighed(
@@ -197,9 +210,9 @@ def _messages(
 ) -> list[Message]:
     messages = []
     for match in matches:
-        offer = catalogue.offers.get(match.rule)
-        if offer is None or match.rule in evaluation.errors:
+        if match.rule in evaluation.errors:
             continue
+        offer = catalogue.offers[match.rule]
         if not offer.reaches(evaluation.user_id):
             continue
         for channel, template in offer.messages:

@@ -15,7 +15,7 @@ from quadrupel.core.exposures import News, news
 from quadrupel.core.offers import Catalogue
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
-from quadrupel.core.publishing import Again, Publication, Published, Stale
+from quadrupel.core.publishing import Again, Publication, Published, Stale, without_offer
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.decisions import decide_all, heard
@@ -29,6 +29,7 @@ from quadrupel.telemetry import (
     EVENT_TO_BANNER_SECONDS,
     MATCHES_CLOSED,
     MATCHES_OPENED,
+    MATCHES_WITHOUT_OFFER,
     RULE_ERRORS,
 )
 
@@ -84,6 +85,7 @@ class Publish:
         self._observe(evaluations.values(), decisions, states)
         self._count(decisions, publications, len(new_sets))
         _count_errors(evaluations)
+        _count_without_offer(asked, catalogue)
         return [
             *map(message_codec.outgoing, due),
             *(codec.changed_profile(each.user_id, each.as_of, each.cause) for each in again),
@@ -205,3 +207,10 @@ def _count_errors(evaluations: Mapping[str, Evaluation]) -> None:
         for rule in evaluation.errors:
             RULE_ERRORS.labels(rule).inc()
             log.error("rule erred", rule=rule, user=evaluation.user_id, as_of=str(evaluation.as_of))
+
+
+def _count_without_offer(asked: Iterable[Evaluation], catalogue: Catalogue) -> None:
+    found = Counter(rule for each in asked for rule in without_offer(each, catalogue))
+    if found:
+        MATCHES_WITHOUT_OFFER.inc(found.total())
+        log.warning("evaluated by rules that are not here, what they say waits", rules=[*found])

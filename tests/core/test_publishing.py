@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -50,8 +51,8 @@ class User:
     def __init__(self):
         self.published, self.open, self.sent, self.outcomes = None, (), [], []
 
-    def publish(self, evaluation):
-        decision = decide(evaluation, self.published, self.open, CATALOGUE)
+    def publish(self, evaluation, catalogue=CATALOGUE):
+        decision = decide(evaluation, self.published, self.open, catalogue)
         self.outcomes.append(decision)
         if isinstance(decision, Publication):
             gone = {(m.rule, m.episode) for m in (*decision.closed, *decision.opened)}
@@ -179,13 +180,6 @@ def test_a_share_is_the_same_users_every_time_and_about_that_part():
     assert stable_share("a", "1") != stable_share("b", "1")
 
 
-def test_a_rule_that_publish_does_not_know_keeps_its_match_and_shows_nothing():
-    user = User()
-    user.publish(evaluation("from_a_newer_set"))
-    assert [match.rule for match in user.open] == ["from_a_newer_set"]
-    assert user.rules() == []
-
-
 def at(offset, partition=0):
     return Cause(partition, offset, NOON)
 
@@ -276,3 +270,50 @@ def test_where_nothing_holds_and_nothing_did_all_is_decided_as_where_something_i
     decision = decide(asked, before, (), CATALOGUE)
     if isinstance(decision, Publication):
         assert decision == _weighed(asked, before, (), CATALOGUE, {}, {})
+
+
+def without(rule):
+    """The catalogue of a publisher that does not have the rule."""
+    offers = {name: offer for name, offer in CATALOGUE.offers.items() if name != rule}
+    return Catalogue(offers, CATALOGUE.limits)
+
+
+def test_a_match_of_a_rule_that_publish_does_not_have_yet_waits_and_is_sent_when_it_has():
+    user, far = User(), DAY + timedelta(days=300)
+    early = replace(evaluation("expiring", "birthday"), due_on=far)
+    decision = user.publish(early, without("expiring"))
+    assert [match.rule for match in decision.opened] == ["birthday"]
+    assert (decision.held, user.rules(), user.sent) == (("birthday",), ["birthday"], [])
+    assert decision.published.due_on == DAY + timedelta(days=1)
+    decision = user.publish(replace(evaluation("expiring", "birthday", day=1), due_on=far))
+    assert [(key.origin, key.episode) for key in user.sent] == [("rule:expiring", "2026-11-24")]
+    assert user.rules() == ["expiring", "birthday"]
+    assert decision.published.due_on == far
+
+
+def test_a_repeated_evaluation_opens_and_sends_what_publish_could_not_the_first_time():
+    user = User()
+    user.publish(evaluation("expiring"), without("expiring"))
+    user.publish(evaluation("expiring"))
+    assert (user.rules(), len(user.sent)) == (["expiring"], 1)
+
+
+def test_a_rule_that_is_removed_from_publish_first_closes_once_nobody_evaluates_it():
+    user = User()
+    user.publish(evaluation("expiring", once_per="2026"))
+    decision = user.publish(evaluation("expiring", once_per="2027", day=1), without("expiring"))
+    assert (decision.opened, decision.closed, user.rules()) == ((), (), [])
+    assert decision.held == ("expiring",)
+    assert decision.published.due_on == DAY + timedelta(days=2)
+    decision = user.publish(evaluation(day=2), without("expiring"))
+    assert [(match.rule, match.episode) for match in decision.closed] == [("expiring", "2026")]
+    assert (user.open, len(user.sent)) == ((), 1)
+
+
+def test_a_rule_that_publish_lost_and_has_again_goes_on_and_sends_nothing_again():
+    user = User()
+    user.publish(evaluation("expiring"))
+    user.publish(evaluation("expiring", day=1), without("expiring"))
+    decision = user.publish(evaluation("expiring", day=2))
+    assert (decision.opened, decision.closed, user.rules()) == ((), (), ["expiring"])
+    assert len(user.sent) == 1
