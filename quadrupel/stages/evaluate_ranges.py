@@ -234,6 +234,8 @@ class EvaluateRanges:
         Does nothing but learn if the range was split, or the rate lowered, so that another page is
         to be read.
         """
+        # Once the page is read: until then it is not known where the rest of the range begins.
+        self._give_way(work.lease.keep_alive)
         claim = work.lease.claim(page["user_id"][-1], work.counts)
         if not claim.running or self._stop.is_set():
             return False
@@ -250,7 +252,6 @@ class EvaluateRanges:
 
     def _read(self, work: Work) -> pl.DataFrame:
         """The next page of the range, of a snapshot of its own; empty at its end."""
-        self._give_way(work.lease.keep_alive)
         work.size, taken = self._size(work), work.taken
 
         def ask(connection: sa.Connection) -> pl.DataFrame:

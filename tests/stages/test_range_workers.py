@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -137,6 +138,24 @@ def test_a_worker_whose_partitions_moved_hands_its_range_on(night):
     assert night.spans() == [("", "c020", "done", 20), ("c020", None, "pending", None)]
     night.work("two")
     night.check(50, repeated=10)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_a_worker_whose_partitions_moved_while_others_went_first_counts_no_page_twice(night, page):
+    night.start()
+    gone = count(1)
+
+    def give_way(keep_alive):
+        if next(gone) == page:
+            consumer.lose_partitions()
+        keep_alive()
+
+    consumer, lane = night.lane("one", give_way=give_way)
+    with pytest.raises(AssignmentLost):
+        lane.process(consumer.poll(1, 0.01))
+    assert night.progress().evaluated == 10 * (page - 1)
+    night.work("two")
+    night.check(50)
 
 
 def test_a_lease_is_renewed_while_a_worker_waits_for_publish(night):
