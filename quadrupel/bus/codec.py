@@ -1,7 +1,8 @@
 """The wire forms of what Quadrupel's own topics carry: JSON objects.
 
 Events have their own, `event_codec`. Every reader refuses what it cannot read with InputRefused
-(`bad-message`): topics can be written by others, so nothing on them is trusted.
+(`bad-message`), and what the database would: topics can be written by others, so nothing on them is
+trusted, and one message that no transaction can save would be read again and again.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ import msgspec
 
 from quadrupel.bus.topics import DEAD_LETTERS, PROFILES, RANGES, VERDICTS
 from quadrupel.core.errors import EventRefused, InputRefused
-from quadrupel.core.events import check_user_id
+from quadrupel.core.events import YEARS, check_user_id
+from quadrupel.core.feedback import MAX_EPISODE
 from quadrupel.core.lifecycle import USER_ERASED
 from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import Cause
@@ -91,8 +93,10 @@ def changed_profile(
 
 
 def read_changed_profile(message: Message) -> ChangedProfile:
-    """Decode a message of the topic of changed profiles."""
-    return _decode(message, ChangedProfile)
+    """Decode a message of the topic of changed profiles, of a user that there can be."""
+    changed = _decode(message, ChangedProfile)
+    _check_user(message, changed.user_id)
+    return changed
 
 
 def range_task(task: RangeTask) -> Outgoing:
@@ -101,8 +105,11 @@ def range_task(task: RangeTask) -> Outgoing:
 
 
 def read_range_task(message: Message) -> RangeTask:
-    """Decode a message of the topic of ranges."""
-    return _decode(message, RangeTask)
+    """Decode a message of the topic of ranges, of one that there can be."""
+    task = _decode(message, RangeTask)
+    if not task.run.isprintable() or not 0 <= task.number < 2**31:
+        raise _refusal(message, "there is no such range")
+    return task
 
 
 def verdicts(evaluation: Evaluation) -> Outgoing:
@@ -111,16 +118,15 @@ def verdicts(evaluation: Evaluation) -> Outgoing:
 
 
 def read_verdicts(message: Message) -> Evaluation:
-    """Decode a message of the topic of verdicts, of a user that there can be, with times aware."""
+    """Decode a message of the topic of verdicts, of what publish can weigh and save."""
     evaluation = _decode(message, Evaluation)
-    try:
-        check_user_id(evaluation.user_id)
-    except EventRefused as error:
-        raise _refusal(message, error) from error
-    if not evaluation.rule_set.isprintable():
-        raise _refusal(message, ValueError("the rule set is not named by a hash"))
-    if evaluation.evaluated_at.tzinfo is None:
-        raise _refusal(message, ValueError("the time of evaluation has no offset"))
+    _check_user(message, evaluation.user_id)
+    problem = _problem(evaluation)
+    # In JSON a NUL is written with a backslash, which is looked for in no time and rarely there.
+    if problem is None and b"\\" in message.value and _has_nul(evaluation):
+        problem = "a text has a NUL"
+    if problem is not None:
+        raise _refusal(message, problem)
     return evaluation
 
 
@@ -175,5 +181,39 @@ def _decode(message: Message, type_: type[_Wire]) -> _Wire:
         raise _refusal(message, error) from error
 
 
-def _refusal(message: Message, error: Exception) -> InputRefused:
+def _check_user(message: Message, user_id: str) -> None:
+    try:
+        check_user_id(user_id)
+    except EventRefused as error:
+        raise _refusal(message, error) from error
+
+
+def _problem(evaluation: Evaluation) -> str | None:
+    """What an evaluation has that none of ours can have; texts may still have a NUL."""
+    if not evaluation.rule_set.isprintable():
+        return "the rule set is not named by a hash"
+    at = evaluation.evaluated_at
+    if at.tzinfo is None or at.year not in YEARS:
+        return "the time of evaluation has no offset, or is of no time of ours"
+    if not 0 <= evaluation.profile_version < 2**63:
+        return "there is no such version of a profile"
+    before = ""
+    for found in evaluation.matches:
+        if found.rule <= before:
+            return "the matches are not in the order of their rules, each of which has one"
+        before, episode = found.rule, found.once_per
+        if episode and len(episode) > MAX_EPISODE:
+            return f"an episode has a name of more than {MAX_EPISODE} characters"
+    return None
+
+
+def _has_nul(evaluation: Evaluation) -> bool:
+    return any(
+        "\0" in text
+        for found in evaluation.matches
+        for text in (found.rule, found.once_per or "", *found.values, *found.values.values())
+    )
+
+
+def _refusal(message: Message, error: Exception | str) -> InputRefused:
     return InputRefused("bad-message", f"not a message of {message.topic}: {error}")

@@ -157,25 +157,67 @@ def test_poison_on_the_inner_topics_is_put_aside_too(flow, delivered, value):
     assert letter.topic == topics.DEAD_LETTERS
 
 
-VERDICTS = (
-    '{"user_id":"%s","profile_version":1,"as_of":"2026-11-23","rule_set":"%s","matches":[],'
-    '"evaluated_at":"2026-11-23T12:00:00%s"}'
-)
+USER_NUL = b'{"user_id":"a\\u0000"}'
+
+
+@pytest.mark.parametrize("value", [USER_NUL, b'{"user_id":"a,b"}', b'{"user_id":""}'])
+def test_a_changed_profile_of_no_user_is_put_aside(flow, delivered, value):
+    [letter] = flow.evaluate.process(delivered([Outgoing(topics.PROFILES, b"x", value)]))
+    assert codec.read_dead_letter(*delivered([letter])).reason == "bad-message"
+
+
+MATCH = {"rule": "moscow", "once_per": "2026", "values": {"region": "77"}}
+
+
+def verdicts(**changes):
+    fields = {
+        "user_id": "c1",
+        "profile_version": 1,
+        "as_of": "2026-11-23",
+        "evaluated_at": "2026-11-23T12:00:00Z",
+        "rule_set": "r",
+        "matches": [MATCH],
+    }
+    return Outgoing(topics.VERDICTS, b"x", json.dumps(fields | changes).encode())
 
 
 @pytest.mark.parametrize(
-    "values",
+    "changes",
     [
-        *((user, "r", "Z") for user in ("", "c1,c2", "c 1", "{c1}", "c" * 65)),
-        ("c1", "a\\nb", "Z"),
-        ("c1", "a\\u0000", "Z"),
-        ("c1", "r", ""),
+        *({"user_id": user} for user in ("", "c1,c2", "c 1", "{c1}", "c" * 65, "c\0")),
+        {"rule_set": "a\nb"},
+        {"rule_set": "a\0"},
+        {"evaluated_at": "2026-11-23T12:00:00"},
+        {"evaluated_at": "0001-01-01T00:00:00+14:00"},
+        {"evaluated_at": "9999-12-31T23:59:59-14:00"},
+        {"profile_version": -1},
+        {"profile_version": 2**63},
+        {"profile_version": 99999999999999999999},
+        {"matches": [MATCH, MATCH]},
+        {"matches": [MATCH, MATCH | {"once_per": "2027"}]},
+        {"matches": [MATCH, MATCH | {"rule": "expiring"}]},
+        *(
+            {"matches": [MATCH | each]}
+            for each in (
+                {"rule": "moscow\0"},
+                {"once_per": "2026\0"},
+                {"once_per": "2" * 257},
+                {"values": {"region": "77\0"}},
+                {"values": {"region\0": "77"}},
+            )
+        ),
     ],
 )
-def test_verdicts_of_no_user_no_rules_or_no_certain_time_are_put_aside(flow, delivered, values):
-    sent = [Outgoing(topics.VERDICTS, b"x", (VERDICTS % values).encode())]
-    [letter] = flow.publish.process(delivered(sent))
+def test_verdicts_that_nobody_can_have_given_are_put_aside(flow, delivered, changes):
+    [letter] = flow.publish.process(delivered([verdicts(**changes)]))
     assert codec.read_dead_letter(*delivered([letter])).reason == "bad-message"
+
+
+def test_verdicts_at_the_limits_of_what_there_can_be_are_published(flow, delivered):
+    told = {"once_per": "2" * 256, "values": {"region": r"\u0000"}}
+    changes = {"profile_version": 2**63 - 1, "matches": [MATCH | told]}
+    assert flow.publish.process(delivered([verdicts(**changes)])) == []
+    assert flow.rules("c1") == ["moscow"]
 
 
 def test_a_user_without_a_profile_is_not_evaluated(flow, delivered):

@@ -73,6 +73,14 @@ def test_a_range_of_a_cancelled_or_unknown_run_is_skipped(night, ranges):
     assert list(night.admin().browse(topics.VERDICTS)) == []
 
 
+@pytest.mark.parametrize(("run", "number"), [("a\0", 0), ("nothing", 2**31), ("nothing", -1)])
+def test_a_range_that_there_cannot_be_is_put_aside(flow, night, delivered, run, number):
+    consumer = night.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
+    lane = EvaluateRanges(flow.engine, pytest.fail, night.producer(), consumer, "w", lambda: NOW)
+    [letter] = lane.process(delivered([codec.range_task(codec.RangeTask(run, number))]))
+    assert codec.read_dead_letter(*delivered([letter])).reason == "bad-message"
+
+
 @pytest.fixture
 def nightly(flow, night, small_rules):
     """Makes a schedule of nights at half past two in Moscow."""
