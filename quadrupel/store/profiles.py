@@ -7,6 +7,7 @@ no profile.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,6 +45,7 @@ class ProfileStore:
         names = [sql.Identifier(name) for name in self._types]
         self._values = _composed(sql.SQL(", {}").format(name) for name in names)
         self._updates = _composed(sql.SQL(", {0} = excluded.{0}").format(name) for name in names)
+        self._batch = _batch_table(self._types)
 
     def read(
         self, connection: sa.Connection, user_ids: Sequence[str], *, erased: bool = False
@@ -122,23 +124,20 @@ class ProfileStore:
         if not profiles:
             return
         raw = driver(connection)
-        raw.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS profile_batch (LIKE profiles) ON COMMIT DELETE ROWS"
-        )
-        copy = sql.SQL(
-            "COPY profile_batch (user_id, version, updated_at, fold_state, erased{}) FROM STDIN"
-        )
-        with raw.cursor() as cursor, cursor.copy(copy.format(self._values)) as rows:
+        create = sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} (LIKE profiles) ON COMMIT DELETE ROWS")
+        raw.execute(create.format(self._batch))
+        copy = sql.SQL("COPY {} (user_id, version, updated_at, fold_state, erased{}) FROM STDIN")
+        with raw.cursor() as cursor, cursor.copy(copy.format(self._batch, self._values)) as rows:
             rows.write(self._rows(profiles, now))
         merge = sql.SQL(
-            "INSERT INTO profiles (user_id, version, updated_at, fold_state, erased{0})"
-            " SELECT user_id, version, updated_at, fold_state, erased{0} FROM profile_batch"
+            "INSERT INTO profiles (user_id, version, updated_at, fold_state, erased{1})"
+            " SELECT user_id, version, updated_at, fold_state, erased{1} FROM {0}"
             " ORDER BY user_id ON CONFLICT (user_id) DO UPDATE SET version = excluded.version,"
             " updated_at = excluded.updated_at, fold_state = excluded.fold_state,"
-            " erased = excluded.erased{1}"
+            " erased = excluded.erased{2}"
             " WHERE profiles.version = excluded.version - 1"
         )
-        written = raw.execute(merge.format(self._values, self._updates)).rowcount
+        written = raw.execute(merge.format(self._batch, self._values, self._updates)).rowcount
         if written != len(profiles):
             raise ConcurrentWrite(
                 f"{len(profiles) - written} of {len(profiles)} profiles were changed by another"
@@ -177,6 +176,17 @@ class ProfileStore:
             for (name, type_), value in zip(self._types.items(), row, strict=True)
             if value is not None
         }
+
+
+def _batch_table(types: Mapping[str, Type]) -> sql.Identifier:
+    """The temporary table of a declaration: another one for other columns or other types.
+
+    A session keeps its tables while `profile apply` changes `profiles`. To make one for each batch
+    would leave a hundred dead rows in the catalogue, ten times a second. An old one stays empty,
+    and goes with its session.
+    """
+    declaration = repr(sorted((name, type_.value) for name, type_ in types.items()))
+    return sql.Identifier(f"profile_batch_{sha256(declaration.encode()).hexdigest()[:16]}")
 
 
 def _composed(parts: Iterable[sql.Composed]) -> sql.SQL:

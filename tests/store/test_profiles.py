@@ -151,6 +151,24 @@ def test_another_window_is_told_as_another_feed(applied):
     assert plan.refed == (other,)
 
 
+def test_a_session_writes_on_when_an_attribute_was_added_or_got_another_type(applied):
+    write(applied, Profile("c1", 1, {"whole": 1}))
+    without = Schema({name: SCHEMA.attributes[name] for name in SCHEMA.attributes if name != "day"})
+    again = Schema({**without.attributes, "day": attribute("day", Type.TEXT)})
+    more = Schema({**again.attributes, "extra": attribute("extra", Type.INTEGER)})
+    for version, (declared, values) in enumerate(
+        [(without, {}), (again, {"day": "Monday"}), (more, {"day": "Monday", "extra": 7})], 2
+    ):
+        with transaction(applied) as connection:
+            schema.apply(connection, declared, NOW, drop=True)
+        with transaction(applied) as connection:
+            store = ProfileStore(declared)
+            profile = Profile("c1", version, {"whole": 1, **values})
+            store.write(connection, [profile], NOW)
+            assert store.read(connection, ["c1"]) == {"c1": profile}
+    assert applied.pool.checkedin() == 1
+
+
 def columns(connection):
     return [column["name"] for column in sa.inspect(connection).get_columns("profiles")]
 
