@@ -52,6 +52,12 @@ _LIMITING = """
 """
 
 
+_SESSION_SECONDS = 3600
+"""How old a session may be that is used again. One with a temporary table holds back how far the
+server can freeze its rows, so that one of months would end in a server that takes no more writes.
+"""
+
+
 def open_engine(url: str, *, pool_size: int = 4, limits: Limits = PATIENT) -> sa.Engine:
     """An engine of at most `pool_size` connections, none of them open yet.
 
@@ -63,6 +69,7 @@ def open_engine(url: str, *, pool_size: int = 4, limits: Limits = PATIENT) -> sa
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        pool_recycle=_SESSION_SECONDS,
     )
 
 

@@ -1,10 +1,12 @@
 """Connections: what the errors of the database mean, and what limits they work within."""
 
 import threading
+import time
 import traceback
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from quadrupel.core.errors import ConcurrentWrite, DatabaseRefused, DatabaseUnavailable
 from quadrupel.store import database
@@ -149,6 +151,18 @@ def test_limits_outlive_a_transaction_that_was_rolled_back(hasty):
         raise ZeroDivisionError
     with transaction(hasty) as connection:
         assert connection.execute(sa.text("SHOW lock_timeout")).scalar_one() == "1s"
+
+
+def test_a_session_is_used_again_for_an_hour_and_then_replaced(engine):
+    def session():
+        with transaction(engine) as connection:
+            return connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+
+    first = session()
+    with time_machine.travel(time.time() + 3500):
+        assert session() == first
+    with time_machine.travel(time.time() + 3700):
+        assert session() != first
 
 
 def test_what_the_url_says_goes_before_our_own_settings(migrated_url):
