@@ -1,4 +1,4 @@
-"""What the documentation names exists: files, commands, options, settings, metrics."""
+"""What the documentation names exists: files, addresses, commands, options, settings, metrics."""
 
 import re
 from collections.abc import Iterator
@@ -11,16 +11,18 @@ from prometheus_client import REGISTRY
 
 from quadrupel.cli.main import tree
 from quadrupel.config import Settings
+from tests.api.routes import ROUTES
 
 CHECKOUT = Path(__file__).parent.parent
 COMMANDS: Any = typer.main.get_command(tree())
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/**/*.md", "rules/*.md", "clients/*/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "rules/*.md", "clients/*/*.md", "docker-compose.yml")
     for page in CHECKOUT.glob(pattern)
 )
 
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+ADDRESS = re.compile(r"\bhttps?://(?:127\.0\.0\.1|localhost):8080(/[^\s`'\"?)]*)")
 COMMAND = re.compile(r"\bquadrupel((?: [a-z][a-z|-]*)+)((?: (?:--[a-z-]+|[A-Za-z0-9_.$-]+))*)")
 SETTING = re.compile(r"\bQUADRUPEL_[A-Z_]+\b")
 METRIC = re.compile(r"\bquadrupel_[a-z_]+\b")
@@ -33,9 +35,17 @@ def page(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 
 
+@pytest.fixture(scope="module")
+def routes():
+    """A pattern for each path that the API serves."""
+    return [re.sub(r"\{\w+\}", "[^/]+", route.split()[1]) for route in ROUTES]
+
+
 def code(page: Path) -> str:
     """Everything that is written as code, a line per piece."""
     text = page.read_text()
+    if page.suffix != ".md":
+        return text
     fenced = re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     return "\n".join([*fenced, *inline])
@@ -69,6 +79,11 @@ def test_the_index_lists_every_page():
     index = CHECKOUT / "docs/README.md"
     listed = {(index.parent / link).resolve() for link in LINK.findall(index.read_text())}
     assert set((CHECKOUT / "docs").glob("**/*.md")) - {index} - listed == set()
+
+
+def test_addresses_of_the_api_are_routes_of_it(page, routes):
+    for path in ADDRESS.findall(page.read_text()):
+        assert any(re.fullmatch(route, path) for route in routes), path
 
 
 def test_commands_and_their_options_exist(page):
