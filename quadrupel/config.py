@@ -179,7 +179,7 @@ class Settings(BaseSettings):
         "auto", description="auto: text on a terminal, JSON otherwise"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="what is too unimportant to log"
+        "info", description="the least important lines that are logged"
     )
 
     @property
