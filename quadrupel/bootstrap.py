@@ -44,11 +44,16 @@ def today_of(settings: Settings, connection: sa.Connection, user_id: str) -> dat
 def open_bus(settings: Settings, timeout: float = 30.0) -> Bus:
     """Kafka where its bootstrap servers are set, else tables in the database.
 
-    `timeout` is how many seconds a cluster that is away is waited for.
+    `timeout` is how many seconds a cluster that is away is waited for. Raises SettingRefused where
+    Kafka's client does not take the settings for it.
     """
     if settings.kafka_bootstrap is not None:
-        replication = settings.kafka_replication
-        return KafkaBus(settings.kafka_bootstrap, replication=replication, timeout=timeout)
+        return KafkaBus(
+            settings.kafka_bootstrap,
+            client={name: each.get_secret_value() for name, each in settings.kafka_client.items()},
+            replication=settings.kafka_replication,
+            timeout=timeout,
+        )
     return PostgresBus(settings.database)
 
 

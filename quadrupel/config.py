@@ -9,7 +9,7 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from quadrupel import embedded
@@ -40,12 +40,40 @@ def _database_url(url: str) -> str:
     return url
 
 
+_ABOUT_CONNECTIONS = re.compile(
+    r"security\.protocol|enable\.ssl\.certificate\.verification|(sasl|ssl)\.[a-z0-9._]+"
+    r"|client\.(id|rack)|broker\.address\.family|socket\.keepalive\.enable"
+)
+
+_NO_C_STRING = re.compile("[\0\ud800-\udfff]")
+
+
+def _kafka_client(given: Any) -> Any:
+    """Settings of librdkafka, each as text. What is wrong is told without the values."""
+    if not isinstance(given, dict):
+        return given
+    for name, value in given.items():
+        if not _ABOUT_CONNECTIONS.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is none of security.protocol, ssl.*, sasl.*, client.id, client.rack,"
+                " enable.ssl.certificate.verification, broker.address.family and"
+                " socket.keepalive.enable; what else a client needs is set by Quadrupel"
+            )
+        if not isinstance(value, str | int | float) or _NO_C_STRING.search(str(value)):
+            raise ValueError(f"{name} is a text (without \\u0000), a number, true or false")
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in given.items()
+    }
+
+
 def _origins(text: str) -> str:
     read_origins(text)
     return text
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
 
 
 class WebhookEndpoint(BaseModel):
@@ -81,6 +109,12 @@ class Settings(BaseSettings):
     )
     kafka_bootstrap: str | None = Field(
         None, description="host:port of Kafka brokers; unset, the bus is tables in the database"
+    )
+    kafka_client: KafkaClient = Field(
+        {},
+        description="JSON: settings of librdkafka for connections by TLS or with a login, such as"
+        ' {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username":'
+        ' "...", "sasl.password": "..."}',
     )
     kafka_replication: int = Field(1, ge=1, le=7, description="replicas of each topic on Kafka")
     partitions: int = Field(6, ge=1, le=1024, description="partitions of each topic")
@@ -210,6 +244,10 @@ class Settings(BaseSettings):
         return self.database_url or running or str(self.required("database_url"))
 
 
+_SECRET = {"database_url", "replica_url", "smtp_url", "webhooks", "kafka_client"}
+"""Settings that may hold a password: what is wrong with one is told without its value."""
+
+
 def read_settings(**overrides: Any) -> Settings:
     """Read the environment; `overrides` that are not None go before it.
 
@@ -227,9 +265,7 @@ def read_settings(**overrides: Any) -> Settings:
 
 def _explain(problem: Any) -> str:
     place = "QUADRUPEL_" + ".".join(str(part) for part in problem["loc"]).upper()
-    # The value itself stays unsaid where it may hold a password.
-    may_be_said = problem["loc"][0] not in {"database_url", "replica_url", "smtp_url", "webhooks"}
-    value = f" (it is {problem['input']!r})" if may_be_said else ""
+    value = f" (it is {problem['input']!r})" if problem["loc"][0] not in _SECRET else ""
     return f"{place} is wrong: {problem['msg']}{value}"
 
 

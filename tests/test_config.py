@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from quadrupel.config import read_settings, rules_folder
@@ -45,6 +47,9 @@ WRONG = [
     ("LOG_LEVEL", "loud"),
     ("PORTAL_URL", "portal.example"),
     ("KAFKA_REPLICATION", "0"),
+    ("KAFKA_CLIENT", "not json"),
+    ("KAFKA_CLIENT", '["ssl.ca.location"]'),
+    ("KAFKA_CLIENT", '"ssl.ca.location"'),
     ("API_USER_RATE", "-1"),
     ("API_USER_RATE", "often"),
     ("API_USER_RATE", "1.5"),
@@ -81,6 +86,49 @@ def test_a_password_in_a_wrong_url_is_not_repeated(monkeypatch):
     with pytest.raises(SettingRefused) as refused:
         read_settings()
     assert "geheim" not in str(refused.value)
+
+
+REFUSED_CLIENTS = [
+    *({name: "geheim"} for name in ("bootstrap.servers", "group.id", "transactional.id", "acks")),
+    *({name: True} for name in ("enable.auto.commit", "enable.idempotence", "auto.offset.reset")),
+    *(
+        {name: "geheim"}
+        for name in ("isolation.level", "debug", "plugin.library.paths", "error_cb")
+    ),
+    *({name: "geheim"} for name in ("", "ssl.", "SSL.CA.LOCATION", " ssl.ca.location", "sslx.y")),
+    {"ssl.ca.location\0": "geheim"},
+    {"sasl.password": None},
+    {"sasl.password": ["geheim"]},
+    {"sasl.password": {"geheim": "geheim"}},
+    {"sasl.password": "geheim\0"},
+    {"sasl.password": "geheim\ud800"},
+    {"sasl.password": "geheim", "acks": 0},
+]
+
+
+@pytest.mark.parametrize("client", REFUSED_CLIENTS, ids=repr)
+def test_what_is_not_about_kafkas_connections_is_refused_without_its_value(monkeypatch, client):
+    monkeypatch.setenv("QUADRUPEL_KAFKA_CLIENT", json.dumps(client))
+    with pytest.raises(SettingRefused, match="QUADRUPEL_KAFKA_CLIENT is wrong") as refused:
+        read_settings()
+    assert repr(list(client)[-1])[1:-1] in str(refused.value)
+    assert "geheim" not in str(refused.value)
+
+
+def test_settings_of_kafkas_connections_are_text_for_its_library(monkeypatch):
+    client = {
+        "security.protocol": "SASL_SSL",
+        "sasl.password": "ключ\n\"'",
+        "enable.ssl.certificate.verification": False,
+        "sasl.oauthbearer.refresh": 1.5,
+        "client.rack": 3,
+    }
+    monkeypatch.setenv("QUADRUPEL_KAFKA_CLIENT", json.dumps(client))
+    read = read_settings().kafka_client
+    expected = {**client, "enable.ssl.certificate.verification": "false"}
+    assert {name: value.get_secret_value() for name, value in read.items()} == {
+        name: str(value) for name, value in expected.items()
+    }
 
 
 def test_a_setting_that_a_command_needs_and_nobody_gave_is_named():

@@ -20,6 +20,8 @@ class KafkaBus:
     here. Times are in seconds: `timeout` is how long a publish or a question to the cluster waits,
     `session_timeout` how long a member may be silent (killed, frozen) before its partitions go to
     others, and `poll_timeout`, not the shorter one, how long it may work between two calls.
+
+    Raises SettingRefused when librdkafka does not take `client`.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class KafkaBus:
         poll_timeout: float = 120.0,
     ) -> None:
         self._cluster = Cluster(bootstrap, timeout, client or {})
+        self._cluster.check()
         self._replication = replication
         self._timeouts = Timeouts(session_timeout, poll_timeout)
 

@@ -111,6 +111,7 @@ class KafkaAdmin:
 
     def _unavailable(self, doing: str, failure: KafkaException) -> BusUnavailable:
         """What to raise; whoever asks again asks by new clients."""
+        self._client.poll(0)  # the client tells only now that a broker turned it away
         self._begin()
         return self._cluster.unavailable(doing, reason(failure))
 

@@ -1,6 +1,7 @@
 """What every Kafka client of ours shares: where the broker is, its log lines, its errors."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from quadrupel.core.errors import BusUnavailable, TopicRefused
+from quadrupel.core.errors import BusUnavailable, SettingRefused, TopicRefused
 from quadrupel.core.ports import Message
 
 from .topics import missing_topic
@@ -27,11 +28,28 @@ MISSING_TOPIC = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 }
 
+TURNED_AWAY = {
+    KafkaError._AUTHENTICATION,  # noqa: SLF001 - its public name
+    KafkaError._SSL,  # noqa: SLF001 - its public name
+}
+"""There is a broker, and it and the client do not come to terms about TLS or the login."""
+
+FRESH = 30.0
+"""For how many seconds that is told as what is wrong: the login may be put right on the broker."""
+
 FETCH_AHEAD_KILOBYTES = 16 * 1024
 FETCH_BYTES = 4 * 1024 * 1024
 """What one reader holds in memory before it is asked for, and how much it fetches at a time."""
 
 CONNECTION_FACILITIES = {"FAIL", "ERROR", "CONNECT", "REQTMOUT", "TIMEOUT", "GETPID"}
+
+
+@dataclass(slots=True)
+class _TurnedAway:
+    """The latest time at which a broker or the client refused the other one, and its error."""
+
+    at: float = -FRESH
+    error: KafkaError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +61,19 @@ class Cluster:
 
     bootstrap: str
     timeout: float
-    client: Mapping[str, str] = field(default_factory=dict)
+    client: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _turned_away: _TurnedAway = field(default_factory=_TurnedAway, compare=False)
+
+    def check(self) -> None:
+        """Raise SettingRefused when librdkafka does not take `client`. Waits for nobody."""
+        if not self.client:
+            return
+        try:
+            AdminClient(self.settings(), logger=LibraryLog())
+        except KafkaException as failure:
+            raise SettingRefused(
+                f"QUADRUPEL_KAFKA_CLIENT is wrong: {reason(failure).str()}"
+            ) from None
 
     def settings(
         self, on_error: Callable[[KafkaError], None] = lambda _: None, **settings: Setting
@@ -52,13 +82,19 @@ class Cluster:
 
         `on_error` is told of errors that are no answer to a call, such as lost connections.
         """
+
+        def told(error: KafkaError) -> None:
+            if error.code() in TURNED_AWAY:
+                self._turned_away.at, self._turned_away.error = time.monotonic(), error
+            on_error(error)
+
         named = {name.replace("_", "."): value for name, value in settings.items()}
         return {
             "bootstrap.servers": self.bootstrap,
             "socket.timeout.ms": int(min(10.0, max(2.0, self.timeout)) * 1000),
             "reconnect.backoff.max.ms": 1_000,
             "allow.auto.create.topics": False,
-            "error_cb": on_error,
+            "error_cb": told,
             **self.client,
             **named,
         }
@@ -74,9 +110,11 @@ class Cluster:
 
     def unavailable(self, doing: str, error: KafkaError) -> BusUnavailable:
         """The error to raise when the cluster failed while `doing` something."""
+        if self._turned_away.error and time.monotonic() - self._turned_away.at < FRESH:
+            error = self._turned_away.error
         return BusUnavailable(
-            f"Kafka at {self.bootstrap} failed while {doing}: {error.str()}; "
-            "check that it runs and can be reached from here"
+            f"Kafka at {self.bootstrap} failed while {doing}: {error.str()}; check that it runs,"
+            " can be reached from here, and wants the TLS and the login of QUADRUPEL_KAFKA_CLIENT"
         )
 
     def refusal(self, topic: str, doing: str, error: KafkaError) -> BusUnavailable | TopicRefused:
