@@ -1,14 +1,16 @@
 """`quadrupel db` and `quadrupel bus`: create what the stages stand on."""
 
 import contextlib
+from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 
 from quadrupel import bootstrap
 from quadrupel.bus import topics
-from quadrupel.cli.output import Json, console, print_json
+from quadrupel.cli.output import Json, console, print_json, progress
 from quadrupel.config import migrations_folder, read_settings
-from quadrupel.store import database
+from quadrupel.store import citus, database
 
 db = typer.Typer(help="Create the tables and bring them up to date.")
 bus = typer.Typer(help="Create topics and look at how long they are.")
@@ -23,6 +25,53 @@ def migrate() -> None:
     """
     database.migrate(read_settings().database, migrations_folder())
     console.print("the tables are up to date")
+
+
+@db.command()
+def distribute(
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Do it; without this, only say what would be done.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Spread the tables that hold users over the nodes of a Citus cluster, by user id.
+
+    Examples:
+      quadrupel db distribute
+      quadrupel db distribute --confirm
+      quadrupel db distribute --confirm --json
+
+    Safe to repeat: tables that are distributed are left as they are. Not for production yet: Citus
+    refuses statements of publish, send and nights on distributed tables. How far it goes is told
+    in docs/how-to/run-in-production.md, under Citus.
+    """
+    with bootstrap.open_engine(read_settings()) as engine:
+        with database.transaction(engine) as connection:
+            found = citus.look(connection)
+        if confirm:
+            _distribute(engine, found)
+    if as_json:
+        names = {"distributed": found.missing, "already": found.done}
+        print_json({**names, "applied": confirm})
+        return
+    for name in found.missing:
+        console.print(f"{name}: {'distributed' if confirm else 'would be distributed'} by user_id")
+    if not found.missing:
+        console.print("every table that holds users is distributed already")
+    elif not confirm:
+        console.print("nothing was changed; say --confirm to do it")
+
+
+def _distribute(engine: sa.Engine, found: citus.Distribution) -> None:
+    """A transaction for each table, so that what is done stays done."""
+    names = [*found.done, *found.missing]
+    with progress("distributing tables", total=len(names)) as advance:
+        for name in names:
+            with database.transaction(engine) as connection:
+                citus.distribute(connection, name)
+            with database.transaction(engine) as connection:
+                citus.forget_local_rows(connection, name)
+            advance(1)
 
 
 @bus.command()

@@ -1,8 +1,9 @@
 """The tables.
 
 Every table that holds users has `user_id` first in its primary key and is joined on nothing else,
-so the same schema runs on Citus. `profiles` gets one column per declared attribute from
-`quadrupel profile apply` (see `quadrupel.store.schema`), everything else comes from `migrations/`.
+so that Citus can distribute it (see `quadrupel.store.citus`). `profiles` gets one column per
+declared attribute from `quadrupel profile apply` (see `quadrupel.store.schema`), everything else
+comes from `migrations/`.
 """
 
 from typing import Any
