@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import typer
 from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
 
+from quadrupel import telemetry
 from quadrupel.cli.main import tree
 from quadrupel.config import Settings
 from tests.api.routes import ROUTES
@@ -107,3 +109,18 @@ def test_metrics_exist(page):
         if each.name.startswith("quadrupel_")
     }
     assert set(METRIC.findall(page.read_text())) <= known
+
+
+def test_the_reference_of_metrics_has_each_with_its_type_and_labels():
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\w+) \|([^|]*)\| [^|]+ \|$",
+        (CHECKOUT / "docs/reference/metrics.md").read_text(),
+        re.MULTILINE,
+    )
+    documented = [(name, kind, tuple(re.findall(r"\w+", labels))) for name, kind, labels in rows]
+    assert sorted(documented) == sorted(
+        (f"{each._name}_total" if each._type == "counter" else each._name, each._type, labels)
+        for each in vars(telemetry).values()
+        if isinstance(each, MetricWrapperBase)
+        for labels in [each._labelnames]
+    )
