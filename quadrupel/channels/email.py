@@ -6,7 +6,7 @@ from email.utils import getaddresses
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
-from quadrupel.channels.mime import compose
+from quadrupel.channels.mime import compose, header
 from quadrupel.channels.smtp import Mail, SmtpConnections, SmtpServer
 from quadrupel.channels.templates import Templates
 from quadrupel.core.channels import Delivered, Envelope, Outcome, RefusedForGood
@@ -25,7 +25,7 @@ class EmailChannel:
         self._templates = templates
 
     async def deliver(self, envelope: Envelope) -> Outcome:
-        """See Channel. A message that cannot be rendered, or has no real address, is refused."""
+        """See Channel. What cannot be rendered or composed, or has no real address, is refused."""
         contact = envelope.contact
         if contact is None or not contact.email:
             return RefusedForGood("no address")
@@ -33,14 +33,15 @@ class EmailChannel:
         try:
             to = read_address(contact.email)
             rendered = self._templates.render(message.template, contact.language, message.values)
+            contents = compose(self._sender, to, rendered, message.key, envelope.handed_over_at)
         except EmailNotValidError:
             return RefusedForGood("it is not an e-mail address", about_address=True)
-        except InputRefused as error:
+        except (InputRefused, ValueError) as error:
             return RefusedForGood(str(error))
         mail = Mail(
             sender=self._sender.addr_spec,
             recipient=to.ascii_email or to.normalized,
-            contents=compose(self._sender, to, rendered, message.key, envelope.handed_over_at),
+            contents=contents,
             utf8=to.smtputf8,
         )
         return _without_address(await self._connections.hand_over(mail), mail.recipient)
@@ -60,11 +61,13 @@ def read_sender(text: str) -> Address:
     try:
         name, address = _mailbox(text)
         read = validate_email(address, check_deliverability=False, globally_deliverable=False)
-        return Address(name, addr_spec=read.ascii_email or "")
+        sender = Address(name, addr_spec=read.ascii_email or "")
+        header("From", str(sender))
     except (EmailNotValidError, ValueError) as error:
         raise SettingRefused(
             f"QUADRUPEL_MAIL_FROM is wrong: {error}; it is written Portal <no-reply@portal.example>"
         ) from error
+    return sender
 
 
 def _mailbox(text: str) -> tuple[str, str]:

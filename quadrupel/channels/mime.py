@@ -10,6 +10,7 @@ import email.policy
 import functools
 from base64 import encodebytes
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.utils import format_datetime
 
@@ -31,9 +32,9 @@ def compose(
     recipient = to.ascii_email or to.normalized
     return b"".join(
         (
-            _header("From", str(sender)),
+            header("From", str(sender)),
             f"To: {recipient}\r\n".encode(),
-            _header("Subject", rendered.subject),
+            _subject(rendered.subject),
             f"Date: {format_datetime(at)}\r\n".encode(),
             f"Message-ID: <{key.digest}@{sender.domain}>\r\n".encode(),
             b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n",
@@ -45,12 +46,31 @@ def compose(
     )
 
 
+def _subject(text: str) -> bytes:
+    """The header of a subject. What looks like an encoded word in it is text like any other."""
+    if "=?" not in text:
+        return header("Subject", text)
+    # The policy below would decode it, be it the line breaks of further headers.
+    folded = Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+    return _checked("Subject", text, f"Subject: {folded}\r\n")
+
+
 @functools.lru_cache(maxsize=4096)
-def _header(name: str, value: str) -> bytes:
-    """A header, encoded (RFC 2047) and folded; the same few subjects go to many."""
-    if "\r" in value or "\n" in value:
+def header(name: str, value: str) -> bytes:
+    """A header, encoded (RFC 2047) and folded; the same few subjects go to many.
+
+    Encoded words in the value say what they encode. ValueError for a line break, encoded or not.
+    """
+    folded = email.policy.SMTP.header_factory(name, value).fold(policy=email.policy.SMTP)
+    return _checked(name, value, folded)
+
+
+def _checked(name: str, value: str, folded: str) -> bytes:
+    """A folded header that is one header and no more, else ValueError."""
+    further = folded.removesuffix("\r\n").splitlines()[1:]
+    whole = all(line.startswith(" ") and not line.isspace() for line in further)
+    if "\r" in value or "\n" in value or not whole:
         raise ValueError(f"a line break in the header {name}")
-    folded: str = email.policy.SMTP.header_factory(name, value).fold(policy=email.policy.SMTP)
     return folded.encode("ascii")
 
 

@@ -7,7 +7,7 @@ import pytest
 from quadrupel.channels.email import EmailChannel, read_sender
 from quadrupel.channels.mail_catcher import MailCatcher
 from quadrupel.channels.smtp import read_smtp_url
-from quadrupel.channels.templates import load_templates
+from quadrupel.channels.templates import Rendered, load_templates
 from quadrupel.core.channels import Delivered, Envelope, RefusedForGood
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import SettingRefused
@@ -116,6 +116,21 @@ def test_a_message_that_cannot_be_rendered_fails_alone(changes, reason):
     assert right == Delivered()
 
 
+def test_a_message_that_cannot_be_composed_fails_for_good():
+    class Unfoldable:
+        def render(self, *_):
+            return Rendered("x\r\nBcc: eve@example.org", "x", "x")
+
+    async def deliver_it(url):
+        channel = EmailChannel(read_smtp_url(url), SENDER, Unfoldable())
+        return await channel.deliver(envelope())
+
+    with MailCatcher() as catcher:
+        outcome = asyncio.run(deliver_it(catcher.url))
+    assert outcome == RefusedForGood("a line break in the header Subject")
+    assert catcher.caught() == []
+
+
 def test_a_server_that_repeats_the_address_does_not_bring_it_into_the_record():
     with MailCatcher(answer_recipient=lambda address: f"550 5.1.1 <{address}> unknown") as catcher:
         [outcome] = deliver(catcher.url, envelope())
@@ -123,7 +138,15 @@ def test_a_server_that_repeats_the_address_does_not_bring_it_into_the_record():
 
 
 @pytest.mark.parametrize(
-    "sender", ["", "Portal", "no-reply@", "a@b.example, c@d.example", "Portal <x y@portal.example>"]
+    "sender",
+    [
+        "",
+        "Portal",
+        "no-reply@",
+        "a@b.example, c@d.example",
+        "Portal <x y@portal.example>",
+        "=?utf-8?q?Portal=0D=0AReply-To=3A_eve?= <no-reply@portal.example>",
+    ],
 )
 def test_a_sender_that_is_no_mailbox_is_a_wrong_setting(sender):
     with pytest.raises(SettingRefused, match="QUADRUPEL_MAIL_FROM is wrong"):

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quadrupel.channels.email import read_address, read_sender
-from quadrupel.channels.mime import compose
+from quadrupel.channels.mime import compose, header
 from quadrupel.channels.templates import Rendered
 from quadrupel.core.messages import MessageKey
 
@@ -33,12 +33,13 @@ def composed(subject="x", text="x", html="x", to=ANNA, sender=SENDER):
 @given(subjects, bodies, bodies)
 @example("Ж" * 250, "ж" * 5_000 + "\n.\n..\nFrom x\n", "<p>" + "x" * 5_000)
 @example("=?utf-8?b?eA==?=", f"--=_{KEY.digest}--\n=20\n \t\n", "")
+@example("Hello =?utf-8?q?hello?= and =? (Ж)", "", "")
+@example("=?utf-8?q?" + "x" * 239, "", "")
 def test_a_mail_is_read_back_as_it_was_composed(subject, text, html):
     contents = composed(subject, text, html)
     message = message_from_bytes(contents, policy=default)
     assert message.defects == []
-    if not subject.startswith("=?"):
-        assert message["Subject"] == subject
+    assert message["Subject"] == subject
     assert message.get_body(("plain",)).get_content().splitlines() == (text.splitlines() or [""])
     assert message.get_body(("html",)).get_content().splitlines() == (html.splitlines() or [""])
     assert contents.isascii()
@@ -75,3 +76,21 @@ def test_an_address_beyond_ascii_stands_as_it_is():
 def test_a_line_break_never_reaches_a_header(subject):
     with pytest.raises(ValueError, match="a line break in the header Subject"):
         composed(subject)
+
+
+def test_what_looks_encoded_in_a_subject_is_text_like_any_other():
+    hostile = (
+        "Your =?utf-8?q?passport=0D=0AReply-To:_eve@x.example=0D=0AContent-Type:_text/html"
+        "=0D=0A=0D=0A<b>pay_here</b>?= is ready"
+    )
+    message = message_from_bytes(composed(hostile), policy=default)
+    assert message["Subject"] == hostile
+    assert message.keys() == message_from_bytes(composed(), policy=default).keys()
+    assert message.get_body(("plain",)).get_content().splitlines() == ["x"]
+
+
+@pytest.mark.parametrize("name", ["Subject", "From"])
+@pytest.mark.parametrize("breaks", ["=0D=0A", "=0A", "=0D", "=0D=0A_=0D=0A_"])
+def test_a_line_break_encoded_in_a_header_is_refused(name, breaks):
+    with pytest.raises(ValueError, match=r"line break|CR or LF"):
+        header(name, f"=?utf-8?q?x{breaks}Reply-To:_eve?= <eve@x.example>")
