@@ -84,20 +84,28 @@ class Settlement:
     next_attempt_at: datetime | None = None
 
 
+def kept(answer: str) -> str:
+    """A channel's answer as it is kept: cut, and without what no table takes.
+
+    Servers answer in whatever they take for text: the bytes of other encodings, a NUL.
+    """
+    return answer.encode("utf-8", "replace").decode().replace("\0", "?")[:MAX_ERROR]
+
+
 def settle(outcome: Outcome, attempts: int, now: datetime) -> Settlement:
     """The message's state after its `attempts`-th attempt (from 1) came out as it did."""
     match outcome:
         case Delivered():
             return Settlement(MessageState.SENT)
         case Uncertain(reason):
-            return Settlement(MessageState.UNKNOWN, reason[:MAX_ERROR])
+            return Settlement(MessageState.UNKNOWN, kept(reason))
         case RefusedForGood(reason):
-            return Settlement(MessageState.FAILED, reason[:MAX_ERROR])
+            return Settlement(MessageState.FAILED, kept(reason))
         case RefusedForNow(reason, retry_after):
             again = next_attempt(attempts, now)
             if again is None:
                 given_up = f"given up after {attempts} attempts: {reason}"
-                return Settlement(MessageState.FAILED, given_up[:MAX_ERROR])
+                return Settlement(MessageState.FAILED, kept(given_up))
             if retry_after is not None:
                 again = max(again, now + min(retry_after, LONGEST_RETRY_AFTER))
-            return Settlement(MessageState.RETRY, reason[:MAX_ERROR], again)
+            return Settlement(MessageState.RETRY, kept(reason), again)

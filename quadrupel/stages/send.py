@@ -29,6 +29,7 @@ from quadrupel.core.channels import (
     RefusedForNow,
     Settlement,
     Uncertain,
+    kept,
     settle,
 )
 from quadrupel.core.contacts import Contact, Suppression, address_hash, obstacle
@@ -197,8 +198,9 @@ class Send:
             try:
                 outcome = await channel.deliver(envelope)
             except ChannelUnavailable as error:
-                self._failed(name, str(error))
-                return _NotTaken(claim, str(error), tried=True)
+                reason = kept(str(error))
+                self._failed(name, reason)
+                return _NotTaken(claim, reason, tried=True)
             except Exception as error:
                 log.exception("channel erred", channel=name, user=claim.message.key.user_id)
                 outcome = Uncertain(f"the channel erred: {type(error).__name__}")
@@ -215,7 +217,7 @@ class Send:
                     contact.user_id,
                     claim.message.key.channel,
                     address_hash(contact.email or ""),
-                    outcome.reason,
+                    kept(outcome.reason),
                 )
             )
 

@@ -53,3 +53,23 @@ def test_a_channel_may_ask_for_more_time_but_not_for_less_or_for_ever(retry_afte
 
 def test_a_long_answer_is_cut():
     assert len(settle(RefusedForGood("x" * 10_000), 1, NOW).error) == MAX_ERROR
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"550 \xcd\xe5\xf2 \xf2\xe0\xea\xee\xe3\xee".decode("utf-8", "surrogateescape"),  # cp1251
+        "550 no\0such user",
+        "\ud800",
+    ],
+)
+def test_an_answer_is_kept_whatever_it_is_made_of(answer):
+    outcomes = (RefusedForNow(answer), RefusedForGood(answer), Uncertain(answer))
+    for error in [settle(each, attempt, NOW).error for each in outcomes for attempt in (1, 8)]:
+        assert "\0" not in error
+        assert error.encode()
+    assert settle(RefusedForGood(answer), 1, NOW).error[:3] == answer[:3].replace("\ud800", "?")
+
+
+def test_an_answer_in_letters_is_kept_as_it_is():
+    assert settle(RefusedForGood("550 Нет такого адреса"), 1, NOW).error == "550 Нет такого адреса"

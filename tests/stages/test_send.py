@@ -9,7 +9,7 @@ from quadrupel.channels.email import EmailChannel
 from quadrupel.channels.mail_catcher import MailCatcher
 from quadrupel.channels.smtp import read_smtp_url
 from quadrupel.channels.templates import load_templates
-from quadrupel.core.channels import Delivered, RefusedForGood, RefusedForNow
+from quadrupel.core.channels import MAX_ERROR, Delivered, RefusedForGood, RefusedForNow
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import ChannelUnavailable
 from quadrupel.core.messages import Message, MessageKey, MessageState
@@ -68,6 +68,23 @@ def test_a_message_nobody_recorded_is_left_alone(world):
     key = MessageKey("ghost", "rule:birthday", "once", "email")
     assert world.send.process(world.delivered([message_codec.outgoing(key)])) == []
     assert world.channel.given == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "states"),
+    [
+        (RefusedForGood("550 \udccd\udce5\udcf2", about_address=True), {MessageState.FAILED: 9}),
+        (RefusedForGood("550 \0", about_address=True), {MessageState.FAILED: 9}),
+        (RefusedForNow("451 \udccd\udce5\udcf2"), {MessageState.RETRY: 9}),
+        (ChannelUnavailable("421 \udccd\udce5\udcf2\0" + "x" * 9_000), {MessageState.RETRY: 9}),
+    ],
+)
+def test_an_answer_no_table_takes_as_it_is_costs_no_other_message(world, answer, states):
+    world.channel.answer = answer
+    world.channel.answers["user0003"] = Delivered()
+    world.send.process(world.record(10))
+    assert world.states() == {MessageState.SENT: 1, **states}
+    assert len(world.entry().error) <= MAX_ERROR
 
 
 def test_no_consent_no_address_and_no_contact_suppress_with_their_reason(world):
