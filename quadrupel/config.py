@@ -9,7 +9,15 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from quadrupel import embedded
@@ -72,6 +80,11 @@ def _origins(text: str) -> str:
     return text
 
 
+def _host(url: HttpUrl) -> HttpUrl:
+    (url.host or "").encode("idna")  # as it is looked up; ValueError for what no name server takes
+    return url
+
+
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
 
@@ -79,7 +92,7 @@ KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
 class WebhookEndpoint(BaseModel):
     """Where a webhook's messages go, and the secret that signs them."""
 
-    url: str = Field(pattern=r"^https?://")
+    url: Annotated[HttpUrl, AfterValidator(_host)]
     secret: SecretStr
 
 

@@ -43,6 +43,25 @@ WRONG = [
     ("WEBHOOKS", '{"crm": {"url": "ftp://x", "secret": "s"}}'),
     ("WEBHOOKS", '{"crm": {"url": "https://x"}}'),
     ("WEBHOOKS", "not json"),
+    *(
+        ("WEBHOOKS", json.dumps({"crm": {"url": url, "secret": "geheim"}}))
+        for url in (
+            "",
+            "crm.example",
+            "http://",
+            "https://:443/x",
+            "https://?x",
+            "https://crm.example:port/x",
+            "https://crm.example:99999/x",
+            "https://crm.example:-1/x",
+            "https://crm example/x",
+            "https://crm..example/x",
+            "https://" + "a" * 64 + ".example/x",
+            "https://[::1/x",
+            "https://1.2.3.999/x",
+            "https://crm.example/" + "x" * 3_000,
+        )
+    ),
     ("LANGUAGES", "not json"),
     ("LOG_LEVEL", "loud"),
     ("PORTAL_URL", "portal.example"),
@@ -68,8 +87,9 @@ WRONG = [
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_wrong_setting_is_named(monkeypatch, name, value):
     monkeypatch.setenv(f"QUADRUPEL_{name}", value)
-    with pytest.raises(SettingRefused, match=f"QUADRUPEL_{name}"):
+    with pytest.raises(SettingRefused, match=f"QUADRUPEL_{name}") as refused:
         read_settings()
+    assert "geheim" not in str(refused.value)
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch):
@@ -129,6 +149,18 @@ def test_settings_of_kafkas_connections_are_text_for_its_library(monkeypatch):
     assert {name: value.get_secret_value() for name, value in read.items()} == {
         name: str(value) for name, value in expected.items()
     }
+
+
+def test_a_webhook_is_called_where_its_url_says(monkeypatch):
+    urls = {
+        "plain": "https://crm.example:8443/hook?key=a%2Fb",
+        "named": "https://пример.рф/hook",
+        "numbered": "http://[::1]:8080/",
+    }
+    given = {name: {"url": url, "secret": "geheim"} for name, url in urls.items()}
+    monkeypatch.setenv("QUADRUPEL_WEBHOOKS", json.dumps(given))
+    read = {name: str(each.url) for name, each in read_settings().webhooks.items()}
+    assert read == urls | {"named": "https://xn--e1afmkfd.xn--p1ai/hook"}
 
 
 def test_a_setting_that_a_command_needs_and_nobody_gave_is_named():
