@@ -90,7 +90,7 @@ def resend(
     """
     settings = read_settings()
     wanted = _wanted(settings, key, state, origin, RESENDABLE, confirm=confirm)
-    count = 0
+    count, last = 0, None
     with (
         bootstrap.open_engine(settings) as engine,
         contextlib.closing(bootstrap.open_bus(settings)) as bus,
@@ -99,11 +99,12 @@ def resend(
         began = bootstrap.now()
         while True:
             with transaction(engine) as connection:
-                keys = message_desk.send_again(connection, wanted, CHUNK, began)
+                keys = message_desk.send_again(connection, wanted, CHUNK, began, last)
             producer.publish([message_codec.outgoing(each) for each in keys])
             count += len(keys)
             if len(keys) < CHUNK:
                 break
+            last = keys[-1]
     console.print(f"{count:,} messages are on their way")
 
 
@@ -125,14 +126,15 @@ def settle(
     settings = read_settings()
     unknown = (MessageState.UNKNOWN,)
     wanted = _wanted(settings, key, MessageState.UNKNOWN, origin, unknown, confirm=confirm)
-    count = 0
+    count, last = 0, None
     with bootstrap.open_engine(settings) as engine:
         while True:
             with transaction(engine) as connection:
-                decided = message_desk.decide(connection, wanted, as_, CHUNK, bootstrap.now())
-            count += len(decided)
-            if len(decided) < CHUNK:
+                keys = message_desk.decide(connection, wanted, as_, CHUNK, bootstrap.now(), last)
+            count += len(keys)
+            if len(keys) < CHUNK:
                 break
+            last = keys[-1]
     console.print(f"{count:,} messages are {as_.value}")
 
 

@@ -59,13 +59,14 @@ def cancel(engine: sa.Engine, name: str, clock: Callable[[], datetime]) -> int:
         present = mailings.get(connection, name)
         if present.state is not MailingState.CANCELLED:
             mailings.move(connection, name, list(MailingState), MailingState.CANCELLED, clock())
-    total = 0
+    total, last = 0, None
     while True:
         with transaction(engine) as connection:
-            count = message_desk.cancel(connection, present.origin, CANCEL_CHUNK, clock())
-        total += count
-        if count < CANCEL_CHUNK:
+            keys = message_desk.cancel(connection, present.origin, CANCEL_CHUNK, clock(), last)
+        total += len(keys)
+        if len(keys) < CANCEL_CHUNK:
             return total
+        last = keys[-1]
 
 
 def _chunks(page: Page, size: int) -> Iterator[tuple[str, Sequence[Recipient]]]:

@@ -65,15 +65,19 @@ def count_by_state(connection: sa.Connection, wanted: Filter) -> dict[MessageSta
 
 
 def send_again(
-    connection: sa.Connection, wanted: Filter | MessageKey, limit: int, now: datetime
+    connection: sa.Connection,
+    wanted: Filter | MessageKey,
+    limit: int,
+    now: datetime,
+    after: MessageKey | None = None,
 ) -> list[MessageKey]:
     """Make up to `limit` messages pending, with all their attempts before them; returns their keys.
 
     Only those in a state of RESENDABLE; what is pending already only if it was touched before
     `now`, so that calling again with the same `now` comes to an end. The caller publishes the
-    keys after the commit.
+    keys after the commit, and gives the last one as `after` to go on behind it.
     """
-    return _move(connection, wanted, RESENDABLE, MessageState.PENDING, limit, now)
+    return _move(connection, wanted, RESENDABLE, MessageState.PENDING, limit, now, after)
 
 
 def decide(
@@ -82,16 +86,29 @@ def decide(
     state: MessageState,
     limit: int,
     now: datetime,
+    after: MessageKey | None = None,
 ) -> list[MessageKey]:
-    """Settle up to `limit` unknown messages as `state` (sent or failed); returns their keys."""
-    return _move(connection, wanted, (MessageState.UNKNOWN,), state, limit, now)
+    """Settle up to `limit` unknown messages as `state` (sent or failed); returns their keys.
+
+    The last of them, given as `after`, says where to go on.
+    """
+    return _move(connection, wanted, (MessageState.UNKNOWN,), state, limit, now, after)
 
 
-def cancel(connection: sa.Connection, origin: str, limit: int, now: datetime) -> int:
-    """Cancel up to `limit` messages of the origin that wait to be sent; returns how many."""
+def cancel(
+    connection: sa.Connection,
+    origin: str,
+    limit: int,
+    now: datetime,
+    after: MessageKey | None = None,
+) -> list[MessageKey]:
+    """Cancel up to `limit` messages of the origin that wait to be sent; returns their keys.
+
+    The last of them, given as `after`, says where to go on.
+    """
     waiting = (MessageState.PENDING, MessageState.RETRY)
-    moved = _move(connection, Filter(origin=origin), waiting, MessageState.CANCELLED, limit, now)
-    return len(moved)
+    wanted = Filter(origin=origin)
+    return _move(connection, wanted, waiting, MessageState.CANCELLED, limit, now, after)
 
 
 def _move(
@@ -101,8 +118,11 @@ def _move(
     to: MessageState,
     limit: int,
     now: datetime,
+    after: MessageKey | None,
 ) -> list[MessageKey]:
     which = _one(wanted) if isinstance(wanted, MessageKey) else _matching(wanted)
+    if after is not None:  # else every chunk would look again at all that were moved before it
+        which &= sa.tuple_(*KEY) > sa.tuple_(*parts(after))
     if to in states:
         which &= sa.or_(messages.c.state != to.value, messages.c.updated_at < now)
     chosen = (

@@ -322,6 +322,16 @@ def test_cancelling_stops_the_sender_and_takes_back_what_waits(population, produ
         assert messages.claim(connection, keys, NOW, NOW) == []
 
 
+def test_all_that_waits_is_taken_back_in_however_many_chunks(population, producer, monkeypatch):
+    monkeypatch.setattr(mailing, "CANCEL_CHUNK", 3)
+    create(population, SPRING)
+    send(population, producer)
+    assert mailing.cancel(population, "spring", lambda: NOW) == 10
+    with transaction(population) as connection:
+        counts = message_desk.count_by_state(connection, Filter(origin="mailing:spring"))
+    assert counts == {MessageState.CANCELLED: 10}
+
+
 def test_a_cancel_at_the_very_end_wins(population, producer):
     create(population, SPRING)
     given = state(population)

@@ -227,14 +227,55 @@ def test_cancelling_an_origin_stops_what_waits_a_few_at_a_time(engine):
     record(engine, *(message(number, origin="mailing:spring") for number in range(5)), message(9))
     claim(engine, key(0, origin="mailing:spring"))
     with transaction(engine) as connection:
-        counts = [message_desk.cancel(connection, "mailing:spring", 3, NOW) for _ in range(3)]
-        assert counts == [3, 1, 0]
+        moved = [message_desk.cancel(connection, "mailing:spring", 3, NOW) for _ in range(3)]
+        assert [len(keys) for keys in moved] == [3, 1, 0]
         assert message_desk.count_by_state(connection, Filter(origin="mailing:spring")) == {
             MessageState.CANCELLED: 4,
             MessageState.SENDING: 1,
         }
     assert claim(engine, key(1, origin="mailing:spring")) == []
     assert len(claim(engine, key(9))) == 1
+
+
+def cancel(connection, after):
+    return message_desk.cancel(connection, "mailing:m", 50, LATER, after)
+
+
+def send_again(connection, after):
+    return message_desk.send_again(connection, Filter(), 50, LATER, after)
+
+
+def decide(connection, after):
+    return message_desk.decide(connection, Filter(), MessageState.SENT, 50, LATER, after)
+
+
+@pytest.mark.parametrize(
+    ("move", "state"), [(cancel, "pending"), (send_again, "failed"), (decide, "unknown")]
+)
+def test_a_chunk_begins_behind_the_one_before_and_costs_no_more_than_it(engine, move, state):
+    record(engine, *(message(number, origin="mailing:m") for number in range(1_000, 1_300)))
+    with transaction(engine) as connection:
+        connection.execute(sa.text("UPDATE messages SET state = :state"), {"state": state})
+    moved, costs = [], []
+    with transaction(engine) as connection:
+        for node in ("seqscan", "sort", "hashjoin", "mergejoin"):  # as with millions of messages
+            connection.execute(sa.text(f"SET LOCAL enable_{node} = off"))
+        while True:
+            before = rows_read(connection)
+            keys = move(connection, moved[-1] if moved else None)
+            if not keys:
+                break
+            costs.append(rows_read(connection) - before)
+            moved += keys
+    assert moved == [key(number, origin="mailing:m") for number in range(1_000, 1_300)]
+    assert max(costs) < 1.5 * min(costs)
+
+
+def rows_read(connection):
+    """Rows of messages that this transaction has read so far."""
+    query = """SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
+               WHERE relname = 'messages'"""
+    return connection.exec_driver_sql(query).scalar_one()
 
 
 def test_the_progress_of_a_mailing_is_read_from_its_index(engine):
