@@ -63,6 +63,22 @@ def users(connection: sa.Connection, name: str, after: str | None, limit: int) -
     return list(connection.execute(query).scalars())
 
 
+def drop_users(connection: sa.Connection, name: str) -> None:
+    """Forget the list of users of a mailing that is over."""
+    held = (
+        sa.select(mailing_users.c.user_id)
+        .where(mailing_users.c.mailing == name)
+        .order_by(mailing_users.c.user_id)  # as an erasure locks them
+        .with_for_update()
+        .cte("held")
+    )
+    connection.execute(
+        sa.delete(mailing_users).where(
+            mailing_users.c.mailing == name, mailing_users.c.user_id == held.c.user_id
+        )
+    )
+
+
 def get(connection: sa.Connection, name: str) -> Mailing:
     """The mailing of that name; NotFound if there is none."""
     row = (

@@ -280,6 +280,7 @@ mailing_users = sa.Table(
     metadata,
     _user_id(),
     sa.Column("mailing", sa.Text, primary_key=True),
+    sa.Index("mailing_users_of_mailing", "mailing", "user_id"),
 )
 
 runs = sa.Table(

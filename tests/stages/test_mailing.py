@@ -332,6 +332,26 @@ def test_all_that_waits_is_taken_back_in_however_many_chunks(population, produce
     assert counts == {MessageState.CANCELLED: 10}
 
 
+def test_a_list_of_users_is_kept_until_the_mailing_is_over(population, producer):
+    listed = replace(SPRING, audience=Audience(users=True), rate=2)
+    create(population, listed, MUSCOVITES)
+    create(population, replace(listed, name="autumn"), MUSCOVITES)
+
+    def names(name):
+        with transaction(population) as connection:
+            return mailings.users(connection, name, None, 100)
+
+    assert send(population, producer, wait=lambda _: True) is MailingState.PAUSED
+    assert names("spring") == MUSCOVITES
+    with transaction(population) as connection:
+        mailings.move(connection, "spring", [MailingState.PAUSED], MailingState.SENDING, NOW)
+    assert send(population, producer) is MailingState.DONE
+    assert producer.users == MUSCOVITES
+    assert names("spring") == []
+    mailing.cancel(population, "autumn", lambda: NOW)
+    assert names("autumn") == []
+
+
 def test_a_cancel_at_the_very_end_wins(population, producer):
     create(population, SPRING)
     given = state(population)

@@ -97,6 +97,25 @@ def test_a_list_of_users_is_kept_once_each_in_the_order_of_bytes(connection):
     assert mailings.users(connection, "autumn", None, 10) == []
 
 
+def test_a_list_goes_alone(connection):
+    mailings.add_users(connection, "spring", ["a", "b"])
+    connection.exec_driver_sql("DROP TABLE mailing_batch")
+    mailings.add_users(connection, "autumn", ["a", "c"])
+    mailings.drop_users(connection, "spring")
+    assert mailings.users(connection, "spring", None, 10) == []
+    assert mailings.users(connection, "autumn", None, 10) == ["a", "c"]
+
+
+def test_a_short_list_is_found_beside_a_long_one(connection):
+    mailings.add_users(connection, "spring", map(str, range(5_000)))
+    connection.exec_driver_sql("DROP TABLE mailing_batch")
+    mailings.add_users(connection, "autumn", ["7", "8"])
+    connection.exec_driver_sql("ANALYZE mailing_users")
+    assert mailings.users(connection, "autumn", None, 10) == ["7", "8"]
+    query = "SELECT pg_stat_get_xact_numscans('mailing_users_of_mailing'::regclass)"
+    assert connection.exec_driver_sql(query).scalar_one() == 1
+
+
 def test_one_process_at_a_time_sends_a_mailing_and_dying_sets_it_free(engine, migrated_url):
     other = open_engine(migrated_url)
     with mailings.only_sender(engine, "spring"):
