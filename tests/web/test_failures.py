@@ -228,6 +228,17 @@ def test_a_token_that_cannot_be_got_is_told_once(api, open_page, complaints):
     assert complaints[0].startswith("quadrupel-banners: no token: Error: no session")
 
 
+def test_a_token_that_never_comes_is_asked_for_again(api, open_page, complaints):
+    api.show(FIRST)
+    script = """
+      let n = 0;
+      configure({ api, waits, token: () => (n += 1) === 1 ? new Promise(() => {}) : 'citizen' });
+    """
+    page = open_page(ELEMENT, script, answer=300)
+    expect(shown(page)).to_have_text(["1"])
+    assert complaints == []
+
+
 def test_a_mistake_of_the_page_is_told_once_with_what_to_do(api, open_page, complaints):
     problem = {"detail": "there is no placement 'mian'; declared are main, profile"}
     refusal = Response(json.dumps(problem), 422, media_type="application/problem+json")

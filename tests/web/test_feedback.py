@@ -195,6 +195,38 @@ def test_feedback_that_the_api_cannot_take_now_is_repeated_with_the_same_id(api,
     assert len(api.feedback()) == count + 1
 
 
+class Silence(Response):
+    """An answer that never comes."""
+
+    async def __call__(self, scope, receive, send):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def test_feedback_that_is_never_answered_is_repeated(api, open_page):
+    api.refuse = {"feedback": Silence()}
+    api.show(banner())
+    page = open_page(seen=60_000, answer=300)
+    dismiss(page, banner())
+    api.wait(lambda: len(api.to("feedback")) == 2)
+
+
+def test_feedback_whose_token_never_comes_asks_for_another(api, open_page):
+    api.show(banner())
+    script = """
+      window.never = false;
+      configure({ api, waits, token: () => never ? new Promise(() => {}) : 'citizen' });
+    """
+    page = open_page(ELEMENT, script, seen=60_000, answer=300)
+    expect(shown(page)).to_have_count(1)
+    page.evaluate("window.never = true")
+    dismiss(page, banner())
+    page.wait_for_timeout(100)
+    assert api.feedback() == []
+    page.evaluate("window.never = false")
+    api.wait(lambda: heard(api, "dismissed") == [story(banner())])
+
+
 def test_one_refused_piece_does_not_hold_the_others_up(api, open_page):
     api.refused_feedback = {FINE["rule"]}
     api.show(banner(), FINE, banner("third", title="Третье"))

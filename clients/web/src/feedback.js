@@ -40,8 +40,9 @@ export function openFeedback(session, waits, onRefused) {
   async function settle(batch) {
     const headers = { 'Content-Type': 'application/json' };
     const body = JSON.stringify(batch);
+    const signal = AbortSignal.timeout(waits.answer);
     try {
-      await session.call('/feedback', { method: 'POST', keepalive: true, headers, body });
+      await session.call('/feedback', { method: 'POST', keepalive: true, headers, body, signal });
     } catch (error) {
       const { final, after } = refusal(error);
       if (!final) held = Date.now() + Math.max(after, backoff(++failures, waits.retry, waits.most));

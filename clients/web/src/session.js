@@ -26,6 +26,9 @@ export class Refusal extends Error {
 /** What failed as a refusal; status 0 when no answer came at all. */
 export const refusal = (/** @type {unknown} */ error) => (error instanceof Refusal ? error : new Refusal(0));
 
+/** Rejects when the request is given up. @param {AbortSignal} signal @returns {Promise<never>} */
+const givenUp = (signal) => new Promise((_, reject) => signal.addEventListener('abort', reject));
+
 /**
  * `token` is asked before each call, and told which token the API did not accept.
  * @param {string} api @param {Options['token']} token
@@ -48,14 +51,14 @@ export function openSession(api, token) {
     used: '',
 
     /**
-     * Raises a Refusal for any answer but 2xx and 304.
-     * @param {string} path @param {RequestInit} init
+     * Raises a Refusal for any answer but 2xx and 304. Its signal ends the wait for a token too.
+     * @param {string} path @param {RequestInit & { signal: AbortSignal }} init
      */
     async call(path, init) {
       try {
-        session.used = (await token(refused)) || '';
+        session.used = (await Promise.race([token(refused), givenUp(init.signal)])) || '';
       } catch (error) {
-        warn('no token', error);
+        if (!init.signal.aborted) warn('no token', error);
         throw error;
       }
       if (!session.used) throw new Refusal(401); // nobody is signed in
