@@ -19,8 +19,9 @@ const MOST_AT_ONCE = 50;
 export function openFeedback(session, waits, onRefused) {
   /** @type {Feedback[]} */
   let queue = [];
-  let [timer, held, failures, atOnce] = [0, 0, 0, MOST_AT_ONCE];
+  let [timer, guard, held, failures, atOnce] = [0, 0, 0, 0, MOST_AT_ONCE];
   let sending = false;
+  let request = new AbortController();
 
   function sendIn(/** @type {number} */ milliseconds) {
     clearTimeout(timer);
@@ -40,7 +41,10 @@ export function openFeedback(session, waits, onRefused) {
   async function settle(batch) {
     const headers = { 'Content-Type': 'application/json' };
     const body = JSON.stringify(batch);
-    const signal = AbortSignal.timeout(waits.answer);
+    request = new AbortController();
+    clearTimeout(guard);
+    guard = setTimeout(() => request.abort(), waits.answer);
+    const { signal } = request;
     try {
       await session.call('/feedback', { method: 'POST', keepalive: true, headers, body, signal });
     } catch (error) {
@@ -70,10 +74,11 @@ export function openFeedback(session, waits, onRefused) {
 
     /** The page goes away: what may not have arrived goes once more, by a request that outlives it. */
     leave() {
-      if (!queue.length || !session.used) return;
       const body = JSON.stringify({ access_token: session.used, feedback: queue });
-      navigator.sendBeacon(`${session.base}/feedback`, body);
+      if (queue.length && session.used) navigator.sendBeacon(`${session.base}/feedback`, body);
       queue = []; // the next token may be another citizen's
+      clearTimeout(timer);
+      request.abort();
     },
   };
 }
