@@ -72,7 +72,7 @@ export interface Options {
   waits?: Partial<Waits>;
 }
 
-/** Whoever names the same `api`, `token` function and `locale` shares one stream. */
+/** Whoever names the same `api`, `token` function and `locale` shares one stream, until `configure` is called. */
 export interface Connection {
   /** The citizen could see it. Reported once per banner and episode. */
   seen(banner: Banner): void;
@@ -107,7 +107,10 @@ export interface Defaults {
   waits?: Partial<Waits>;
 }
 
-/** Set defaults, at any time; also to be called when the citizen signs in or out, since it begins anew. */
+/**
+ * Set defaults, at any time; also to be called when the citizen signs in or out, since elements begin anew. Then whoever
+ * has called `connect` closes that connection, and connects again.
+ */
 export function configure(defaults: Defaults): void;
 
 /**

@@ -164,6 +164,51 @@ def test_whoever_signs_in_next_does_not_see_the_banners_of_whoever_was_before(ap
     ]  # fmt: skip
 
 
+OWN_TOKENS = """
+configure({ api, waits });
+window.user = 'citizen';
+const token = () => user;
+for (const each of document.querySelectorAll('quadrupel-banners')) each.token = token;
+"""
+
+
+def test_all_begins_anew_for_elements_with_a_token_of_their_own_too(api, open_page):
+    api.show(banner(), FINE)
+    other = ELEMENT.replace("main", "profile")
+    page = open_page(ELEMENT + other, OWN_TOKENS)
+    expect(shown(page)).to_have_text([TITLE, FINE_TITLE])
+    api.tokens = {"another"}
+    page.evaluate("window.user = 'another'; configure({})")
+    api.wait(lambda: len(api.to("stream")) == 2)
+    expect(shown(page)).to_have_text([TITLE, FINE_TITLE])
+    assert [each.headers["authorization"] for each in api.to("stream")] == [
+        "Bearer citizen", "Bearer another",
+    ]  # fmt: skip
+    api.wait(lambda: len(api.streams) == 1)
+
+
+def test_whoever_connects_after_it_begins_anew_too(api, open_page):
+    api.show(banner())
+    script = """
+      configure({ waits });
+      window.user = 'citizen';
+      window.found = [];
+      const token = () => user;
+      const onBanners = (banners) => found.push(user);
+      window.open = () => { window.connection = connect({ api, waits, token, onBanners }); };
+      window.open();
+    """
+    page = open_page("", script)
+    api.wait(lambda: page.evaluate("found.length"))
+    api.tokens = {"another"}
+    page.evaluate("window.user = 'another'; configure({}); connection.close(); window.open()")
+    api.wait(lambda: page.evaluate("found.length") == 2)
+    assert [each.headers["authorization"] for each in api.to("stream")] == [
+        "Bearer citizen", "Bearer another",
+    ]  # fmt: skip
+    api.wait(lambda: len(api.streams) == 1)
+
+
 def test_a_token_set_before_the_element_is_known_counts(api, open_page, context):
     api.show(banner())
     early = "() => { document.querySelector('quadrupel-banners').token = () => 'citizen'; }"

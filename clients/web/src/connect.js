@@ -14,8 +14,11 @@ import { openReader } from './reader.js';
 import { openSession } from './session.js';
 import { WAITS } from './waits.js';
 
-/** @type {Set<Source>} */
+/** Those that may be shared. @type {Set<Source>} */
 const sources = new Set();
+
+/** Share nothing of what is open: the citizen may be another one. */
+export const beginAnew = () => sources.clear();
 
 /**
  * Everything that is the same for all placements: one request at a time, since a browser has few connections to a
@@ -85,13 +88,16 @@ function openSource(api, token, locale, waits) {
       if (!reader.renew() && banners) tell(member);
     },
 
-    /** The last one to leave ends it, unless it comes back at once: elements are moved about in pages. */
+    /** The last one to leave ends it, unless somebody may join at once: elements are moved about in pages. */
     leave(/** @type {Member} */ member) {
       members.delete(member);
-      setTimeout(() => {
-        if (members.size || !sources.delete(source)) return;
+      const end = () => {
+        if (members.size) return;
+        sources.delete(source);
         reader.close();
-      });
+      };
+      if (sources.has(source)) setTimeout(end);
+      else end();
     },
 
     seen(/** @type {Banner} */ banner) {
@@ -114,7 +120,7 @@ function openSource(api, token, locale, waits) {
 
 /**
  * Follow the citizen's banners, see quadrupel-banners.d.ts. Whoever names the same API, token function and language
- * shares one source.
+ * shares one source, until all begins anew.
  * @param {Options} options @returns {Connection}
  */
 export function connect({ api = '', token, locale, placement, onBanners, waits }) {

@@ -5,7 +5,7 @@
  * @typedef {import('../quadrupel-banners.js').Banner} Banner
  */
 
-import { connect } from './connect.js';
+import { beginAnew, connect } from './connect.js';
 import { styleSheet } from './style.js';
 import { openView } from './view.js';
 import { WAITS } from './waits.js';
@@ -26,9 +26,9 @@ export class QuadrupelBanners extends Base {
   }
 
   /** What holds for all elements that do not say otherwise. @param {Defaults} options */
-  static configure({ token = defaults.token, ...others }) {
-    // A function of its own for each call: the citizen may be another one, whose banners come from a new source.
-    defaults = { ...defaults, ...others, token: token && ((refused) => token(refused)) };
+  static configure(options) {
+    beginAnew();
+    defaults = { ...defaults, ...options };
     for (const element of inPage) element._settle();
   }
 
