@@ -20,6 +20,49 @@ let defaults = {};
 /** A server that renders pages imports this too, and has no elements. */
 const Base = globalThis.HTMLElement || /** @type {typeof HTMLElement} */ (class {});
 
+/**
+ * Whether nobody prevented what follows.
+ * @param {QuadrupelBanners} element @param {string} type @param {object} detail
+ */
+const emit = (element, type, detail) =>
+  element.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, cancelable: true }));
+
+/** Show banners in `element`; what ends it. @param {QuadrupelBanners} element @param {Options['token']} token */
+function open(element, token) {
+  const get = (/** @type {string} */ name) => element.getAttribute(name) || undefined;
+  const locale = get('locale') || defaults.locale;
+  const words = { ...wordsIn(locale || document.documentElement.lang), ...defaults.words };
+  const waits = { ...WAITS, ...defaults.waits };
+  const label = get('label') || words.region;
+  const root = /** @type {ShadowRoot} */ (element.shadowRoot);
+  const looks = { words, label, lang: locale, second: waits.seen };
+  const view = openView(root, looks, {
+    seen: (banner) => connection.seen(banner),
+    dismiss: (banner) => connection.dismiss(banner),
+    clicked: (banner, event) => {
+      connection.clicked(banner);
+      const { button, ctrlKey, metaKey, shiftKey } = event;
+      const plain = !(button || ctrlKey || metaKey || shiftKey);
+      if (plain && !emit(element, 'quadrupel-click', { banner })) event.preventDefault();
+    },
+  });
+  const connection = connect({
+    api: get('api') || defaults.api,
+    placement: get('placement'),
+    locale,
+    token,
+    waits,
+    onBanners: (banners) => {
+      view.render(banners);
+      emit(element, 'quadrupel-banners', { banners });
+    },
+  });
+  return () => {
+    connection.close();
+    view.close();
+  };
+}
+
 export class QuadrupelBanners extends Base {
   static get observedAttributes() {
     return ['placement', 'api', 'locale', 'label'];
@@ -80,48 +123,7 @@ export class QuadrupelBanners extends Base {
       this._settings = settings;
       this._close();
       this.toggleAttribute('empty', true);
-      this._close = token ? this._open(token) : () => {};
+      this._close = token ? open(this, token) : () => {};
     });
-  }
-
-  /** @param {Options['token']} token */
-  _open(token) {
-    const get = (/** @type {string} */ name) => this.getAttribute(name) || undefined;
-    const locale = get('locale') || defaults.locale;
-    const words = { ...wordsIn(locale || document.documentElement.lang), ...defaults.words };
-    const waits = { ...WAITS, ...defaults.waits };
-    const label = get('label') || words.region;
-    const root = /** @type {ShadowRoot} */ (this.shadowRoot);
-    const looks = { words, label, lang: locale, second: waits.seen };
-    const view = openView(root, looks, {
-      seen: (banner) => connection.seen(banner),
-      dismiss: (banner) => connection.dismiss(banner),
-      clicked: (banner, event) => {
-        connection.clicked(banner);
-        const { button, ctrlKey, metaKey, shiftKey } = event;
-        const plain = !(button || ctrlKey || metaKey || shiftKey);
-        if (plain && !this._emit('quadrupel-click', { banner })) event.preventDefault();
-      },
-    });
-    const connection = connect({
-      api: get('api') || defaults.api,
-      placement: get('placement'),
-      locale,
-      token,
-      waits,
-      onBanners: (banners) => {
-        view.render(banners);
-        this._emit('quadrupel-banners', { banners });
-      },
-    });
-    return () => {
-      connection.close();
-      view.close();
-    };
-  }
-
-  /** Whether nobody prevented what follows. @param {string} type @param {object} detail */
-  _emit(type, detail) {
-    return this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, cancelable: true }));
   }
 }
