@@ -4,13 +4,23 @@
  * @typedef {import('../quadrupel-banners.js').Waits} Waits
  * @typedef {import('./session.js').Session} Session
  * @typedef {'seen' | 'clicked' | 'dismissed'} Action
- * @typedef {{ id?: string, banner: string | null, episode: string, action: Action }} Feedback
+ * @typedef {{ banner: string | null, episode: string, action: Action, time: Date }} Feedback
  */
 
 import { refusal } from './session.js';
 import { backoff } from './waits.js';
 
 const MOST_AT_ONCE = 50;
+
+/**
+ * As JSON for the API, which counts an action once a day (UTC): what was done on an earlier day says when. Of today the
+ * API's own clock says it; by the citizen's, if it is ahead, the feedback would be refused.
+ * @param {unknown} told
+ */
+function written(told) {
+  const today = new Date().toISOString().slice(0, 10);
+  return JSON.stringify(told, (name, value) => (name === 'time' && value > today ? undefined : value));
+}
 
 /**
  * Each piece is repeated until it has arrived, or is refused for good: then `onRefused` hears of it.
@@ -40,7 +50,7 @@ export function openFeedback(session, waits, onRefused) {
   /** Whether `batch` is done with: it arrived, or is refused. @param {Feedback[]} batch */
   async function settle(batch) {
     const headers = { 'Content-Type': 'application/json' };
-    const body = JSON.stringify(batch);
+    const body = written(batch);
     request = new AbortController();
     clearTimeout(guard);
     guard = setTimeout(() => request.abort(), waits.answer);
@@ -63,8 +73,7 @@ export function openFeedback(session, waits, onRefused) {
     /** @param {Banner} banner @param {Action} action */
     add({ rule, episode }, action) {
       if (!episode) return; // a fallback, of which nobody asks
-      const id = crypto.randomUUID?.(); // on https pages only
-      queue.push({ id, banner: rule, episode, action });
+      queue.push({ banner: rule, episode, action, time: new Date() });
       if (action !== 'seen') sendIn(0);
       else if (queue.length === 1) sendIn(waits.feedback);
     },
@@ -74,7 +83,7 @@ export function openFeedback(session, waits, onRefused) {
 
     /** The page goes away: what may not have arrived goes once more, by a request that outlives it. */
     leave() {
-      const body = JSON.stringify({ access_token: session.used, feedback: queue });
+      const body = written({ access_token: session.used, feedback: queue });
       if (queue.length && session.used) navigator.sendBeacon(`${session.base}/feedback`, body);
       queue = []; // the next token may be another citizen's
       clearTimeout(timer);
