@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from playwright.sync_api import expect
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from .portal import ELEMENT
 from .scripted_api import banner
@@ -206,6 +206,53 @@ def test_a_token_that_is_not_accepted_is_asked_for_anew(api, open_page, complain
     expect(shown(page)).to_have_text(["1"])
     assert page.evaluate("refusals.slice(0, 2)") == [None, "old"]
     assert complaints == []
+
+
+TELLING = """
+window.told = [];
+window.asked = [];
+document.addEventListener('quadrupel-banners', ({ detail }) => told.push(detail.banners.length));
+configure({ api, waits, token: (refused) => {
+  asked.push(refused);
+  return refused ? 'renewed' : 'citizen';
+} });
+"""
+"""Notes how many banners are shown whenever that changes, and as what tokens are asked for."""
+
+
+def test_one_refused_token_after_the_api_was_away_takes_no_banner_away(api, open_page):
+    api.show(FIRST)
+    page = open_page(ELEMENT, TELLING, seen=60_000)
+    expect(shown(page)).to_have_text(["1"])
+    api.stop()
+    api.wait(lambda: page.evaluate("asked.length") > 4)
+    api.tokens = {"renewed"}
+    api.start()
+    api.wait(lambda: api.asked[-1].headers["authorization"] == "Bearer renewed")
+    page.wait_for_timeout(300)
+    assert page.evaluate("told") == [1]
+
+
+class InTurn(Response):
+    """One answer after the other, and the last one for ever."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    async def __call__(self, scope, receive, send):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        await answer(scope, receive, send)
+
+
+def test_refusals_with_another_failure_between_take_no_banner_away(api, open_page):
+    api.show(FIRST)
+    shows, refuses = JSONResponse(api.set("main")), Response(status_code=401)
+    api.tokens = {"citizen", "renewed"}
+    reads = InTurn(shows, refuses, Response(status_code=500), refuses, shows)
+    api.refuse = {"stream": Response(status_code=404), "read": reads}
+    page = open_page(ELEMENT, TELLING, seen=60_000)
+    api.wait(lambda: len(api.to("read")) == 6)
+    assert page.evaluate("told") == [1]
 
 
 def test_whoever_is_not_let_in_any_more_is_shown_nothing(api, open_page):

@@ -26,7 +26,7 @@ export function openReader(session, waits, needs) {
   let request = new AbortController();
   let wake = () => {};
   let [asked, etag, lastId] = ['', '', ''];
-  let [due, held, noStreamUntil, failures, badStreams, guard, hiding] = [0, 0, 0, 0, 0, 0, 0];
+  let [due, held, noStreamUntil, failures, refusals, badStreams, guard, hiding] = [0, 0, 0, 0, 0, 0, 0, 0];
   let [confirmed, retry] = [Date.now(), waits.retry];
   let [paused, closed, interrupted, silent] = [document.hidden, false, false, false];
 
@@ -71,13 +71,14 @@ export function openReader(session, waits, needs) {
   function failed({ status, after }) {
     const signedOut = status === 401 || status === 403;
     failures += 1;
+    refusals = signedOut ? refusals + 1 : 0;
     held = Date.now() + after;
     if (!signedOut) noStreamUntil = Infinity; // until a read, which costs less, is answered
-    if (signedOut ? failures > 1 : Date.now() - confirmed > waits.age) {
+    if (signedOut ? refusals > 1 : Date.now() - confirmed > waits.age) {
       etag = lastId = '';
       onLost();
     }
-    return signedOut && failures === 1 ? 0 : backoff(failures, retry, waits.most);
+    return refusals === 1 ? 0 : backoff(failures, retry, waits.most);
   }
 
   /** Give the request up when nothing comes for so long. */
@@ -108,7 +109,7 @@ export function openReader(session, waits, needs) {
     }
     confirmed = Date.now();
     if (!failures) return waits.poll * (0.8 + 0.4 * Math.random());
-    failures = badStreams = noStreamUntil = 0; // all of the API was away, so the stream may be back as well
+    failures = refusals = badStreams = noStreamUntil = 0; // all of the API was away, so the stream may be back as well
     return 0;
   }
 
@@ -132,6 +133,7 @@ export function openReader(session, waits, needs) {
 
   /** Read instead, and try a stream again later; much later after some that were bad. */
   function avoid() {
+    refusals = 0; // whatever was wrong, it was not the token
     badStreams += 1;
     const wait = badStreams < BAD_STREAMS ? waits.poll : waits.again;
     noStreamUntil = Math.max(held, Date.now()) + wait;
@@ -169,7 +171,7 @@ export function openReader(session, waits, needs) {
       const { value, done } = await reader.read();
       if (done) return reason;
       silent = false;
-      failures = 0;
+      failures = refusals = 0;
       confirmed = Date.now();
       patience(waits.silence);
       read(value);
