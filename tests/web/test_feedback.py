@@ -147,6 +147,31 @@ def test_a_hidden_page_is_not_seen(api, open_page, turn):
     api.wait(lambda: heard(api, "seen"))
 
 
+LATE = """
+window.held = [];
+window.IntersectionObserver = class extends IntersectionObserver {
+  constructor(tell, options) {
+    super((...what) => held.push(() => tell(...what)), options);
+  }
+};
+"""
+"""A browser that tells what is in view only when it is told to."""
+
+
+def test_what_was_removed_before_the_browser_tells_that_it_was_in_view_is_not_seen(
+    api, open_page, context, complaints
+):
+    context.add_init_script(LATE)
+    api.show(banner())
+    page = open_page()
+    api.wait(lambda: page.evaluate("held.length"))
+    api.show()
+    expect(shown(page)).to_have_count(0)
+    page.evaluate("held.forEach((tell) => tell())")
+    page.wait_for_timeout(400)
+    assert (api.feedback(), complaints) == ([], [])
+
+
 def test_what_is_dismissed_is_gone_at_once_and_stays_away(api, open_page, complaints):
     api.show(banner(), FINE)
     page = open_page(seen=60_000)

@@ -22,6 +22,7 @@ export function watchSeen(milliseconds, onSeen) {
   const observer = new IntersectionObserver(
     (entries) => {
       for (const { target, intersectionRatio } of entries) {
+        if (!timers.has(target)) continue; // told late, of one that is not watched any more
         stop(target);
         if (intersectionRatio >= 0.5 && !document.hidden) start(target);
       }
