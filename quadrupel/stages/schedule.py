@@ -16,7 +16,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from quadrupel.bus import codec
-from quadrupel.core.errors import Unavailable
+from quadrupel.core.errors import ConcurrentWrite, Unavailable
 from quadrupel.core.ports import Producer
 from quadrupel.core.run_plans import RunPlan, plan_run
 from quadrupel.core.runs import deadline
@@ -24,7 +24,7 @@ from quadrupel.core.zones import Night, find_zone, nights_by
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages.loop import pause
 from quadrupel.stages.trial import judge_run, try_rules
-from quadrupel.store import contacts, rule_holds, rule_sets, run_ranges, runs
+from quadrupel.store import contacts, range_splits, rule_holds, rule_sets, run_ranges, runs
 from quadrupel.store.database import transaction, without_statement_limit
 from quadrupel.store.run_users import ZoneUsers, zone_users
 from quadrupel.store.runs import RunProgress
@@ -121,8 +121,8 @@ class Schedule:
             self.start_nights()
             self._night_came.clear()
         now = self._clock()
-        split_slow(self._engine, now)
         fan_out(self._engine, self._producer, now)
+        split_slow(self._engine, now, self._zone)
         if now - self._shown_at >= SHOWN:
             self._shown_at = now
             self._see_to_rules(now)
@@ -233,15 +233,31 @@ def fan_out(engine: sa.Engine, producer: Producer, now: datetime) -> None:
         log.info("run fanned out", run=run, ranges=len(numbers))
 
 
-def split_slow(engine: sa.Engine, now: datetime) -> None:
-    """Halve the slow ranges of every run that has no other work left to give."""
+def split_slow(engine: sa.Engine, now: datetime, own: ZoneInfo) -> None:
+    """Halve the slow ranges of every run that has no other work left to give.
+
+    The next fan-out publishes the halves. `own` is the time zone of users who have none of their
+    own. A run whose ranges cannot be split just now goes on with them as they are.
+    """
     with transaction(engine) as connection:
         going = runs.fanned_out(connection)
     for run in going:
-        with transaction(engine) as connection:
-            added = run_ranges.split_slow(connection, run, now)
+        try:
+            added = _split_slow(engine, run, now, own)
+        except (Unavailable, ConcurrentWrite) as error:
+            log.warning("slow ranges stay whole", run=run, reason=str(error))
+            continue
         if added:
             log.info("slow ranges split", run=run, added=added)
+
+
+def _split_slow(engine: sa.Engine, run: str, now: datetime, own: ZoneInfo) -> list[int]:
+    with transaction(engine) as connection:
+        found = range_splits.halves(connection, run, now, own)
+    if not found:
+        return []
+    with transaction(engine) as connection:
+        return range_splits.split(connection, run, found, now)
 
 
 def show_runs(going: Iterable[RunProgress], now: datetime) -> None:

@@ -19,7 +19,7 @@ from quadrupel.core.page_columns import (
 )
 from quadrupel.store.database import driver
 from quadrupel.store.profile_columns import ColumnRead, copied, frame_of_text, selected
-from quadrupel.store.run_users import Evaluated, ZoneUsers, joined_contacts, of_zone
+from quadrupel.store.run_users import Evaluated, Span, ZoneUsers, joined_contacts, of_zone
 
 _FIRST = {
     USER_ID: pl.String(),
@@ -130,9 +130,4 @@ def _due(part: Part) -> sql.Composable:
 
 def _within(part: Part, table: str) -> sql.Composed:
     """That a user of the table is in the part."""
-    user_id = sql.Identifier(table, "user_id")
-    after = sql.SQL("{} >= {}" if part.inclusive else "{} > {}")
-    bounds = [after.format(user_id, sql.Literal(part.first))]
-    if part.end is not None:
-        bounds.append(sql.SQL("{} < {}").format(user_id, sql.Literal(part.end)))
-    return sql.SQL(" AND ").join(bounds)
+    return Span(part.first, part.end, part.inclusive).of(table)

@@ -1,12 +1,13 @@
-"""The ranges of runs: who works on which, for how long without a sign of life, how one is split.
+"""The ranges of runs: who works on which, for how long without a sign of life, how one is cut.
 
 A worker holds a range by a lease, and every step it takes in the ledger is one conditional update:
 its name and the attempt must still be those in the row, so who was taken for dead changes nothing.
-What it may evaluate it has claimed before, so a split leaves it what is claimed and takes the rest.
+What it may evaluate it has claimed before, so a split leaves it what is claimed and takes the rest;
+which ranges are split, and where, is in `quadrupel.store.range_splits`.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
@@ -14,13 +15,10 @@ import sqlalchemy as sa
 
 from quadrupel.core.bits import to_signed
 from quadrupel.core.run_plans import RunKind
-from quadrupel.core.runs import LEASE, RangeCounts, slow_after
+from quadrupel.core.runs import LEASE, RangeCounts
 from quadrupel.store import runs as ledger
 from quadrupel.store.run_users import Evaluated
-from quadrupel.store.tables import profiles, run_ranges, runs
-
-SPLIT_USERS = 100
-"""A range that has fewer users left is not split."""
+from quadrupel.store.tables import run_ranges, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +187,19 @@ def hand_back(
     them already by a split.
     """
     ledger.lock(connection, taken.run)
-    mine = _mine(taken).returning(run_ranges.c.end_user, run_ranges.c.cursor)
+    mine = _mine(taken).returning(run_ranges.c.end_user, run_ranges.c.cursor, run_ranges.c.users)
     if counts.evaluated == 0:
         pending = mine.values(state="pending", worker=None, heartbeat_at=None)
         return None if connection.execute(pending).one_or_none() is None else taken.number
     row = connection.execute(mine.values(**_done(counts, rule_set, now))).one_or_none()
     if row is None:
         return None
-    end, reached = row
+    end, reached, users = row
     if end is not None and end <= rest:
         ledger.finish_if_done(connection, taken.run, now)
         return None
-    return _cut(connection, taken.run, taken.number, rest, end, reached)
+    left = max(0, users - counts.evaluated)
+    return cut(connection, taken.run, taken.number, rest, end, left, reached)
 
 
 def workers(connection: sa.Connection, run: str, now: datetime) -> int:
@@ -209,7 +208,7 @@ def workers(connection: sa.Connection, run: str, now: datetime) -> int:
     One that is between two ranges is among them.
     """
     query = sa.select(sa.func.count(run_ranges.c.worker.distinct())).where(
-        run_ranges.c.run == run, ~_lapsed(now)
+        run_ranges.c.run == run, ~lapsed(now)
     )
     return int(connection.execute(query).scalar_one())
 
@@ -267,42 +266,40 @@ def seams(connection: sa.Connection, run: str) -> list[int]:
     return list(connection.execute(query, {"run": run}).scalars())
 
 
-def split_slow(
-    connection: sa.Connection, run: str, now: datetime, least: int = SPLIT_USERS
-) -> list[int]:
-    """Halve what is left of the slow ranges of a run in which no range waits for a worker.
+def cut(
+    connection: sa.Connection,
+    run: str,
+    number: int,
+    at: str,
+    end: str | None,
+    moved: int,
+    reached: str | None = None,
+) -> int:
+    """End a range before the user `at`, and add one from there to `end`; its number.
 
-    Returns the numbers of the new ranges, which still have to be put on the bus. Nothing is split
-    while another process splits this run.
+    Of the users that were counted at the start, `moved` go with the new one. `reached` is the last
+    user that was claimed, if some of the new range were. The caller has locked the run.
     """
-    if ledger.lock(connection, run, wait=False) != "running" or _some_wait(connection, run):
-        return []
-    ranges = run_ranges.c
-    slow = (
-        sa.select(ranges.number, ranges.first_user, ranges.cursor, ranges.end_user)
-        .where(ranges.run == run, ranges.state == "running", ~_lapsed(now))
-        .where(ranges.started_at < now - slow_after(_median(connection, run)))
-        .order_by(ranges.number)
-        .with_for_update()
-    )
-    added = []
-    for number, first, cursor, end in connection.execute(slow).all():
-        middle = _middle(connection, first, cursor, end, least)
-        if middle is not None:
-            added.append(_cut(connection, run, number, middle, end))
-    if added:
-        connection.execute(sa.update(runs).where(runs.c.run == run).values(fanned_out_at=None))
+    row = sa.and_(run_ranges.c.run == run, run_ranges.c.number == number)
+    users = run_ranges.c.users - moved
+    connection.execute(sa.update(run_ranges).where(row).values(end_user=at, users=users))
+    highest = sa.select(sa.func.max(run_ranges.c.number)).where(run_ranges.c.run == run)
+    added = int(connection.execute(highest).scalar_one()) + 1
+    new = {"run": run, "number": added, "first_user": at, "end_user": end, "users": moved}
+    new["cursor"] = reached if reached is not None and reached >= at else None
+    connection.execute(sa.insert(run_ranges).values(**new, state="pending", attempts=0))
     return added
 
 
-def _lapsed(now: datetime) -> sa.ColumnElement[bool]:
+def lapsed(now: datetime) -> sa.ColumnElement[bool]:
+    """That nobody gave a sign of life in a range for as long as a lease holds."""
     heartbeat = run_ranges.c.heartbeat_at
     return sa.or_(heartbeat.is_(None), heartbeat <= now - LEASE)
 
 
 def _unheld(now: datetime) -> sa.ColumnElement[bool]:
     state = run_ranges.c.state
-    return sa.or_(state == "pending", sa.and_(state == "running", _lapsed(now)))
+    return sa.or_(state == "pending", sa.and_(state == "running", lapsed(now)))
 
 
 def _mine(taken: TakenRange) -> sa.Update:
@@ -324,77 +321,3 @@ def _done(counts: RangeCounts, rule_set: str, now: datetime) -> dict[str, Any]:
     }
     values |= {"rules": rules, "digest": to_signed(counts.digest)}
     return values | {"state": "done", "finished_at": now, "rule_set": rule_set}
-
-
-def _some_wait(connection: sa.Connection, run: str) -> bool:
-    # They are taken from the front, so one that waits is found soon from the back.
-    query = (
-        sa.select(run_ranges.c.number)
-        .where(run_ranges.c.run == run, run_ranges.c.state == "pending")
-        .order_by(run_ranges.c.number.desc())
-        .limit(1)
-    )
-    return connection.execute(query).one_or_none() is not None
-
-
-def _median(connection: sa.Connection, run: str) -> timedelta | None:
-    took = run_ranges.c.finished_at - run_ranges.c.started_at
-    query = sa.select(sa.func.percentile_cont(0.5).within_group(took)).where(
-        run_ranges.c.run == run, run_ranges.c.state == "done"
-    )
-    found: timedelta | None = connection.execute(query).scalar_one()
-    return found
-
-
-def _users(start: sa.ColumnElement[bool], end: str | None) -> list[sa.ColumnElement[bool]]:
-    until = [] if end is None else [profiles.c.user_id < end]
-    return [start, *until, ~profiles.c.erased]
-
-
-def _middle(
-    connection: sa.Connection, first: str, cursor: str | None, end: str | None, least: int
-) -> str | None:
-    """The user at which the second half of what is not claimed begins; None: too few to split."""
-    user = profiles.c.user_id
-    left = _users(user >= first if cursor is None else user > cursor, end)
-    users = int(connection.execute(sa.select(sa.func.count()).where(*left)).scalar_one())
-    if users < max(2, least):
-        return None
-    query = sa.select(user).where(*left).order_by(user).offset(users // 2).limit(1)
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _share_from(connection: sa.Connection, at: str, first: str, end: str | None) -> float:
-    """The share of the users of a range from `at` on, whether the run means them or not."""
-    user = profiles.c.user_id
-    count = sa.func.count()
-    query = sa.select(count.filter(user >= at), count).where(*_users(user >= first, end))
-    moved, users = connection.execute(query).one()
-    return moved / users if users else 0.0
-
-
-def _cut(
-    connection: sa.Connection,
-    run: str,
-    number: int,
-    at: str,
-    end: str | None,
-    reached: str | None = None,
-) -> int:
-    """End a range before the user `at`, and add one from there to `end`; its number.
-
-    `reached` is the last user that was claimed, if some of the new range were. Both together have
-    the users that were counted at the start.
-    """
-    row = sa.and_(run_ranges.c.run == run, run_ranges.c.number == number)
-    first, users = connection.execute(
-        sa.select(run_ranges.c.first_user, run_ranges.c.users).where(row)
-    ).one()
-    moved = round(users * _share_from(connection, at, first, end))
-    connection.execute(sa.update(run_ranges).where(row).values(end_user=at, users=users - moved))
-    highest = sa.select(sa.func.max(run_ranges.c.number)).where(run_ranges.c.run == run)
-    added = int(connection.execute(highest).scalar_one()) + 1
-    new = {"run": run, "number": added, "first_user": at, "end_user": end, "users": moved}
-    new["cursor"] = reached if reached is not None and reached >= at else None
-    connection.execute(sa.insert(run_ranges).values(**new, state="pending", attempts=0))
-    return added

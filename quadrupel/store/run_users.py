@@ -12,13 +12,16 @@ from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.zones import other_zones
 from quadrupel.store.database import driver
 
-_DUE = sql.SQL("FROM published AS users {contacts} WHERE users.due_on <= {as_of}{zone}")
-_ALL = sql.SQL("FROM profiles AS users {contacts} WHERE true{zone}")
+_DUE = sql.SQL(
+    "FROM published AS users {contacts} WHERE users.due_on <= {as_of} AND {within}{zone}"
+)
+_ALL = sql.SQL("FROM profiles AS users {contacts} WHERE {within}{zone}")
 # Erased users are counted too, and skipped: whom a row is of stands in the index, which is read
 # in a quarter of the time of the table.
 _OF_ZONE = sql.SQL(" AND contacts.time_zone = {}")
 _OF_NO_OTHER = sql.SQL(" AND (contacts.time_zone = ANY({})) IS NOT TRUE")
 _NONE = sql.SQL("")
+_ANYWHERE = sql.SQL("true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,24 @@ class ZoneUsers:
 
     zone: str
     others: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """User ids from `first` (left out unless `inclusive`) to `end` (left out; None: the last)."""
+
+    first: str = ""
+    end: str | None = None
+    inclusive: bool = True
+
+    def of(self, table: str) -> sql.Composed:
+        """That a user of the table is in it."""
+        user_id = sql.Identifier(table, "user_id")
+        after = sql.SQL("{} >= {}" if self.inclusive else "{} > {}")
+        bounds = [after.format(user_id, sql.Literal(self.first))]
+        if self.end is not None:
+            bounds.append(sql.SQL("{} < {}").format(user_id, sql.Literal(self.end)))
+        return sql.SQL(" AND ").join(bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +75,36 @@ def users_of(
     as_of: date,
     of: ZoneUsers | None = None,
     most: int | None = None,
+    span: Span | None = None,
 ) -> int:
     """How many users a run would look at by now, erased ones too; it counts up to `most`."""
-    users, limit = from_users(plan, as_of, of), sql.Literal(most)
+    users, limit = from_users(plan, as_of, of, span), sql.Literal(most)
     count = sql.SQL("SELECT count(*) FROM (SELECT {} LIMIT {}) AS counted").format(users, limit)
     [[total]] = driver(connection).execute(count).fetchall()
     return int(total)
 
 
-def from_users(plan: RunPlan, as_of: date, of: ZoneUsers | None) -> sql.Composed:
-    """FROM and WHERE of a query on the `users` that a run evaluates."""
+def from_users(
+    plan: RunPlan, as_of: date, of: ZoneUsers | None, span: Span | None = None
+) -> sql.Composed:
+    """FROM and WHERE of a query on the `users` that a run evaluates, of all or of a span."""
+
+    def within(table: str) -> sql.Composable:
+        return _ANYWHERE if span is None else span.of(table)
+
     query = _DUE if plan.kind is RunKind.DUE else _ALL
     return query.format(
-        contacts=_NONE if of is None else joined_contacts("users"),
+        contacts=_NONE if of is None else joined_contacts("users", within("contacts")),
         as_of=sql.Literal(as_of),
+        within=within("users"),
         zone=of_zone(of),
     )
 
 
-def joined_contacts(table: str, condition: sql.Composable | None = None) -> sql.Composed:
+def joined_contacts(table: str, condition: sql.Composable) -> sql.Composed:
     """The join that `of_zone` needs, with a condition on the contacts that may be read."""
-    only = _NONE if condition is None else sql.SQL(" AND {}").format(condition)
-    return sql.SQL(" LEFT JOIN contacts ON contacts.user_id = {}{}").format(
-        sql.Identifier(table, "user_id"), only
+    return sql.SQL(" LEFT JOIN contacts ON contacts.user_id = {} AND {}").format(
+        sql.Identifier(table, "user_id"), condition
     )
 
 

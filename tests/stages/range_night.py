@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from quadrupel.bus import codec, topics
 from quadrupel.core.profiles import Profile
@@ -10,7 +11,7 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.stages import evaluate_ranges
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.schedule import fan_out, start_run
-from quadrupel.store import run_ranges, runs
+from quadrupel.store import range_splits, run_ranges, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.testing import MemoryBus
@@ -124,5 +125,8 @@ def at(user, action):
     return asked
 
 
-def split(night):
-    return night.ledger(run_ranges.split_slow, "night", night.now, least=2)
+def split(night, now=None, least=2):
+    """Halve the slow ranges; the numbers of the new ones."""
+    now = now or night.now
+    found = night.ledger(range_splits.halves, "night", now, ZoneInfo("UTC"), least)
+    return night.ledger(range_splits.split, "night", found, now)

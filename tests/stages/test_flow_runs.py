@@ -4,13 +4,15 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from quadrupel.bus import codec, topics
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.schedule import Schedule, fan_out, start_run
-from quadrupel.store import runs
-from quadrupel.store.database import transaction
+from quadrupel.store import run_ranges, runs
+from quadrupel.store.database import Limits, open_engine, transaction
 from quadrupel.testing import MemoryBus
 
 from .conftest import NOW, TODAY
@@ -85,10 +87,10 @@ def test_a_range_that_there_cannot_be_is_put_aside(flow, night, delivered, run, 
 def nightly(flow, night, small_rules):
     """Makes a schedule of nights at half past two in Moscow."""
 
-    def made(clock):
+    def made(clock, engine=flow.engine):
         at, zone = time(2, 30), ZoneInfo("Europe/Moscow")
         producer = night.producer()
-        return Schedule(flow.engine, producer, lambda: small_rules, 10, at, zone, clock)
+        return Schedule(engine, producer, lambda: small_rules, 10, at, zone, clock)
 
     return made
 
@@ -135,3 +137,35 @@ def test_metrics_tell_of_runs_while_they_go_on(flow, nightly, small_rules, range
     ranges()
     schedule.step()
     assert told("users") is None
+
+
+@pytest.fixture
+def slow_night(flow, night, small_rules):
+    """A night with one range, which a worker has for half a minute, and another not on the bus."""
+    start_run(flow.engine, "slow", TODAY, small_rules, 1_000, NOW)
+    fan_out(flow.engine, night.producer(), NOW)
+    with transaction(flow.engine) as connection:
+        taken = run_ranges.take(connection, "slow", 0, "one", NOW)
+        run_ranges.beat(connection, taken, NOW + timedelta(seconds=20))
+    start_run(flow.engine, "next", TODAY, small_rules, 1_000, NOW)
+    return taken
+
+
+def test_a_split_that_fails_keeps_no_range_from_the_bus_and_no_rule_from_being_judged(
+    flow, night, nightly, slow_night, migrated_url
+):
+    """Nobody can read profiles, so that no middle is found."""
+
+    def on_the_bus():
+        return {codec.read_range_task(each).run for each in night.admin().browse(topics.RANGES)}
+
+    hasty = open_engine(migrated_url, limits=Limits(statement=1))
+    clock = iter([NOW, NOW + timedelta(seconds=31)])
+    schedule = nightly(lambda: next(clock), hasty)
+    with transaction(flow.engine) as connection, capture_logs() as logs:
+        connection.execute(sa.text("LOCK TABLE profiles"))
+        schedule.step()
+    hasty.dispose()
+    assert [each["run"] for each in logs if each["log_level"] == "warning"] == ["slow"]
+    assert on_the_bus() == {"slow", "next"}
+    assert REGISTRY.get_sample_value("quadrupel_run_users", {"run": "next"}) == 25

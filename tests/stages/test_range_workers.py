@@ -24,7 +24,7 @@ from quadrupel.store import run_ranges
 from quadrupel.store.database import transaction
 
 from .conftest import NOW, TODAY, RowPages, evaluator
-from .range_night import RULES, SECOND, STORE, Died, at, short_night
+from .range_night import RULES, SECOND, STORE, Died, at, short_night, split
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def check_workers_together(night, bus, workers=3):
             thread.start()
         try:
             while time.monotonic() < began + 60 and night.progress().state == "running":
-                night.ledger(run_ranges.split_slow, "night", clock(), least=20)
+                split(night, clock(), least=20)
                 fan_out(night.engine, producer, clock())
                 time.sleep(0.05)
         finally:

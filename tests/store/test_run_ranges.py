@@ -3,24 +3,28 @@
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
 from quadrupel.core.attributes import Schema
+from quadrupel.core.contacts import Contact
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.runs import LEASE, RangeCounts, RuleCounts
 from quadrupel.core.verdicts import NEVER_DUE
-from quadrupel.store import run_ranges, runs
+from quadrupel.store import contacts, range_splits, run_ranges, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.range_pages import Evaluated
 from quadrupel.store.run_ranges import Claim, NotTaken
+from quadrupel.store.run_users import zone_users
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = date(2026, 11, 23)
 SECOND = timedelta(seconds=1)
+UTC_ZONE = ZoneInfo("UTC")
 TEN = RangeCounts(evaluated=10, matched=2, errors=1, changed=10, digest=2**64 - 1)
 
 
@@ -31,13 +35,20 @@ class Ledger:
         self.engine = engine
 
     def __getattr__(self, name):
-        function = getattr(run_ranges, name, None) or getattr(runs, name)
+        places = (run_ranges, range_splits, runs)
+        function = next(getattr(each, name) for each in places if hasattr(each, name))
 
         def call(*arguments, **named):
             with transaction(self.engine) as connection:
                 return function(connection, *arguments, **named)
 
         return call
+
+    def split_slow(self, run, now, least):
+        with transaction(self.engine) as connection:
+            found = range_splits.halves(connection, run, now, UTC_ZONE, least)
+        with transaction(self.engine) as connection:
+            return range_splits.split(connection, run, found, now)
 
     def spans(self):
         return [(each.first_user, each.end_user, each.users) for each in self.lines("night")]
@@ -213,7 +224,7 @@ def test_a_run_is_judged_by_its_deadline(engine):
 
 def test_what_a_worker_leaves_becomes_a_range_of_its_own(night):
     taken = night.take("night", 1, "one", NOW)
-    assert night.hand_back(taken, TEN, "set", "c013", NOW) == 3
+    assert night.hand_back(taken, replace(TEN, evaluated=3), "set", "c013", NOW) == 3
     assert night.spans() == [
         ("", "c010", 10), ("c010", "c013", 3), ("c013", "c020", 7), ("c020", None, 5)
     ]  # fmt: skip
@@ -256,6 +267,70 @@ def test_a_slow_range_is_halved_behind_what_is_claimed(night):
     assert night.seams("night") == []
     assert night.pending_fan_outs() == ["night"]
     assert night.claim(taken, "c024", TEN, NOW).end_user == "c023"
+
+
+def test_while_the_middle_is_looked_for_workers_go_on(night):
+    taken = slow(night)
+    later = NOW + 60 * SECOND
+    with transaction(night.engine) as connection:
+        assert range_splits.halves(connection, "night", later, UTC_ZONE, 2) != []
+        with transaction(night.engine) as worker:
+            worker.execute(sa.text("SET LOCAL lock_timeout = '1s'"))
+            assert run_ranges.claim(worker, taken, "c022", TEN, later) is not None
+            assert runs.lock(worker, "night") == "running"
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "is_split"),
+    [
+        (lambda night, taken: night.claim(taken, "c022", TEN, NOW + 59 * SECOND), True),
+        (lambda night, taken: night.claim(taken, "c023", TEN, NOW + 59 * SECOND), False),
+        (lambda night, taken: night.finish(taken, TEN, "set", NOW), False),
+        (lambda night, taken: night.hand_back(taken, TEN, "set", "c022", NOW), False),
+        (lambda night, taken: night.take("night", 2, "two", NOW + 39 * SECOND + LEASE), False),
+        (lambda night, taken: night.split_slow("night", NOW + 60 * SECOND, least=2), False),
+        (lambda night, taken: night.pause("night"), False),
+    ],
+    ids=["some claimed", "too much claimed", "done", "left", "taken anew", "split", "paused"],
+)
+def test_what_happens_while_the_middle_is_looked_for_is_heeded(night, meanwhile, is_split):
+    taken = slow(night)
+    found = night.halves("night", NOW + 60 * SECOND, UTC_ZONE, 2)
+    assert found == [(2, "c023", None, 2)]
+    meanwhile(night, taken)
+    before = night.lines("night")
+    assert bool(night.split("night", found, NOW + 60 * SECOND)) is is_split
+    assert (night.lines("night") != before) is is_split
+    assert night.seams("night") == []
+
+
+def test_of_those_due_half_go_with_the_new_range(due_night):
+    """Beyond them are twice as many whom the run does not mean."""
+    due_night.claim(due_night.take("night", 0, "one", NOW), "c003", TEN, NOW + 20 * SECOND)
+    assert due_night.split_slow("night", NOW + 31 * SECOND, least=7) == []
+    assert due_night.split_slow("night", NOW + 31 * SECOND, least=6) == [1]
+    assert due_night.spans() == [("", "c007", 7), ("c007", None, 3)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "spans"),
+    [
+        ("Asia/Kamchatka", [("", "c003", 3), ("c003", None, 3)]),
+        ("UTC", [("", "c015", 9), ("c015", None, 10)]),
+    ],
+)
+def test_of_the_users_of_a_zone_half_go_with_the_new_range(engine, zone, spans):
+    add(engine, *(f"c{n:03}" for n in range(25)))
+    living = [Contact(f"c{n:03}", None, None, {}, None, "Asia/Kamchatka") for n in range(6)]
+    with transaction(engine) as connection:
+        contacts.save(connection, living, NOW)
+        of = zone_users(zone, contacts.time_zones(connection), UTC_ZONE)
+    ledger = Ledger(engine)
+    ledger.start("night", DAY, "set", 100, NOW, of=of)
+    ledger.mark_fanned_out("night", [0], NOW)
+    ledger.beat(ledger.take("night", 0, "one", NOW), NOW + 20 * SECOND)
+    assert ledger.split_slow("night", NOW + 31 * SECOND, least=2) == [1]
+    assert ledger.spans() == spans
 
 
 def test_nothing_is_split_while_a_range_waits_or_too_little_is_left(night):
