@@ -4,6 +4,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from functools import partial
 
@@ -35,15 +36,14 @@ RANGES_NICENESS = 10
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Run both lanes until `stop` is set, or one of them fails."""
-    with open_parts(settings, STAGE) as parts:
-        lane = threading.Thread(target=run_ranges_on, args=(parts, stop))
-        lane.start()
+    """Run both lanes until `stop` is set, or one of them fails: what it raises is raised."""
+    with open_parts(settings, STAGE) as parts, ThreadPoolExecutor(1) as other:
+        ranges = other.submit(run_ranges_on, parts, stop)
         try:
             _run_profiles_on(parts, stop)
         finally:
             stop.set()
-            lane.join()
+        ranges.result()
 
 
 def run_profiles(settings: Settings, stop: threading.Event) -> None:
