@@ -84,10 +84,12 @@ def _the_rule(
     if [rule, file, where].count(None) != 2:
         raise typer.BadParameter("name one rule: RULE, --file PATH or --where EXPRESSION")
     if where is not None:
-        return _condition(parse_expression(where, rule_set.schema))
+        return _condition(parse_expression(where, rule_set.schema, rule_set.holidays))
     if file is not None:
         source = read(file, str(file))
-        declarations = Declarations(rule_set.schema, rule_set.placements, settings.languages)
+        declarations = Declarations(
+            rule_set.schema, rule_set.placements, settings.languages, rule_set.holidays
+        )
         found = read_rule(source, file.stem, file.parent.name, declarations)
         if found is None:
             raise refusal(source.problems)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from quadrupel.core.attributes import Schema
 from quadrupel.rules import declaration, experiments, holidays, placements
+from quadrupel.rules.holidays import NO_HOLIDAYS, Holidays
 from quadrupel.rules.identity import digest, weight
 from quadrupel.rules.names import IDENTIFIER
 from quadrupel.rules.offers import Declarations
@@ -39,7 +40,7 @@ class RuleSet:
 
     `hash` is the same for the same verdicts and the same arbitration: it covers the ids, identities
     and weights of the rules. `control` is the share of the users who are kept from what all rules
-    offer.
+    offer. `holidays` are those that rules ask for.
     """
 
     schema: Schema
@@ -47,6 +48,7 @@ class RuleSet:
     placements: Mapping[str, Placement]
     hash: str
     control: float = 0.0
+    holidays: Holidays = NO_HOLIDAYS
 
     @property
     def identities(self) -> dict[str, str]:
@@ -110,7 +112,7 @@ def examine(
                 _check_rank(rules.values(), rule, source)
             _add(rules, rule, source)
     ordered = {rule_id: rules[rule_id] for rule_id in sorted(rules)}
-    rule_set = RuleSet(declarations.schema, ordered, declarations.placements, "", control)
+    rule_set = RuleSet(declarations.schema, ordered, declarations.placements, "", control, calendar)
     rule_set = replace(rule_set, hash=_hash(rule_set))
     return Examined(rule_set, tuple(problem for source in sources for problem in source.problems))
 

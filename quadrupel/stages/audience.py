@@ -167,7 +167,7 @@ def _predicate(rules: RuleSet, audience: Audience) -> Predicate:
             hint = suggest(audience.rule, rules.rules, "there are ")
             raise NotFound(f"there is no rule {audience.rule}; {hint or 'the folder has none'}")
         return rule.predicate
-    return parse_expression(audience.expression or "", rules.schema)
+    return parse_expression(audience.expression or "", rules.schema, rules.holidays)
 
 
 def _page(

@@ -94,6 +94,22 @@ def test_a_condition_alone_can_be_previewed(call):
     assert seen["sample"][0]["title"] == ""
 
 
+def test_a_condition_may_ask_for_holidays(call):
+    """The calendar of the shipped rules covers the 23 November, which is none."""
+    seen = call("preview", "--where", "not is_holiday(today)")
+    assert seen["verdicts"]["match"] == 3
+
+
+def test_a_script_outside_of_the_folder_may_ask_for_holidays(call, tmp_path):
+    text = (SHIPPED / "transport" / f"{RULE}.py").read_text()
+    assert "    return today <=" in text
+    draft = tmp_path / "draft.py"
+    draft.write_text(
+        text.replace("    return today <=", "    return not is_holiday(today) and today <=")
+    )
+    assert call("preview", "--file", str(draft))["verdicts"]["match"] == 1
+
+
 def test_a_script_outside_of_the_folder_can_be_previewed(call, tmp_path):
     draft = tmp_path / "draft.py"
     text = (SHIPPED / "transport" / f"{RULE}.py").read_text()

@@ -15,6 +15,7 @@ from quadrupel.core.messages import MessageKey, MessageState
 from quadrupel.core.ports import Message
 from quadrupel.core.profiles import FoldState, Profile
 from quadrupel.rules.catalogue import RuleSet
+from quadrupel.rules.holidays import Holidays
 from quadrupel.stages import audience, mailing
 from quadrupel.stages.audience import Recipient, open_audience, survey
 from quadrupel.store import contacts, erasure, mailings, message_desk, messages
@@ -120,6 +121,13 @@ def test_an_expression_chooses_users_in_the_order_of_their_ids(population):
     assert everyone(pages) == [Recipient(user, {"region": "77"}) for user in MUSCOVITES]
     assert [each.user_id for each in everyone(pages, "user14")] == ["user16", "user18"]
     assert sum(page.looked_at for page in pages(None)) == 20
+
+
+def test_an_expression_may_ask_for_holidays(population):
+    rules = replace(RULES, holidays=Holidays((TODAY,)))
+    for expression, users in (("is_holiday(today)", 20), ("not is_holiday(today)", 0)):
+        given = replace(SPRING, audience=Audience(expression=expression))
+        assert len(everyone(open_audience(population, rules, given, []))) == users
 
 
 def test_a_user_who_lacks_what_the_template_shows_is_counted_and_left_out(population):
