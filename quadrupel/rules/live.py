@@ -13,6 +13,7 @@ from typing import TypeVar
 import structlog
 
 from quadrupel.core.errors import QuadrupelError
+from quadrupel.rules import holidays
 from quadrupel.rules.catalogue import RuleSet
 
 LOOK_SECONDS = 1.0
@@ -93,10 +94,10 @@ class LiveRules:
 
 
 def fingerprint(folder: Path) -> Fingerprint:
-    """What changes when a script does: path, size and time of modification of each."""
+    """What changes when a script or the calendar of holidays does: path, size and time of each."""
     return frozenset(
         (str(path), stat.st_size, stat.st_mtime_ns)
-        for path in folder.rglob("*.py")
+        for path in (*folder.rglob("*.py"), *folder.glob(holidays.FILE_NAME))
         if (stat := path.lstat())
     )
 

@@ -65,6 +65,20 @@ def test_an_added_rule_is_in_force_at_the_next_look(live, clock, folder):
     assert live.current.hash != before.hash
 
 
+def test_an_edited_calendar_of_holidays_is_in_force_at_the_next_look(live, clock, folder):
+    script = folder / "notices" / "birthday.py"
+    (folder / "holidays.txt").write_text("2026-01-01 New Year\n")
+    edit(folder, "== today", "== today and not is_holiday(today)")
+    before = look_later(live, clock)
+    assert "is_holiday" in script.read_text()
+    (folder / "holidays.txt").write_text("2026-01-01 New Year\n2027-01-01 New Year\n")
+    after = look_later(live, clock)
+    assert after.holidays.last.year == 2027
+    assert after.hash != before.hash
+    (folder / "holidays.txt").unlink()
+    assert look_later(live, clock) is after
+
+
 def test_wrong_rules_leave_the_old_ones_in_force_until_they_are_right(live, clock, folder):
     before = live.current
     edit(folder, "return anniversary", "return anniversarry")
