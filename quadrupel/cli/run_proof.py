@@ -1,6 +1,6 @@
 """`quadrupel run verify` and `run start --dry-run`: what a run would say, without writing it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import date
 from typing import Annotated
 
@@ -117,7 +117,8 @@ def _show_changes(changes: Changes, plan: RunPlan, day: date, *, as_json: bool) 
     if as_json:
         head = {"as_of": day, "kind": plan.kind}
         rules = {"changed_rules": plan.changed, "removed_rules": plan.removed}
-        print_json(head | rules | asdict(changes))
+        counts = {each.name: getattr(changes, each.name) for each in fields(changes)}
+        print_json(head | rules | counts)  # `asdict` would count the items of the counters
         return
     table = Table("rule", "opens", "closes", "errors")
     for rule in sorted(changes.opened | changes.closed | changes.errors):
