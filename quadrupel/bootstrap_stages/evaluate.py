@@ -110,9 +110,7 @@ def asked(rules: RuleSet) -> Rules:
     return Rules(rules.hash, ProfileStore(rules.schema), evaluation)
 
 
-def pages_of(
-    parts: Parts, tried: Callable[[RuleSet], RuleSet] = lambda rules: rules
-) -> Callable[[str], Pages]:
+def pages_of(parts: Parts, tried: Callable[[RuleSet], RuleSet]) -> Callable[[str], Pages]:
     """What reads pages by a rule set, told its hash.
 
     It is the set of that hash, if this process still has it, else the one in force. A set that is

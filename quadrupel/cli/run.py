@@ -49,7 +49,10 @@ def start(
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change, by rule, and write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would change and which rules be held; write nothing."
+        ),
     ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until everything is published.")] = False,
     as_json: Json = False,

@@ -1,5 +1,6 @@
 """`quadrupel run verify` and `run start --dry-run`: what a run would say, without writing it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import date
 from typing import Annotated
@@ -9,7 +10,6 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bootstrap import Parts
-from quadrupel.bootstrap_stages.evaluate import pages_of
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, console, print_json, progress
 from quadrupel.config import read_settings
@@ -18,9 +18,11 @@ from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import schedule
+from quadrupel.stages.pages import Pages
 from quadrupel.stages.proof import Proof, prove
 from quadrupel.stages.rehearsal import Changes, rehearse
-from quadrupel.store import run_users
+from quadrupel.stages.trial import foresee
+from quadrupel.store import rule_holds, rule_numbers, run_users
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 
@@ -66,25 +68,29 @@ def verify(
 
 
 def dry_run(day: date, *, full: bool, as_json: bool) -> None:
-    """Show what a run for a day would change, by rule."""
+    """Show what a run for a day would change, by rule, and which rules it would hold."""
     settings = read_settings()
     with bootstrap.open_parts(settings) as parts:
+        objections = foresee(parts.engine, parts.rules, day)
         with transaction(parts.engine) as connection:
+            held = rule_holds.silent(connection, parts.rules.identities)
             plan = schedule.plan_of(connection, parts.rules, full=full)
             users = run_users.users_of(connection, plan, day)
-        pages = pages_of(parts)(parts.rules.hash)
+            numbers = rule_numbers.foreseen(connection, parts.rules.rules)
         with progress("rehearsing", users) as advance:
             changes = rehearse(
                 parts.engine,
-                pages,
+                Pages(parts.rules, numbers),
                 offers(parts.rules),
                 plan,
                 day,
                 bootstrap.now(),
                 advance,
                 settings.reopen_days,
+                objections,
             )
-    _show_changes(changes, plan, day, as_json=as_json)
+    said = {rule: each.said for rule, each in objections.items() if rule not in held}
+    _show_changes(changes, plan, said, day, as_json=as_json)
 
 
 def _check_covered(parts: Parts) -> None:
@@ -113,10 +119,13 @@ def _show_proof(proof: Proof, day: date, *, as_json: bool) -> None:
     )
 
 
-def _show_changes(changes: Changes, plan: RunPlan, day: date, *, as_json: bool) -> None:
+def _show_changes(
+    changes: Changes, plan: RunPlan, said: Mapping[str, str], day: date, *, as_json: bool
+) -> None:
+    """Print the changes; `said` is what would be objected to, by rule."""
     if as_json:
         head = {"as_of": day, "kind": plan.kind}
-        rules = {"changed_rules": plan.changed, "removed_rules": plan.removed}
+        rules = {"changed_rules": plan.changed, "removed_rules": plan.removed, "would_hold": said}
         counts = {each.name: getattr(changes, each.name) for each in fields(changes)}
         print_json(head | rules | counts)  # `asdict` would count the items of the counters
         return
@@ -128,6 +137,8 @@ def _show_changes(changes: Changes, plan: RunPlan, day: date, *, as_json: bool) 
     for what, names in (("new or changed", plan.changed), ("removed", plan.removed)):
         if names:
             console.print(f"rules {what}: {', '.join(names)}", soft_wrap=True)
+    for rule, objection in sorted(said.items()):
+        console.print(f"rule {rule} would be held: it {objection}", markup=False, soft_wrap=True)
     sent = ", ".join(
         f"{count:,} by {channel}" for channel, count in sorted(changes.messages.items())
     )

@@ -1,7 +1,7 @@
 """The rehearsal of a run: what it would change, rule by rule, while it writes nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -10,14 +10,15 @@ from itertools import islice
 import polars as pl
 import sqlalchemy as sa
 
+from quadrupel.core.guards import withheld
 from quadrupel.core.offers import Catalogue
 from quadrupel.core.publishing import Publication
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.page_reading import PageRead
-from quadrupel.stages.decisions import decide_all, heard
+from quadrupel.stages.decisions import decide_all
 from quadrupel.stages.pages import Pages
-from quadrupel.store import published
+from quadrupel.store import published, rule_holds
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
 from quadrupel.store.run_users import due_days
@@ -62,26 +63,36 @@ def rehearse(
     now: datetime,
     progress: Callable[[int], None] = lambda _: None,
     reopen_days: int = 0,
+    objected: Collection[str] = (),
 ) -> Changes:
     """Evaluate the users of a plan, and count what would be published.
 
     Memory does not grow with the users. `progress` is told how many more were read. `reopen_days`
-    as for publish. A message whose episode `once_per` names is counted here although a run would
-    see that it was sent before.
+    as for publish. What held rules say changes nothing, nor what those say that would be
+    `objected` to. A message whose episode `once_per` names is counted here although a run would see
+    that it was sent before.
     """
     changes = Changes()
-    for read in _pages(engine, pages, plan, as_of, now):
+    with transaction(engine) as connection:
+        held = rule_holds.silent(connection, pages.rule_set.identities) | {*objected}
+    for read in _pages(engine, pages, plan, as_of, now, held):
         changes.users += read.counts.evaluated
         changes.errors.update({rule: each.errors for rule, each in read.counts.rules.items()})
         evaluations = iter(read.evaluations)
         while chunk := list(islice(evaluations, CHUNK)):
-            _count(engine, changes, chunk, catalogue, reopen_days)
+            heard = [withheld(each, held) for each in chunk]
+            _count(engine, changes, heard, catalogue, reopen_days)
         progress(read.counts.evaluated)
     return changes
 
 
 def _pages(
-    engine: sa.Engine, pages: Pages, plan: RunPlan, as_of: date, now: datetime
+    engine: sa.Engine,
+    pages: Pages,
+    plan: RunPlan,
+    as_of: date,
+    now: datetime,
+    held: Collection[str],
 ) -> Iterator[PageRead]:
     def read(ask: Callable[[sa.Connection], pl.DataFrame]) -> pl.DataFrame:
         with transaction(engine) as connection:
@@ -93,7 +104,7 @@ def _pages(
         with transaction(engine) as connection:
             part = Part(due=tuple(due_days(connection, as_of)))
     while not (page := read(partial(asked.page, part=part, size=PAGE_SIZE))).is_empty():
-        yield asked.read(page, as_of, now, plan.changed)
+        yield asked.read(page, as_of, now, plan.changed, held)
         part = part.after(page["user_id"][-1])
 
 
@@ -106,8 +117,7 @@ def _count(
 ) -> None:
     with transaction(engine) as connection:
         states = published.states(connection, [each.user_id for each in evaluations])
-        asked = heard(connection, evaluations)
-        decisions = decide_all(connection, asked, states, catalogue, reopen_days)
+        decisions = decide_all(connection, evaluations, states, catalogue, reopen_days)
     for decision in decisions:
         if isinstance(decision, Publication):
             changes.add(decision, states[decision.user_id])

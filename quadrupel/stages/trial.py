@@ -46,22 +46,52 @@ def try_rules(
     """
     with transaction(engine) as connection:
         rule_sets.save(connection, rule_set.hash, rule_set.identities, rule_set.weights)
+    trials = _try(engine, rule_set, as_of, for_day=for_day, clock=clock)
+    if not trials:
+        return
+    with transaction(engine) as connection:
+        objections = _judge_trials(connection, rule_set, trials, as_of)
+        rule_trials.save(connection, as_of, rule_set.identities, trials, objections, now)
+        _hold(connection, rule_set.identities, trials, objections, as_of, now)
+    users = next(iter(trials.values())).users
+    log.info("rules tried", rules=len(trials), users=users, as_of=str(as_of))
+
+
+def foresee(engine: sa.Engine, rule_set: RuleSet, as_of: date) -> Objections:
+    """What a run for that day would object to before it starts; nothing is written.
+
+    A rule that is held or discarded already may be among them.
+    """
+    trials = _try(engine, rule_set, as_of, for_day=True)
+    with transaction(engine) as connection:
+        return _judge_trials(connection, rule_set, trials, as_of)
+
+
+def _try(
+    engine: sa.Engine,
+    rule_set: RuleSet,
+    as_of: date,
+    *,
+    for_day: bool,
+    clock: Callable[[], float] = time.process_time,
+) -> Mapping[str, Trial]:
+    """The trials of all rules, none where they were tried before or there are no users."""
+    with transaction(engine) as connection:
         tried = rule_trials.tried(connection, rule_set.identities, as_of if for_day else None)
     if tried == rule_set.rules.keys():
-        return
+        return {}
     query = Query({rule.id: rule.predicate.tree for rule in rule_set.rules.values()})
     with transaction(engine) as connection:
         columns = [column_read(each) for each in query.columns]
         users = profile_columns.sample(connection, columns, SAMPLE)
-    if users.is_empty():
-        return
-    trials = try_on(query, users, as_of, clock)
-    with transaction(engine) as connection:
-        new = rule_set.rules.keys() - rule_trials.tried(connection, rule_set.identities)
-        objections = _judge(connection, rule_set, trials, as_of, new)
-        rule_trials.save(connection, as_of, rule_set.identities, trials, objections, now)
-        _hold(connection, rule_set.identities, trials, objections, as_of, now)
-    log.info("rules tried", rules=len(trials), users=users.height, as_of=str(as_of))
+    return {} if users.is_empty() else try_on(query, users, as_of, clock)
+
+
+def _judge_trials(
+    connection: sa.Connection, rule_set: RuleSet, trials: Mapping[str, Trial], as_of: date
+) -> Objections:
+    new = rule_set.rules.keys() - rule_trials.tried(connection, rule_set.identities)
+    return _judge(connection, rule_set, trials, as_of, new)
 
 
 def _judge(

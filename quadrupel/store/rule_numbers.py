@@ -30,6 +30,12 @@ class RuleNumbers:
         return _add(connection, lacking) if lacking else known
 
 
+def foreseen(connection: sa.Connection, rules: Collection[str]) -> Mapping[str, int]:
+    """As `RuleNumbers.of`, but nothing is written: what a rule that has no number may be given."""
+    known = _read(connection)
+    return known | _new(known, rules)
+
+
 def _read(connection: sa.Connection) -> dict[str, int]:
     query = sa.select(rule_numbers.c.rule, rule_numbers.c.number)
     return dict(connection.execute(query).all())
@@ -38,10 +44,15 @@ def _read(connection: sa.Connection) -> dict[str, int]:
 def _add(connection: sa.Connection, rules: Iterable[str]) -> dict[str, int]:
     connection.execute(sa.text("LOCK TABLE rule_numbers IN SHARE ROW EXCLUSIVE MODE"))
     known = _read(connection)
-    first = max(known.values(), default=-1) + 1
-    lacking = [rule for rule in rules if rule not in known]
-    new = {rule: first + place for place, rule in enumerate(lacking)}
+    new = _new(known, rules)
     if new:
         rows = [{"rule": rule, "number": number} for rule, number in new.items()]
         connection.execute(sa.insert(rule_numbers), rows)
     return known | new
+
+
+def _new(known: Mapping[str, int], rules: Iterable[str]) -> dict[str, int]:
+    """The numbers of those rules that have none."""
+    first = max(known.values(), default=-1) + 1
+    lacking = sorted(set(rules) - known.keys())
+    return {rule: first + place for place, rule in enumerate(lacking)}
