@@ -44,6 +44,7 @@ from quadrupel.rules.tree import (
     Arithmetic,
     Call,
     Compare,
+    Comparison,
     Constant,
     If,
     Input,
@@ -205,8 +206,11 @@ class ColumnWriter:
         compared: pl.Expr = OPERATORS[node.operator](left.value, right.value)
         return compared
 
-    def _beside(self, operator: str, node: Node, part: Part, bound: int) -> pl.Expr:
+    def _beside(self, operator: Comparison, node: Node, part: Part, bound: int) -> pl.Expr:
         """A comparison of a part with a constant."""
+        if self._moved_by(node, part) is None:
+            compared: pl.Expr = OPERATORS[operator](part.value, literal(node.kind, bound))
+            return compared
         match operator:
             case ">=":
                 return self._reaches(node, part, bound)
@@ -216,14 +220,10 @@ class ColumnWriter:
                 return self._reaches(node, part, bound, below=True)
             case "<=":
                 return self._reaches(node, part, bound + 1, below=True)
-            case "==" if isinstance(node, Leaf):
-                return part.value == literal(node.kind, bound)
-            case "!=" if isinstance(node, Leaf):
-                return part.value != literal(node.kind, bound)
             case "==":
                 above = self._reaches(node, part, bound)
                 return above & self._reaches(node, part, bound + 1, below=True)
-            case _:
+            case "!=":
                 return self._beside("==", node, part, bound).not_()
 
     def _reaches(self, node: Node, part: Part, bound: int, *, below: bool = False) -> pl.Expr:

@@ -18,6 +18,7 @@ from quadrupel.rules.columnar import VERDICTS, ColumnarReading, Query, columns, 
 from quadrupel.rules.columnar_functions import COLUMN_FUNCTIONS
 from quadrupel.rules.functions import FUNCTIONS
 from quadrupel.rules.predicate import parse_expression
+from quadrupel.rules.row import predicate_reading
 
 TODAY = date(2026, 11, 23)
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -74,6 +75,25 @@ def test_a_value_far_out_changes_no_other_verdict(schema):
     usual = [Verdict.MATCH, Verdict.NO_MATCH, Verdict.UNKNOWN]
     assert verdicts_of(schema, text, *rows) == usual
     assert verdicts_of(schema, text, *rows, {"born": date.max}) == [*usual, Verdict.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("user.points > 9223372036854775807", Verdict.NO_MATCH),
+        ("user.points <= 9223372036854775807", Verdict.MATCH),
+        ("9223372036854775807 < user.points", Verdict.NO_MATCH),
+        ("user.points == 9223372036854775807", Verdict.NO_MATCH),
+        ("user.points != -9223372036854775807 - 1", Verdict.MATCH),
+        ("age(user.born) > 9223372036854775807", Verdict.NO_MATCH),
+        ("days_until(user.born) <= 9223372036854775807", Verdict.MATCH),
+    ],
+)
+def test_the_greatest_integers_are_compared_as_others_are(schema, text, expected):
+    values = {"points": 3, "born": date(2000, 1, 1)}
+    assert verdicts_of(schema, text, values) == [expected]
+    assert verdicts_of(schema, text, values | {"points": 2**62}) == [expected]
+    assert predicate_reading(parse_expression(text, schema))(values, TODAY) is expected
 
 
 @pytest.mark.parametrize("text", ["is_weekend(today)", "True", "1 / 0 > 1"])
