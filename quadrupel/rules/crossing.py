@@ -7,7 +7,7 @@ that moves one way as days pass meets one that stays.
 
 from typing import NamedTuple
 
-from quadrupel.rules.motion import depends, moves_apart, moves_for_ever, written
+from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_for_ever, written
 from quadrupel.rules.tree import (
     TURNED,
     And,
@@ -23,7 +23,11 @@ from quadrupel.rules.tree import (
     Or,
     Today,
     children,
+    measure,
 )
+
+MAX_PARTS = 200
+"""Of the node of a day; each shift by months or years within another one makes it four times it."""
 
 
 class Crossing(NamedTuple):
@@ -38,9 +42,9 @@ class Crossing(NamedTuple):
 
 
 def crossing(node: Compare) -> Crossing | None:
-    """When the sides of a comparison cross, if that is a day, and one that can be told."""
+    """When the sides of a comparison cross, if that is a day, and one that can be told shortly."""
     apart = moves_apart(node)
-    if not apart:
+    if not apart or _begins_to_fail(node.left) or _begins_to_fail(node.right):
         return None
     rising, other, operator = node.left, node.right, node.operator
     if apart < 0:
@@ -52,7 +56,7 @@ def crossing(node: Compare) -> Crossing | None:
     else:
         reaches = _falls_to(other, rising)
         passes = None if reaches is None else _plus(reaches, 1)
-    if reaches is None or passes is None:
+    if reaches is None or passes is None or measure(passes)[0] > MAX_PARTS:
         return None
     return Crossing(operator, reaches, passes)
 
@@ -60,7 +64,8 @@ def crossing(node: Compare) -> Crossing | None:
 def stays(node: Node) -> bool:
     """Whether a condition answers the same on all days."""
     if isinstance(node, IsKnown) and node.operand.kind is not Kind.BOOLEAN:
-        return moves_for_ever(node.operand)  # it is missing where an input is
+        # It is missing where an input is.
+        return moves_for_ever(node.operand) and not _begins_to_fail(node.operand)
     return not depends(node)
 
 
@@ -75,6 +80,11 @@ def turns_on_days(node: Node) -> bool:
             return crossing(node) is not None
         case _:
             return False
+
+
+def _begins_to_fail(node: Node) -> bool:
+    """Whether a part can come to an error, or out of it, because the days pass."""
+    return depends(node) and may_fail(node)
 
 
 def _reaches(part: Node, bar: Node) -> Node | None:
@@ -125,7 +135,10 @@ def _negative(node: Node) -> Node | None:
 
 
 def _scaled(node: Node, factor: int, more: int) -> Node | None:
-    """A number that the rule writes, or a choice of such, times a factor and so much more."""
+    """A number that the rule writes, or a choice of such, times a factor and so much more.
+
+    None for any other, and where 64 bits cannot hold it.
+    """
     if isinstance(node, If):
         then, otherwise = (_scaled(each, factor, more) for each in (node.then, node.otherwise))
         if then is None or otherwise is None:
@@ -134,4 +147,5 @@ def _scaled(node: Node, factor: int, more: int) -> Node | None:
     value = written(node)
     if not isinstance(value, int):
         return None
-    return Constant(value * factor + more, Kind.INTEGER)
+    scaled = value * factor + more
+    return Constant(scaled, Kind.INTEGER) if -(2**63) <= scaled < 2**63 else None

@@ -1,9 +1,11 @@
 """How parts of a predicate move as days pass: up, down, not at all, or nobody can say."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from quadrupel.rules.functions import FUNCTIONS
+from quadrupel.rules.moments import FIRST, LAST
 from quadrupel.rules.operations import apply, value_of
 from quadrupel.rules.tree import (
     Arithmetic,
@@ -18,8 +20,11 @@ from quadrupel.rules.tree import (
     walk,
 )
 
-_LONGEST_SHIFT = 12 * 500
-"""Months, more than which can leave the calendar from an ordinary day."""
+_SHIFTS = {"add_days": 1, "add_months": 31, "add_years": 366, "anniversary": 366}
+"""The functions that lead from a day to another one, and how many days their period has."""
+
+_LONGEST_SHIFT = 500 * 366
+"""Days, more than which can leave the calendar from an ordinary one."""
 
 
 def together(one: int, other: int) -> int | None:
@@ -92,23 +97,29 @@ def may_fail(node: Node) -> bool:
             return True
         if isinstance(each, Call) and each.function == "covered_day":
             return True
-        shifts = isinstance(each, Call) and each.function in ("add_days", "add_months", "add_years")
-        if shifts and not all(map(_is_short, _choices(children(each)[1]))):
+        if isinstance(each, Call) and each.function in _SHIFTS and _reach(each) > _LONGEST_SHIFT:
             return True
     return False
 
 
-def _choices(number: Node) -> list[Node]:
-    """What a number can be: it may be a choice between others."""
+def _reach(node: Node) -> float:
+    """How many days, at most, a day in a part can be from those that are ordinary."""
+    if isinstance(node, Constant):
+        day = value_of(node) if node.kind is Kind.DATE else FIRST
+        return max(0, FIRST - day, day - LAST)
+    furthest = max(map(_reach, children(node)), default=0.0)
+    if isinstance(node, Call) and node.function in _SHIFTS:
+        _, *periods = children(node)
+        furthest += _SHIFTS[node.function] * max(map(_size, periods), default=1)
+    return furthest
+
+
+def _size(number: Node) -> float:
+    """The size of a number that the rule writes, or the greatest of a choice between such."""
     if isinstance(number, If):
-        return [*_choices(number.then), *_choices(number.otherwise)]
-    return [number]
-
-
-def _is_short(number: Node) -> bool:
-    """Whether it is a number that takes no ordinary day out of the calendar."""
+        return max(_size(number.then), _size(number.otherwise))
     value = written(number)
-    return isinstance(value, int) and abs(value) <= _LONGEST_SHIFT
+    return abs(value) if isinstance(value, int) else math.inf
 
 
 def written(node: Node) -> Any:

@@ -160,11 +160,21 @@ class Turnings:
         if not depends(node):
             return lambda leaves, today: Moment(value(today, *pick(leaves)), FOREVER)
         operand = children(node)[0]
-        if isinstance(node, IsKnown) and moves_of(operand) is not None:
-            stays = self._limit(operand)
-        else:
-            stays = self._operands_stay(node)
-        return self._until(value, pick, stays)
+        if not isinstance(node, IsKnown) or moves_of(operand) is None:
+            return self._until(value, pick, self._operands_stay(node))
+        if not may_fail(operand):
+            return self._until(value, pick, self._limit(operand))
+        return self._until(value, pick, self._until_it_fails(node, self._limit(operand)))
+
+    def _until_it_fails(self, node: Node, limit: Limit | None) -> Limit:
+        """Until when there is an answer at all, of what moves one way until a limit."""
+        value, pick = self._value(node), self._pick(node)
+
+        def stays(leaves: Leaves, today: int) -> int:
+            end = limit(leaves, today) if limit else FOREVER
+            return next_other(value, pick(leaves), today, end)
+
+        return stays
 
     @staticmethod
     def _until(
@@ -195,12 +205,13 @@ class Turnings:
             orders = (node.operator,)
         names = self._names(node)
         once = [self._value(Compare(each, node.left, node.right), names) for each in orders]
+        can_fail = may_fail(node)
 
         def turning(leaves: Leaves, today: int) -> Moment:
             inputs = pick(leaves)
             now = value(today, *inputs)
             until = min((limit(leaves, today) for limit in limits), default=FOREVER)
-            if moves and now is not None:
+            if moves and (now is not None or can_fail):
                 for each in once:
                     until = next_other(each, inputs, today, until)
             return Moment(now, until)

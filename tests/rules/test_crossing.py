@@ -57,6 +57,11 @@ DO_NOT = [
     "user.expires < today + days(user.points)",
     "today < user.expires and is_weekend(today)",
     "today < (user.expires if is_weekend(today) else user.born)",
+    "age(user.born) > 9223372036854775807",
+    "days_until(user.born) < -9223372036854775807 - 1",
+    "user.expires < today + days(2900000)",
+    "is_known(today + days(2900000))",
+    "user.expires < today" + " + years(1)" * 10,
 ]
 
 

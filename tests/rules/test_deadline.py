@@ -1,12 +1,18 @@
 """Deadlines, day by day. That they are never late and exact where they say so: test_agreement."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
+from quadrupel.core.profiles import Profile
+from quadrupel.core.verdicts import Verdict
 from quadrupel.rules import catalogue
+from quadrupel.rules.columnar import frame_of
+from quadrupel.rules.columnar_deadline import MANY, ColumnarDeadlines
 from quadrupel.rules.deadline import Deadline, DeadlineReading, predicate_deadline
+from quadrupel.rules.motion import may_fail
 from quadrupel.rules.predicate import parse_expression
+from quadrupel.rules.row import predicate_reading
 
 TODAY = date(2026, 11, 23)
 BORN = {"born": date(2008, 2, 29)}
@@ -106,6 +112,56 @@ def test_what_is_an_error_today_is_asked_again_tomorrow(schema):
     predicate = parse_expression("user.points / user.level > 1", schema)
     found = predicate_deadline(predicate)({"points": 1, "level": 0}, TODAY)
     assert found == Deadline(date(2026, 11, 24), exact=False)
+
+
+BEGIN_TO_FAIL = {
+    "a sum of what is known": (
+        "is_known(days_since(user.born) + user.points)",
+        {"born": date(2020, 1, 1), "points": 2**63 - 1 - 5000},
+    ),
+    "a day that is known": ("is_known(today + days(user.points))", {"points": 2_900_000}),
+    "a day that the rule writes": ("is_known(today + days(2_900_000))", {}),
+    "a choice beside something missing": (
+        "(today + days(2_900_000) if user.vip else today) > user.expires",
+        {"vip": True},
+    ),
+    "years that leave the calendar": (
+        "user.vip and today + years(7960) > user.expires",
+        {"vip": True, "expires": date(1990, 1, 1)},
+    ),
+    "many shifts that leave it together": (
+        "user.vip and today" + " + years(498)" * 16 + " > user.expires",
+        {"vip": True, "expires": date(1990, 1, 1)},
+    ),
+    "a day that the rule writes at the end of the calendar": (
+        "user.vip and anniversary(date(9990, 1, 1) if today < date(2050, 1, 1) "
+        "else date(9999, 1, 1)) > user.expires",
+        {"vip": True, "expires": date(1990, 1, 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BEGIN_TO_FAIL)
+def test_the_day_from_which_there_is_an_error_is_a_deadline(schema, case):
+    text, values = BEGIN_TO_FAIL[case]
+    predicate = parse_expression(text, schema)
+    verdict, deadline = predicate_reading(predicate), predicate_deadline(predicate)
+    row = deadline(values, TODAY).day
+    columns = ColumnarDeadlines({"rule": predicate.tree})
+    frame = frame_of([Profile("u", 1, values)] * MANY, columns.columns)
+    by_columns = columns.earliest(frame, TODAY)[0]
+    for day in (row, by_columns):
+        assert day is not None
+        assert verdict(values, day - timedelta(days=1)) is verdict(values, TODAY)
+    assert Verdict.ERROR in (verdict(values, row), verdict(values, date(2100, 1, 1)))
+
+
+def test_of_an_and_that_is_false_a_part_that_begins_to_fail_is_not_forgotten(schema):
+    text = "today - years(2030) < date(1, 6, 1) and user.vip"
+    values = {"vip": False}
+    predicate = parse_expression(text, schema)
+    assert predicate_reading(predicate)(values, TODAY) is Verdict.ERROR
+    assert may_fail(predicate.tree)
 
 
 def test_what_is_not_settled_for_long_is_early(schema):
