@@ -36,7 +36,6 @@ from quadrupel.rules.tree import (
 MAX_STEPS = 20_000
 MAX_NODES = 1_000
 MAX_DEPTH = 50
-MAX_INTEGER = 2**63
 
 Names = Mapping[str, Node | None]
 """Local names and their trees; None where a name's own expression was refused already."""
@@ -108,11 +107,15 @@ class Checker:
         self.source.refuse(node, message, hint)
         raise _Refused
 
-    def _read(self, node: ast.expr, names: Names) -> Node:
+    def count_step(self) -> None:
+        """Count one expression or statement that is read. Raises TooLarge when that is too much."""
         self._steps += 1
         if self._steps > MAX_STEPS:
             self.source.refuse(None, "the predicate is too large to be checked", "split the rule")
             raise TooLarge
+
+    def _read(self, node: ast.expr, names: Names) -> Node:
+        self.count_step()
         reader = self._readers.get(type(node))
         if reader is None:
             self._refuse(node, f"the language has no {describe(node)}")
@@ -145,14 +148,14 @@ class Checker:
         match node.value:
             case bool() as value:
                 return Constant(value, Kind.BOOLEAN, place)
-            case int() as value if value < MAX_INTEGER:
+            case int() as value:
                 return Constant(value, Kind.INTEGER, place)
             case float() as value if math.isfinite(value):
                 return Constant(value, Kind.DECIMAL, place)
             case str() as value:
                 return Constant(value, Kind.TEXT, place)
-            case int() | float():
-                raise Mismatch("this number is too large", "integers have 64 bits")
+            case float():
+                raise Mismatch("this number is too large")
             case None:
                 raise Mismatch(
                     "the language has no None", "ask is_known(...), or not is_known(...)"

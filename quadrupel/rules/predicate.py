@@ -111,6 +111,7 @@ class _Body:
     ) -> Node | None:
         """What is returned by statements that are run one after the other, inside of another."""
         for index, statement in enumerate(statements):
+            self._checker.count_step()
             self._reached.add(statement)
             match statement:
                 case ast.Return(value=value):

@@ -13,6 +13,7 @@ import unicodedata
 import warnings
 from pathlib import Path
 
+from quadrupel.core.fields import MAX_INTEGER
 from quadrupel.rules.problems import Problem
 from quadrupel.rules.tree import Place
 
@@ -24,6 +25,7 @@ MAX_PROBLEMS = 50
 MAX_MESSAGE = 300
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*(?!utf-?8\b)([-\w.]+)", re.IGNORECASE)
 
 
@@ -131,7 +133,10 @@ def parse(source: Source) -> ast.Module | None:
     if _too_deep(module):
         source.refuse(None, f"is nested more than {MAX_DEPTH} deep", "give parts of it names")
         return None
-    return module
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant):
+            _check_constant(source, node)
+    return None if source.problems else module
 
 
 def _unreadable(name: str, message: str, hint: str = "") -> Source:
@@ -194,6 +199,18 @@ def _check_name(source: Source, token: tokenize.TokenInfo) -> None:
     elif token.string.startswith("__"):
         message = f'"{token.string}" begins with two underscores'
         source.refuse_at(line, column, message, "no such name is a word of the language", width)
+
+
+def _check_constant(source: Source, node: ast.Constant) -> None:
+    """Refuse what no database, message or page could hold, however it is written."""
+    match node.value:
+        case str() as text if found := _UNPRINTABLE.search(text):
+            code = f"U+{ord(found.group()):04X}"
+            source.refuse(
+                node, f"a text with a character that cannot be shown, {code}", "remove it"
+            )
+        case int() as number if number >= MAX_INTEGER:
+            source.refuse(node, "this number is too large: it has more than 64 bits")
 
 
 def _too_deep(module: ast.Module) -> bool:

@@ -134,9 +134,8 @@ BEGIN_TO_FAIL = {
         {"vip": True, "expires": date(1990, 1, 1)},
     ),
     "a day that the rule writes at the end of the calendar": (
-        "user.vip and anniversary(date(9990, 1, 1) if today < date(2050, 1, 1) "
-        "else date(9999, 1, 1)) > user.expires",
-        {"vip": True, "expires": date(1990, 1, 1)},
+        "anniversary(date(9990, 1, 1) if user.born > today else date(9999, 1, 1)) > user.expires",
+        {"expires": date(1990, 1, 1), "born": date(2050, 1, 1)},
     ),
 }
 

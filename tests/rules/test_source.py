@@ -47,6 +47,19 @@ HOSTILE = {
 }
 
 
+HOSTILE |= {
+    "half a surrogate pair as an escape": (b'x = "\\ud83d"', "cannot be shown, U+D83D"),
+    "a NUL as an escape": (b'x = ("\\x00")', "cannot be shown, U+0000"),
+    "an escape of the terminal as an escape": (b"x = {'a': '\\x1b[2J'}", "cannot be shown, U+001B"),
+    "a carriage return as an escape": (b"x = '\\r'", "cannot be shown, U+000D"),
+    "a description with a control code": (b'"""\\x9b"""', "cannot be shown, U+009B"),
+    "a hexadecimal number of 5,000 digits": (b"x = 0x" + b"f" * 5_000, "more than 64 bits"),
+    "the same as an annotation": (b"def f(a: 0x" + b"f" * 5_000 + b"): pass", "more than 64 bits"),
+    "the same behind a minus": (b"x = -0x" + b"f" * 5_000, "more than 64 bits"),
+    "a number of 65 bits": (b"x = 9223372036854775808", "more than 64 bits"),
+}
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_with_its_reason_and_quickly(name):
     content, reason = HOSTILE[name]
@@ -115,3 +128,19 @@ def test_no_more_problems_are_kept_than_anybody_reads():
     for line in range(200):
         source.refuse_at(line + 1, 0, "no")
     assert len(source.problems) == MAX_PROBLEMS
+
+
+def test_a_character_that_cannot_be_shown_is_refused_where_it_stands():
+    source = decode(b'x = ["a", "b\\ud800"]', "rule.py")
+    assert parse(source) is None
+    assert str(source.problems[0]).splitlines() == [
+        "rule.py:1:11: a text with a character that cannot be shown, U+D800",
+        '    x = ["a", "b\\ud800"]',
+        "              ^^^^^^^^^",
+        "    hint: remove it",
+    ]
+
+
+def test_whole_characters_tabs_and_new_lines_are_texts():
+    source = decode('x = "\\n\\t\\U0001f600 ё"'.encode(), "rule.py")
+    assert parse(source) is not None

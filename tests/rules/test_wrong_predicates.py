@@ -243,6 +243,26 @@ WRONG_PREDICATES = {
         "too large to be checked",
         "split the rule",
     ),
+    "paths through statements that say nothing": (
+        "if user.vip:\n        ''\n    " * 11 + "''\n    " * 300 + "return user.vip",
+        "too large to be checked",
+        "split the rule",
+    ),
+    "paths through statements that are refused": (
+        "if user.vip:\n        ''\n    " * 11 + "pass\n    " * 40 + "return user.vip",
+        "too large to be checked",
+        "split the rule",
+    ),
+    "a key that is half a character": (
+        'return user.orders["\\ud800"].count > 0',
+        "a character that cannot be shown, U+D800",
+        "remove it",
+    ),
+    "a key that ends a text in a database": (
+        'return user.orders["a\\x00"].count > 0',
+        "a character that cannot be shown, U+0000",
+        "remove it",
+    ),
     "more branches than anybody follows": (
         "".join(f"if user.points == {n}:\n        return True\n    " for n in range(41))
         + "return False",
