@@ -10,7 +10,6 @@ import re
 import stat
 import tokenize
 import unicodedata
-import warnings
 from pathlib import Path
 
 from quadrupel.core.fields import MAX_INTEGER
@@ -26,6 +25,11 @@ MAX_MESSAGE = 300
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_RAW = re.compile(r"[a-z]?r", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = frozenset("\n\\'\"abfnrtvxNuU01234567")
+"""What may stand behind the backslash of an escape."""
+
 _CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*(?!utf-?8\b)([-\w.]+)", re.IGNORECASE)
 
 
@@ -119,9 +123,7 @@ def parse(source: Source) -> ast.Module | None:
     if source.problems or not _plain(source) or not _bounded(source):
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            module = ast.parse(source.text)
+        module = ast.parse(source.text)
     except SyntaxError as error:
         message = (error.msg or "invalid syntax").removesuffix(" (<unknown>, line 1)")
         width = max(1, (error.end_offset or 0) - (error.offset or 0))
@@ -183,6 +185,8 @@ def _bounded(source: Source) -> bool:
                 return False
             if token.type in (tokenize.NAME, tokenize.ERRORTOKEN):
                 _check_name(source, token)
+            elif token.type == tokenize.STRING:
+                _check_escapes(source, token)
     except (tokenize.TokenError, SyntaxError):
         pass
     return not source.problems
@@ -211,6 +215,18 @@ def _check_constant(source: Source, node: ast.Constant) -> None:
             )
         case int() as number if number >= MAX_INTEGER:
             source.refuse(node, "this number is too large: it has more than 64 bits")
+
+
+def _check_escapes(source: Source, token: tokenize.TokenInfo) -> None:
+    """Refuse the escapes of which Python would only warn, as it warns the process as a whole."""
+    if _RAW.match(token.string):
+        return
+    for found in _ESCAPE.finditer(token.string):
+        if found.group(1) not in _ESCAPED:
+            line = token.start[0] + token.string.count("\n", 0, found.start())
+            behind = token.string.rfind("\n", 0, found.start())
+            column = found.start() - behind - 1 if behind >= 0 else token.start[1] + found.start()
+            source.refuse_at(line, column, f"invalid escape sequence {found.group()}", "", 2)
 
 
 def _too_deep(module: ast.Module) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 
 import pytest
 
@@ -144,3 +145,16 @@ def test_a_character_that_cannot_be_shown_is_refused_where_it_stands():
 def test_whole_characters_tabs_and_new_lines_are_texts():
     source = decode('x = "\\n\\t\\U0001f600 ё"'.encode(), "rule.py")
     assert parse(source) is not None
+
+
+def test_a_wrong_escape_is_refused_where_it_stands_and_warns_nobody():
+    source = decode(b'x = """a\n\\\\d \\d"""\ny = r"\\d"', "rule.py")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert parse(source) is None
+    assert warned == []
+    assert str(source.problems[0]).splitlines() == [
+        "rule.py:2:5: invalid escape sequence \\d",
+        '    \\\\d \\d"""',
+        "        ^^",
+    ]
