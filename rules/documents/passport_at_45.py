@@ -8,8 +8,12 @@ banner = Banner(
     story="passport",
     link="/services/passport/replace",
     title={
-        "en": "Your passport is no longer valid after 45: order the last replacement",
-        "ru": "После 45 лет паспорт недействителен: закажите последнюю замену",
+        "en": "At 45 the passport is replaced for the last time: order yours",
+        "ru": "В 45 лет паспорт меняют в последний раз: закажите замену",
+    },
+    text={
+        "en": "The old one, issued on {passport_issued}, is valid for 90 days after that birthday.",
+        "ru": "Прежний, выданный {passport_issued}, действует 90 дней после этого дня рождения.",
     },
 )
 email = Email(template="passport_renewal")

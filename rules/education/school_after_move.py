@@ -18,8 +18,11 @@ def matches(user, today):
     moved = user.residence_since
     born = user.youngest_child_born
     goes_to_school = born + years(7) <= today < born + years(17)
-    chosen = user.orders["school_place"].last
-    has_chosen = is_known(chosen) and day_of(chosen) >= moved - months(1)
+    enrolled = user.orders["school_place"].last
+    transferred = user.orders["school_transfer"].last
+    has_enrolled = is_known(enrolled) and day_of(enrolled) >= moved - months(1)
+    has_transferred = is_known(transferred) and day_of(transferred) >= moved - months(1)
+    has_chosen = has_enrolled or has_transferred
     return goes_to_school and moved <= today <= moved + months(4) and not has_chosen
 
 
@@ -29,7 +32,10 @@ examples = [
         today="2026-11-23",
         residence_since="2026-07-23",
         youngest_child_born="2015-02-02",
-        orders={"school_place": {"last": "2022-04-01T12:00:00Z"}},
+        orders={
+            "school_place": {"last": "2022-04-01T12:00:00Z"},
+            "school_transfer": {"last": "2026-06-22T12:00:00Z"},
+        },
     ),
     no_match(today="2026-11-23", residence_since="2026-07-22", youngest_child_born="2015-02-02"),
     no_match(today="2026-11-23", residence_since="2026-10-01", youngest_child_born="2019-11-24"),
@@ -37,7 +43,13 @@ examples = [
         today="2026-11-23",
         residence_since="2026-10-01",
         youngest_child_born="2015-02-02",
-        orders={"school_place": {"last": "2026-09-15T12:00:00Z"}},
+        orders={"school_transfer": {"last": "2026-09-15T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        residence_since="2026-10-01",
+        youngest_child_born="2019-10-01",
+        orders={"school_place": {"last": "2026-09-01T12:00:00Z"}},
     ),
     no_match(today="2026-11-23", residence_since="2026-10-01", youngest_child_born="2009-11-23"),
     no_match(today="2026-11-23", residence_since="2026-11-24", youngest_child_born="2015-02-02"),

@@ -1,4 +1,4 @@
-"""A child was born in the last six months, and for one of the children no benefit was ordered."""
+"""A child was born in the last six months, and no benefit was ordered since."""
 
 owner = "family"
 tags = ["children", "benefits"]
@@ -20,25 +20,25 @@ once_per = "youngest_child_born"
 
 
 def matches(user, today):
-    recent = user.youngest_child_born <= today <= user.youngest_child_born + months(6)
-    return recent and user.orders["child_benefit"].count < user.children
+    born = user.youngest_child_born
+    ordered = user.orders["child_benefit"].last
+    has_ordered = is_known(ordered) and day_of(ordered) >= born
+    return born <= today <= born + months(6) and not has_ordered
 
 
 examples = [
-    match(today="2026-11-23", children=1, youngest_child_born="2026-11-20"),
+    match(today="2026-11-23", youngest_child_born="2026-11-20"),
     match(
         today="2027-02-28",
-        children=2,
         youngest_child_born="2026-08-31",
-        orders={"child_benefit": {"count": 1}},
+        orders={"child_benefit": {"count": 2, "last": "2026-08-30T12:00:00Z"}},
     ),
     no_match(
         today="2026-11-23",
-        children=2,
         youngest_child_born="2026-11-01",
-        orders={"child_benefit": {"count": 2}},
+        orders={"child_benefit": {"last": "2026-11-01T09:00:00Z"}},
     ),
-    no_match(today="2027-03-01", children=1, youngest_child_born="2026-08-31"),
-    no_match(today="2026-11-23", children=1, youngest_child_born="2026-11-24"),
-    unknown(today="2026-11-23", children=1),
+    no_match(today="2027-03-01", youngest_child_born="2026-08-31"),
+    no_match(today="2026-11-23", youngest_child_born="2026-11-24"),
+    unknown(today="2026-11-23"),
 ]

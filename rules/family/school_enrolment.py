@@ -1,4 +1,7 @@
-"""The youngest child is old enough for school, and no place was asked for."""
+"""The youngest child is old enough for school, and no place was asked for since it was six.
+
+Who is enrolled in spring may be a few months short of the age at which school begins.
+"""
 
 owner = "education"
 tags = ["children"]
@@ -23,24 +26,23 @@ def matches(user, today):
     must_start = user.youngest_child_born + years(8)
     if not may_start <= today < must_start:
         return False
-    return user.orders["school_place"].count < user.children
+    asked = user.orders["school_place"].last
+    return not (is_known(asked) and day_of(asked) >= user.youngest_child_born + years(6))
 
 
 examples = [
-    match(today="2026-04-01", children=1, youngest_child_born="2019-10-01"),
+    match(today="2026-04-01", youngest_child_born="2019-10-01"),
     match(
         today="2026-04-01",
-        children=2,
         youngest_child_born="2018-04-02",
-        orders={"school_place": {"count": 1, "last": "2022-04-01T06:00:00Z"}},
+        orders={"school_place": {"count": 2, "last": "2024-04-01T06:00:00Z"}},
     ),
-    no_match(today="2026-04-01", children=1, youngest_child_born="2018-04-01"),
+    no_match(today="2026-04-01", youngest_child_born="2018-04-01"),
     no_match(
         today="2026-04-01",
-        children=1,
-        youngest_child_born="2019-09-01",
-        orders={"school_place": {"last": "2026-03-30T06:00:00Z"}},
+        youngest_child_born="2019-10-01",
+        orders={"school_place": {"last": "2025-10-01T06:00:00Z"}},
     ),
-    no_match(today="2026-04-01", children=1, youngest_child_born="2019-10-02"),
-    unknown(today="2026-04-01", children=1),
+    no_match(today="2026-04-01", youngest_child_born="2019-10-02"),
+    unknown(today="2026-04-01"),
 ]

@@ -17,14 +17,19 @@ once_per = "appointment_on"
 def matches(user, today):
     tomorrow = today + days(1)
     if is_weekend(tomorrow):
-        return today < user.appointment_on <= today + days(3)
+        monday = today + days(2 if is_weekend(today) else 3)
+        return today < user.appointment_on <= monday
     return user.appointment_on == tomorrow
 
 
 examples = [
     match(today="2026-11-23", appointment_on="2026-11-24"),
     match(today="2026-11-20", appointment_on="2026-11-23"),
+    match(today="2026-11-21", appointment_on="2026-11-23"),
+    match(today="2026-11-22", appointment_on="2026-11-23"),
     no_match(today="2026-11-20", appointment_on="2026-11-24"),
+    no_match(today="2026-11-21", appointment_on="2026-11-24"),
+    no_match(today="2026-11-22", appointment_on="2026-11-24"),
     no_match(today="2026-11-23", appointment_on="2026-11-23"),
     no_match(today="2026-11-20", appointment_on="2026-11-20"),
     no_match(today="2026-11-23", appointment_on="2026-11-25"),

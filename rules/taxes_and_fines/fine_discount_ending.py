@@ -1,4 +1,4 @@
-"""A traffic fine can be settled at half its amount for a week more."""
+"""The latest traffic fine can be settled at half its amount for a week more."""
 
 owner = "fines"
 tags = ["fines", "money"]
@@ -7,12 +7,12 @@ banner = Banner(
     priority=88,
     link="/services/fines/pay",
     title={
-        "en": "Pay your fine with a discount until {fine_discount_until}",
-        "ru": "Оплатите штраф со скидкой до {fine_discount_until}",
+        "en": "Pay your latest fine with a discount until {fine_discount_until}",
+        "ru": "Оплатите последний штраф со скидкой до {fine_discount_until}",
     },
     text={
-        "en": "You owe {fines_owed} roubles; after that day the discount is gone.",
-        "ru": "К оплате {fines_owed} руб.; после этого дня скидки не будет.",
+        "en": "All your fines come to {fines_owed} roubles, before any discount.",
+        "ru": "Всего штрафов на {fines_owed} руб., без учёта скидки.",
     },
 )
 email = Email(template="fine_discount_ending")

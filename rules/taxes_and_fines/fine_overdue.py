@@ -1,4 +1,7 @@
-"""A fine was not paid in time: it will be doubled."""
+"""A fine was not paid in time: it will be doubled.
+
+Only the day of the latest fine is known: until that has passed, nothing is said of older ones.
+"""
 
 owner = "fines"
 tags = ["fines", "money"]
@@ -7,8 +10,8 @@ banner = Banner(
     priority=92,
     link="/services/fines/pay",
     title={
-        "en": "Your fine was due on {fine_due}",
-        "ru": "Срок оплаты штрафа истёк {fine_due}",
+        "en": "Your fine was due by {fine_due}",
+        "ru": "Штраф нужно было оплатить до {fine_due}",
     },
     text={
         "en": "Pay {fines_owed} roubles now, or the bailiffs will collect twice as much.",

@@ -8,8 +8,12 @@ banner = Banner(
     story="tax_payment",
     link="/services/taxes/pay",
     title={
-        "en": "Pay {taxes_owed} roubles of tax by {tax_due}",
-        "ru": "Оплатите налоги до {tax_due}: {taxes_owed} руб.",
+        "en": "Pay your tax by {tax_due}: {taxes_owed} roubles in all",
+        "ru": "Оплатите налоги до {tax_due}: всего {taxes_owed} руб.",
+    },
+    text={
+        "en": "What was due before is to be paid at once: interest on it grows every day.",
+        "ru": "Прежние долги оплатите сразу: пени по ним растут каждый день.",
     },
 )
 email = Email(template="tax_due")

@@ -1,4 +1,7 @@
-"""A tax worth collecting was not paid in time."""
+"""A tax worth collecting was not paid in time.
+
+Only the day of the latest tax is known: until that has passed, nothing is said of older ones.
+"""
 
 owner = "taxes"
 tags = ["taxes", "money"]
@@ -8,7 +11,7 @@ banner = Banner(
     story="tax_payment",
     link="/services/taxes/pay",
     title={
-        "en": "Tax was due on {tax_due}: {taxes_owed} roubles",
+        "en": "Tax was due by {tax_due}: {taxes_owed} roubles",
         "ru": "Налог нужно было оплатить до {tax_due}: {taxes_owed} руб.",
     },
     text={

@@ -1,6 +1,7 @@
 """Overdue debts of 30,000 roubles or more can close the border, and the citizen travels.
 
 Who has a valid travel passport or has ordered one in the last half year counts as travelling.
+Fines, and taxes, count as overdue once the latest one is: no earlier day is known.
 """
 
 owner = "taxes"

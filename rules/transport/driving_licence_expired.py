@@ -9,7 +9,7 @@ banner = Banner(
     link="/services/driving-licence/renew",
     title={
         "en": "Your driving licence ran out on {driving_licence_expires}",
-        "ru": "Водительское удостоверение недействительно с {driving_licence_expires}",
+        "ru": "Срок водительского удостоверения истёк {driving_licence_expires}",
     },
     text={
         "en": "Driving without a valid licence is fined. Order a new one today.",
