@@ -25,6 +25,7 @@ from quadrupel.rules import catalogue, placements
 from quadrupel.rules.displays import warnings
 from quadrupel.rules.experiment_words import experiment_words
 from quadrupel.rules.problems import Problem
+from quadrupel.rules.readings import unwritable
 from quadrupel.rules.rule import Banner, Rule
 from quadrupel.rules.value_forms import as_json, told
 
@@ -59,23 +60,24 @@ def check(rules: Folder = None, as_json: Json = False) -> None:
     folder = rules_folder(settings)
     examined = catalogue.examine(folder, settings.languages, templates)
     rule_set = examined.rule_set
-    warned = [] if examined.problems else warnings(rule_set, str(folder / placements.FILE_NAME))
+    problems = [*examined.problems, *unwritable(rule_set.rules.values())]
+    warned = [] if problems else warnings(rule_set, str(folder / placements.FILE_NAME))
     sizes = {
         "rules": len(rule_set.rules),
         "attributes": len(rule_set.schema.attributes),
         "placements": len(rule_set.placements),
     }
     if as_json:
-        problems = [problem_json(problem) for problem in examined.problems]
-        told = {"problems": problems, "warnings": [problem_json(warning) for warning in warned]}
+        said = [problem_json(problem) for problem in problems]
+        told = {"problems": said, "warnings": [problem_json(warning) for warning in warned]}
         print_json({**sizes, "hash": rule_set.hash, **told})
-    elif not examined.problems:
+    elif not problems:
         counts = ", ".join(counted(size, name.removesuffix("s")) for name, size in sizes.items())
         console.print(f"{counts}: all right")
     for warning in () if as_json else warned:
         line(f"warning: {warning}", "yellow", errors)
-    print_problems(() if as_json else examined.problems)
-    if examined.problems:
+    print_problems(() if as_json else problems)
+    if problems:
         raise typer.Exit(1)
 
 

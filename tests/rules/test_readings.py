@@ -1,0 +1,31 @@
+"""What is said of rules of which a reading cannot be written: the checker lets none pass."""
+
+from dataclasses import replace
+
+from quadrupel.rules import catalogue
+from quadrupel.rules.predicate import Predicate
+from quadrupel.rules.readings import unwritable
+from quadrupel.rules.tree import And, Compare, Constant, Kind
+
+
+def test_of_rules_that_are_right_nothing_is_said(folder):
+    assert list(unwritable(catalogue.load(folder).rules.values())) == []
+
+
+def test_a_rule_that_would_fail_the_query_of_all_is_told_where(folder):
+    (rule,) = catalogue.load(folder).rules.values()
+    tree = rule.predicate.tree
+    wrong = Constant("\ud800", Kind.TEXT, tree.right.place)
+    predicate = Predicate(And((tree, Compare("==", wrong, wrong, tree.place))), "")
+    (problem,) = unwritable([replace(rule, predicate=predicate)])
+    assert problem.path == rule.path
+    assert problem.message.startswith("cannot be read by columns: ")
+    assert problem.excerpt == "    return user.born <= today"
+    assert problem.excerpt[problem.column - 1 :][: problem.width] == "today"
+
+
+def test_a_rule_whose_file_is_gone_is_told_of_all_the_same(folder):
+    (rule,) = catalogue.load(folder).rules.values()
+    predicate = Predicate(Constant("\ud800", Kind.TEXT), "")
+    (problem,) = unwritable([replace(rule, path="gone.py", predicate=predicate)])
+    assert (problem.path, problem.line) == ("gone.py", 0)
