@@ -92,8 +92,13 @@ _OVERLOADED = Problem(
 def not_ready(missing: Mapping[str, str]) -> Problem:
     """What /readyz says while something is missing: what, and why."""
     errors = [{"part": part, "detail": detail} for part, detail in missing.items()]
-    detail = f"not ready: {', '.join(missing)}"
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", detail, {"errors": errors})
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "not-ready",
+        f"not ready: {', '.join(missing)}",
+        {"errors": errors},
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
 
 
 def problem_of(error: QuadrupelError) -> Problem:

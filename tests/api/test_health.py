@@ -40,4 +40,5 @@ def test_what_is_missing_is_named_and_the_process_is_alive() -> None:
     alive, ready = asyncio.run(ask())
     assert alive.status_code == 200
     assert ready.status_code == 503
+    assert int(ready.headers["retry-after"]) > 0
     assert [each["part"] for each in ready.json()["errors"]] == ["database", "token keys"]
