@@ -23,6 +23,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from jwt import PyJWK, PyJWTError
 
 from quadrupel.core.errors import SettingRefused
+from quadrupel.http_urls import check_http_url
 
 MIN_RSA_BITS = 2048
 MAX_SOURCE_BYTES = 1024 * 1024
@@ -38,6 +39,9 @@ REFRESH_SECONDS = 30.0
 log = structlog.get_logger()
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+_NO_KEY = (PyJWTError, UnsupportedAlgorithm, ValueError, KeyError, NotImplementedError)
+"""What an entry of a JWKS raises that is no key, or one of a kind that is unknown here."""
+
 _PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
@@ -134,9 +138,14 @@ class TokenKeys:
 def key_source(setting: str, seconds: float = FETCH_SECONDS) -> Callable[[], Awaitable[bytes]]:
     """How to read the keys that QUADRUPEL_JWT_KEYS names: a URL, within `seconds`, or else a file.
 
-    A file is read once at this moment, so that a wrong one is a SettingRefused at start.
+    A file is read once at this moment, so that a wrong one is a SettingRefused at start; so is a
+    URL that nobody could ask.
     """
     if setting.startswith(("https://", "http://")):
+        try:
+            check_http_url(setting)
+        except ValueError as error:
+            raise SettingRefused(f"QUADRUPEL_JWT_KEYS: {error}") from error
         return lambda: _fetch(setting, seconds)
     path = Path(setting)
     try:
@@ -164,7 +173,7 @@ async def _fetch(url: str, seconds: float) -> bytes:
 def _from_jwks(document: bytes) -> list[TokenKey]:
     try:
         entries = json.loads(document)["keys"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingRefused("QUADRUPEL_JWT_KEYS is neither PEM nor a JWKS document") from error
     keys = []
     for entry in entries if isinstance(entries, list) else []:
@@ -174,7 +183,7 @@ def _from_jwks(document: bytes) -> list[TokenKey]:
             raise _private_key()
         try:
             jwk = PyJWK.from_dict(entry)
-        except (PyJWTError, UnsupportedAlgorithm, ValueError):
+        except _NO_KEY:
             continue
         key = _token_key(jwk.key_id, jwk.key)
         if key and entry.get("alg", key.algorithm) == key.algorithm:

@@ -51,6 +51,8 @@ def test_a_jwks_keeps_its_kids_and_leaves_out_what_is_for_something_else(signer)
         {"kty": "oct", "k": "c2VjcmV0", "kid": "symmetric"},
         {"kty": "EC", "crv": "P-256", "x": "?", "y": "?", "kid": "broken"},
         {"kty": "quantum", "kid": "unknown"},
+        {"kty": "oct", "kid": "empty"},
+        {"kty": "RSA", "alg": "none", "kid": "unsigned"},
         "not an object",
     ]
     keys = read_keys(json.dumps({"keys": [*others, *entries]}).encode())
@@ -67,6 +69,7 @@ def test_a_jwks_keeps_its_kids_and_leaves_out_what_is_for_something_else(signer)
         (b"", "neither PEM nor a JWKS"),
         (b"\xff", "neither PEM nor a JWKS"),
         (b"[]", "neither PEM nor a JWKS"),
+        (b"[" * 100_000, "neither PEM nor a JWKS"),
         (b'{"keys": 1}', "no public key"),
         (b'{"keys": []}', "no public key"),
         (b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', "no public key"),
@@ -86,6 +89,12 @@ def test_a_document_without_usable_keys_names_the_setting(document: bytes, says:
 def test_a_file_that_is_wrong_is_an_error_at_start(tmp_path: Path) -> None:
     with pytest.raises(SettingRefused, match=r"QUADRUPEL_JWT_KEYS.*cannot be read"):
         key_source(str(tmp_path / "none.json"))
+
+
+@pytest.mark.parametrize("url", ["http://login:x/jwks.json", "https://login:99999/", "https://"])
+def test_a_url_that_nobody_could_ask_is_an_error_at_start(url: str) -> None:
+    with pytest.raises(SettingRefused, match="QUADRUPEL_JWT_KEYS"):
+        key_source(url)
 
 
 class Source:
