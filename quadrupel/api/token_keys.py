@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificate
 from jwt import PyJWK, PyJWTError
 
-from quadrupel.core.errors import SettingRefused
+from quadrupel.core.errors import SettingRefused, TokenKeysUnavailable
 from quadrupel.http_urls import check_http_url
 
 MIN_RSA_BITS = 2048
@@ -86,21 +86,22 @@ class TokenKeys:
 
     async def loaded(self) -> bool:
         """Whether there are keys; while there are none, the source is read again by and by."""
-        if not self._keys and self._clock() - self._tried_at >= REFRESH_SECONDS:
-            await self.refresh()
+        if not self._keys:
+            await self._learn_more()
         return bool(self._keys)
 
     async def find(self, kid: str | None, algorithm: str) -> Sequence[TokenKey]:
         """The keys that a token with this header may be signed with; empty when there are none.
 
-        An unknown key makes the source be read again, every `REFRESH_SECONDS` at most.
+        An unknown key makes the source be read again, every `REFRESH_SECONDS` at most, and is
+        waited for while the source is read. Raises TokenKeysUnavailable while no key is known.
         """
-        found = self._matching(kid, algorithm)
-        if not found and self._clock() - self._tried_at >= REFRESH_SECONDS:
-            await self.refresh()
-            return self._matching(kid, algorithm)
+        if not self._matching(kid, algorithm):
+            await self._learn_more()
+        if not self._keys:
+            raise TokenKeysUnavailable("no key of citizens' tokens could be read yet")
         self.keep_fresh()
-        return found
+        return self._matching(kid, algorithm)
 
     def keep_fresh(self) -> None:
         """Have the source read again, in the background, if that was long ago."""
@@ -117,6 +118,14 @@ class TokenKeys:
             for key in self._keys
             if key.algorithm == algorithm and (kid is None or key.kid in (None, kid))
         ]
+
+    async def _learn_more(self) -> None:
+        """Wait for the reading that is under way, or for one more if the last was long ago."""
+        if self._is_reading() or self._clock() - self._tried_at >= REFRESH_SECONDS:
+            await self.refresh()
+
+    def _is_reading(self) -> bool:
+        return self._reading is not None and not self._reading.done()
 
     def _start_reading(self) -> asyncio.Task[None]:
         if self._reading is None or self._reading.done():

@@ -21,6 +21,7 @@ QuadrupelError
 └── Unavailable               infrastructure failed: stop, back off, retry; nothing is lost
     ├── BusUnavailable
     ├── DatabaseUnavailable
+    ├── TokenKeysUnavailable  the keys of citizens' tokens could not be read yet
     ├── Overloaded            more is asked of this process than it can answer soon
     └── ChannelUnavailable
 
@@ -146,6 +147,10 @@ class BusUnavailable(Unavailable):
 
 class DatabaseUnavailable(Unavailable):
     """The database did not answer."""
+
+
+class TokenKeysUnavailable(Unavailable):
+    """The keys that citizens' tokens are verified with could not be read yet."""
 
 
 class Overloaded(Unavailable):

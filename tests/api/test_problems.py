@@ -17,6 +17,7 @@ from quadrupel.core.errors import (
     NotAllowed,
     NotAuthenticated,
     QuadrupelError,
+    TokenKeysUnavailable,
     TopicRefused,
 )
 
@@ -34,6 +35,7 @@ from quadrupel.core.errors import (
         (EventsRefused("line", [(1, EventRefused("not-json", "no"))]), 400),
         (BusUnavailable("host:9092 is away"), 503),
         (DatabaseUnavailable("host:5432 is away"), 503),
+        (TokenKeysUnavailable("login:443 is away"), 503),
         (TopicRefused("run bus create"), 503),
         (Conflict("no"), 500),
         (QuadrupelError("no"), 500),
@@ -47,6 +49,7 @@ def test_each_error_has_its_status(error: QuadrupelError, status: int) -> None:
     assert response.media_type == "application/problem+json"
     assert response.headers["cache-control"] == "no-store"
     assert b"is away" not in response.body
+    assert ("retry-after" in response.headers) is (status == 503)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from quadrupel.api.token_keys import (
     key_source,
     read_keys,
 )
-from quadrupel.core.errors import SettingRefused
+from quadrupel.core.errors import SettingRefused, TokenKeysUnavailable
 
 
 def pem(key) -> bytes:
@@ -137,6 +137,40 @@ def test_a_rotated_key_is_found_at_once_and_the_old_one_is_forgotten(signer) -> 
         source.time += REFRESH_SECONDS
         assert len(await keys.find("new", "ES256")) == 1
         assert await keys.find("ES256", "ES256") == []
+
+    asyncio.run(story())
+
+
+def test_all_who_show_a_rotated_key_wait_for_the_reading_that_is_under_way(signer) -> None:
+    async def story() -> None:
+        new = type(signer)()
+        documents = [signer.jwks(), {"keys": [{**new.jwks()["keys"][0], "kid": "new"}]}]
+        source = Source(lambda: json.dumps(documents[source.readings - 1]).encode())
+        keys = TokenKeys(source.load, lambda: source.time)
+        await keys.loaded()
+        source.time += REFRESH_SECONDS
+        found = await asyncio.gather(*[keys.find("new", "ES256") for _ in range(5)])
+        assert [len(each) for each in found] == [1] * 5
+        assert source.readings == 2
+
+    asyncio.run(story())
+
+
+def test_without_any_key_no_token_is_judged(signer) -> None:
+    async def story() -> None:
+        def document() -> bytes:
+            if source.readings < 2:
+                raise OSError("away")
+            return json.dumps(signer.jwks()).encode()
+
+        source = Source(document)
+        keys = TokenKeys(source.load, lambda: source.time)
+        for _ in range(2):
+            with pytest.raises(TokenKeysUnavailable):
+                await keys.find("ES256", "ES256")
+        assert source.readings == 1
+        source.time += REFRESH_SECONDS
+        assert len(await keys.find("ES256", "ES256")) == 1
 
     asyncio.run(story())
 
