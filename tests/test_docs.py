@@ -29,7 +29,7 @@ COMMAND = re.compile(r"\bquadrupel((?: [a-z][a-z|-]*)+)((?: (?:--[a-z-]+|[A-Za-z
 SETTING = re.compile(r"\bQUADRUPEL_[A-Z_]+\b")
 METRIC = re.compile(r"\bquadrupel_[a-z_]+\b")
 
-NOT_SETTINGS = {"QUADRUPEL_REQUIRE_ALL", "QUADRUPEL_SERVICE_KEY"}
+OF_TESTS = {"QUADRUPEL_REQUIRE_ALL"}
 
 
 @pytest.fixture(params=PAGES, ids=[str(page.relative_to(CHECKOUT)) for page in PAGES])
@@ -96,8 +96,20 @@ def test_commands_and_their_options_exist(page):
             assert set(re.findall(r"--[a-z-]+", rest)) <= known, f"quadrupel {name} {rest}"
 
 
+def variables(command: Any) -> set[str]:
+    """What the options of a command, or of those below it, can be read from instead."""
+    below = [variables(each) for each in getattr(command, "commands", {}).values()]
+    return {each.envvar for each in command.params if each.envvar}.union(*below)
+
+
+def test_variables_of_options_are_documented():
+    named = {each for page in PAGES for each in SETTING.findall(page.read_text())}
+    assert variables(COMMANDS) - named == set()
+
+
 def test_settings_exist(page):
-    known = {f"QUADRUPEL_{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+    known = {f"QUADRUPEL_{name.upper()}" for name in Settings.model_fields}
+    known |= variables(COMMANDS) | OF_TESTS
     assert set(SETTING.findall(page.read_text())) - known - {"QUADRUPEL_"} == set()
 
 

@@ -21,6 +21,8 @@ from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.config import read_settings
 from quadrupel.core.errors import BusUnavailable, InputRefused
 from quadrupel.core.ports import Outgoing
+from quadrupel.http_urls import check_http_url
+from quadrupel.store.keys import split_key
 
 MAX_SHOWN = 100
 REQUEST_SECONDS = 30.0
@@ -80,7 +82,11 @@ def send(
         str | None, typer.Option(help="Send through the API at this URL, not onto the bus.")
     ] = None,
     key: Annotated[
-        str, typer.Option(envvar="QUADRUPEL_SERVICE_KEY", help="The key to show to the API.")
+        str,
+        typer.Option(
+            envvar="QUADRUPEL_SERVICE_KEY",
+            help="The service key to show to the API; whoever lists processes reads it here.",
+        ),
     ] = "",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Send the good ones, and leave out the bad ones.")
@@ -91,12 +97,16 @@ def send(
 
     Examples:
       quadrupel events send events.ndjson
-      quadrupel events send events.ndjson --url https://portal.example/quadrupel --key qk_...
+      quadrupel events send events.ndjson --url https://portal.example/quadrupel
       quadrupel population --users 1000 | quadrupel events send --skip-bad -
+
+    With --url it takes a service key of the scope events:write, from QUADRUPEL_SERVICE_KEY.
 
     Everything is checked before anything is sent; with --skip-bad each event as it comes. Sending
     a file again changes nothing, so after a failure just send it again.
     """
+    if url is not None:
+        _check_way(url, key)
     report, sent = Report(), 0
     with _opened(file, again=not skip_bad) as stream:
         if not skip_bad:
@@ -135,6 +145,21 @@ def _opened(file: str, *, again: bool = False) -> Iterator[BinaryIO]:
         yield stream
 
 
+def _check_way(url: str, key: str) -> None:
+    """Raise BadParameter for what no server could make right, since one that fails is asked again.
+
+    The key is not repeated.
+    """
+    try:
+        check_http_url(url)
+    except ValueError as error:
+        raise typer.BadParameter(f"--url: {error}") from error
+    if split_key(key) is None:
+        raise typer.BadParameter(
+            "the API takes a service key, qk_ID_SECRET and nothing else: set QUADRUPEL_SERVICE_KEY"
+        )
+
+
 @contextlib.contextmanager
 def _way(url: str | None, key: str) -> Iterator[Deliver]:
     """How events get onto the bus: a function that returns when they are durable."""
@@ -145,8 +170,6 @@ def _way(url: str | None, key: str) -> Iterator[Deliver]:
         ):
             yield producer.publish
         return
-    if not url.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{url} is not a URL; it starts with https://")
     stamina.instrumentation.set_on_retry_hooks([_say_that_it_waits])
     headers = {"authorization": f"Bearer {key}", "content-type": "application/x-ndjson"}
     with httpx.Client(base_url=url, headers=headers, timeout=REQUEST_SECONDS) as client:

@@ -131,9 +131,12 @@ def api_double(*statuses: int) -> Iterator[http.server.HTTPServer]:
         server.server_close()
 
 
+KEY = f"qk_{'a' * 12}_{'B' * 43}"
+
+
 def send_to(server: http.server.HTTPServer, stdin: str):
     url = f"http://127.0.0.1:{server.server_port}/quadrupel"
-    return run("send", "-", "--url", url, "--key", "qk_x", stdin=stdin)
+    return run("send", "-", "--url", url, "--key", KEY, stdin=stdin)
 
 
 def test_events_go_through_the_api_in_requests_it_takes() -> None:
@@ -142,7 +145,7 @@ def test_events_go_through_the_api_in_requests_it_takes() -> None:
     assert result.exit_code == 0
     assert [body.count(b"\n") + 1 for _, _, body in server.seen] == [1000, 500]
     assert {(path, key) for path, key, _ in server.seen} == {
-        ("/quadrupel/v1/events", "Bearer qk_x")
+        ("/quadrupel/v1/events", f"Bearer {KEY}")
     }
 
 
@@ -168,3 +171,23 @@ def test_what_the_api_refuses_is_not_repeated() -> None:
     with api_double(403) as server, pytest.raises(InputRefused, match="403"):
         send_to(server, lines({}))
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("key", ["", "qk_x", f"{KEY}\n", f"{KEY[:-1]}ы", f" {KEY}"])
+def test_what_is_no_key_is_shown_to_nobody(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUADRUPEL_SERVICE_KEY", key)
+    with api_double() as server, stamina.set_testing(True, attempts=2):
+        url = f"http://127.0.0.1:{server.server_port}/quadrupel"
+        result = run("send", "-", "--url", url, stdin=lines({}))
+    assert result.exit_code == 2
+    assert "QUADRUPEL_SERVICE_KEY" in result.stderr
+    assert KEY[20:-1] not in result.stderr
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("url", ["portal.example", "http://", "http://portal:x/", "ftp://portal"])
+def test_a_url_that_nobody_could_ask_is_not_asked(url: str) -> None:
+    with stamina.set_testing(True, attempts=2):
+        result = run("send", "-", "--url", url, "--key", KEY, stdin=lines({}))
+    assert result.exit_code == 2
+    assert "--url" in result.stderr
