@@ -213,7 +213,7 @@ class Settings(BaseSettings):
         365,
         ge=1,
         le=3650,
-        description="for how many days it is kept who looked at whom with service keys",
+        description="for how many days it is kept who looked at whom",
     )
 
     metrics_port: int = Field(

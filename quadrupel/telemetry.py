@@ -159,7 +159,7 @@ READS_REFUSED = Counter(
 )
 LOOKS_WAITING = Gauge(
     "quadrupel_looks_waiting",
-    "Looks at users with service keys that are not in the audit log yet",
+    "Looks at users that are not in the audit log yet",
     multiprocess_mode="livesum",
 )
 LOOKS_REFUSED = Counter(

@@ -124,7 +124,7 @@ def create_app(
     )
     app.include_router(stream_route.routes(reader, access.admitted(tokens, limit_user)))
     app.include_router(feedback.routes(inbox, tokens, waits, texts, now, limit_user))
-    app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE)))
+    app.include_router(events.routes(inbox, feeds, now, with_scope(Scope.EVENTS_WRITE), looks))
     app.include_router(
         contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages, looks)
     )

@@ -1,4 +1,7 @@
-"""Every use of a service key on a named user is recorded: in the log at once, in a table soon.
+"""Who reads, writes or erases a named user's data by a service key is recorded.
+
+It is in the log at once, and in a table soon. Events that report facts are not recorded: there are
+as many as the topic has, and each names its source.
 
 No request waits for the table. While the primary is away looks are kept in memory, as many as may
 be, and are written when it is back; when there is no more room, who would look is refused. A
@@ -7,6 +10,7 @@ process that is killed leaves those it had not written yet in the log only.
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -37,6 +41,10 @@ SAY_SECONDS = 10.0
 """How often the log says that looks cannot be written, at most."""
 
 log = structlog.get_logger()
+_record = structlog.wrap_logger(
+    None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET)
+)
+"""Writes at any QUADRUPEL_LOG_LEVEL: until it is in the table, a look is nowhere else."""
 
 
 class Looks:
@@ -68,7 +76,8 @@ class Looks:
             LOOKS_REFUSED.inc()
             raise DatabaseUnavailable(f"{len(self._waiting)} looks are not in the audit log yet")
         look = Look(user_id, self._now(), key.key_id, request_id.get(""), key.name, route)
-        log.info("a user was looked at", key=key.key_id, user=user_id, route=route.value, **details)
+        said = {"key": key.key_id, "user": user_id, "route": route.value, **details}
+        _record.info("a user was looked at", **said)
         self._waiting.append(look)
         LOOKS_WAITING.set(len(self._waiting))
         self._arrived.set()

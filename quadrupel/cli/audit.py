@@ -1,4 +1,4 @@
-"""`quadrupel audit`: who looked at whom with service keys."""
+"""`quadrupel audit`: who looked at whom."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,7 +17,7 @@ from quadrupel.core.values import to_text
 from quadrupel.store import looks
 from quadrupel.store.database import transaction
 
-app = typer.Typer(help="See who looked at whom with service keys.")
+app = typer.Typer(help="See who looked at whom, with a service key or as an operator.")
 
 
 def _since(text: str) -> datetime:
@@ -44,13 +44,14 @@ def list_(
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1_000_000)] = 100,
     as_json: Json = False,
 ) -> None:
-    """List the latest looks, the latest first: reads of a user's banners, explanations, contacts.
+    """List the latest looks, the latest first: who read, wrote, exported or erased a user's data.
 
     Examples:
       quadrupel audit list --user 7a1c
       quadrupel audit list --key support-desk --since 2026-11-01
-      quadrupel audit list --since 2026-11-23T08:00 --limit 10000 --json
+      quadrupel audit list --key operator --since 2026-11-23T08:00 --limit 10000 --json
 
+    Looks by this command line have the key `operator`, and HOST:PID in place of a request's id.
     Each is there some tenths of a second after it was made; while the database is away, when it is
     back. They are kept for QUADRUPEL_AUDIT_DAYS. Without --user all of them may have to be read.
     """

@@ -8,12 +8,14 @@ import typer
 
 from quadrupel import bootstrap
 from quadrupel.channels.addresses import CONSENT, read_contact
+from quadrupel.cli import looks
 from quadrupel.cli.csv_files import CsvFile
 from quadrupel.cli.output import Json, console, errors, print_json
 from quadrupel.config import read_settings
 from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import InputRefused, NotFound
 from quadrupel.core.events import check_user_id
+from quadrupel.core.looks import LookAt
 from quadrupel.store import contacts
 from quadrupel.store.database import transaction
 
@@ -71,12 +73,17 @@ def show(user: User, as_json: Json = False) -> None:
 
     Example:
       quadrupel contacts show 7a1c
+
+    Each look is recorded: `quadrupel audit list` shows it.
     """
     with bootstrap.open_engine(read_settings()) as engine, transaction(engine) as connection:
         contact = contacts.find(connection, [user]).get(user)
+        if contact is None:
+            raise NotFound(
+                f"no contact of {user!a} is known; `quadrupel contacts import` takes them"
+            )
+        looks.record(connection, user, LookAt.CONTACTS)
         suppressed = contacts.suppressed(connection, [user])
-    if contact is None:
-        raise NotFound(f"no contact of {user!a} is known; `quadrupel contacts import` takes them")
     refused = {each.channel: each.reason for each in suppressed}
     if as_json:
         print_json(

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
 
-import structlog
 import typer
 
 from quadrupel import bootstrap, telemetry
 from quadrupel.api.standings import standings_of
+from quadrupel.cli import looks
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.output import Json, print_json
 from quadrupel.cli.rule_choice import Folder, chosen, line
@@ -16,6 +16,7 @@ from quadrupel.config import read_settings
 from quadrupel.core.arbitration import Standing
 from quadrupel.core.errors import NotFound
 from quadrupel.core.events import check_user_id
+from quadrupel.core.looks import LookAt
 from quadrupel.core.values import to_text
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules import value_forms
@@ -25,8 +26,6 @@ from quadrupel.rules.explain_json import explanations_json
 from quadrupel.rules.standings import told as banner_told
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
-
-log = structlog.get_logger()
 
 _STYLES = {Verdict.MATCH: "green", Verdict.ERROR: "red", Verdict.UNKNOWN: "yellow"}
 
@@ -48,6 +47,7 @@ def explain(
       quadrupel rules explain --user c0000042 --as-of 2027-01-31 --json
 
     Without --rule, all clauses are told of rules that match or fail, and of the others one line.
+    Each look is recorded: `quadrupel audit list` shows it.
     """
     settings = read_settings(rules=rules)
     telemetry.configure_logs(settings.log_format, settings.log_level)
@@ -58,8 +58,8 @@ def explain(
         found = ProfileStore(rule_set.schema).read(connection, [check_user_id(user)])
         if user not in found:
             raise NotFound(f'there is no user "{user}"')
+        looks.record(connection, user, LookAt.EXPLAIN, rules=rule, as_of=str(day))
         standings = standings_of(connection, rule_set, found[user], day)
-    log.info("a user was looked at", key=None, user=user, rules=rule, as_of=str(day))
     told = [explain_rule(rule_set, each.id, found[user], day) for each in asked]
     if as_json:
         print_json(explanations_json(found[user], day, told, standings))

@@ -59,7 +59,7 @@ def whole(held: HeldUser, now: datetime) -> Document:
 
 
 def look_fields(look: Look) -> Document:
-    """A look with a service key at a user."""
+    """A look at a user."""
     return {
         "at": look.at,
         "key": look.key_id,

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from quadrupel import bootstrap, telemetry
 from quadrupel.bus.event_codec import event_message
+from quadrupel.cli import looks
 from quadrupel.cli.output import Json, console, errors
 from quadrupel.cli.user_documents import Document, summary, whole
 from quadrupel.config import Settings, read_settings
@@ -23,6 +24,7 @@ from quadrupel.core.errors import Conflict, NotFound, Unavailable
 from quadrupel.core.events import Event, check_user_id
 from quadrupel.core.feedback import Action
 from quadrupel.core.lifecycle import ERASED
+from quadrupel.core.looks import LookAt
 from quadrupel.core.values import to_text
 from quadrupel.store import users
 from quadrupel.store.database import transaction
@@ -45,11 +47,10 @@ def show(user: User, as_json: Json = False) -> None:
       quadrupel users show 7a1c
       quadrupel users show 7a1c --json
 
-    Of an erased user it shows when that was. Each look is logged.
+    Of an erased user it shows when that was. Each look is recorded: `quadrupel audit list` shows
+    it.
     """
-    settings = _settings()
-    held = _held(settings, user)
-    log.info("a user was looked at", key=None, user=user)
+    held = _held(_settings(), user, LookAt.USER)
     document = summary(held)
     if as_json:
         typer.echo(_text(document))
@@ -70,11 +71,9 @@ def export(
       quadrupel users export 7a1c --output 7a1c.json
       quadrupel users export 7a1c | jq .profile
 
-    It is what a data subject asks for. Each export is logged.
+    It is what a data subject asks for. Each export is recorded: `quadrupel audit list` shows it.
     """
-    settings = _settings()
-    held = _held(settings, user)
-    log.info("a user was exported", key=None, user=user)
+    held = _held(_settings(), user, LookAt.EXPORT)
     text = _text(whole(held, bootstrap.now()))
     if output is None:
         typer.echo(text)
@@ -104,7 +103,7 @@ def erase(
     event `user.registered`.
     """
     settings = _settings()
-    held = _held(settings, user)
+    held = _held(settings, user, LookAt.ERASURE if confirm else LookAt.USER)
     if not confirm:
         raise Conflict(f"that would erase {_counted(held)}; say --confirm if you mean it")
     now = bootstrap.now()
@@ -128,13 +127,14 @@ def _settings() -> Settings:
     return settings
 
 
-def _held(settings: Settings, user: str) -> HeldUser:
-    """What is held about the user; NotFound if that is nothing."""
+def _held(settings: Settings, user: str, what: LookAt) -> HeldUser:
+    """What is held about the user, of which the look is recorded; NotFound if that is nothing."""
     check_user_id(user)
     with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
         held = users.read(connection, user)
-    if not held.is_known:
-        raise NotFound(f'there is no user "{user}": nothing is held about one')
+        if not held.is_known:
+            raise NotFound(f'there is no user "{user}": nothing is held about one')
+        looks.record(connection, user, what)
     return held
 
 
@@ -209,13 +209,11 @@ def _print(document: Document) -> None:
         _print_exposures(document["exposures"])
 
 
-def _looks(looks: Document) -> str:
-    if not looks["count"]:
+def _looks(found: Document) -> str:
+    if not found["count"]:
         return "none"
-    last = looks["latest"][0]
-    return f"{looks['count']} with service keys, the last by {last['key_name']} at " + to_text(
-        last["at"]
-    )
+    last = found["latest"][0]
+    return f"{found['count']}, the last by {last['key_name']} at {to_text(last['at'])}"
 
 
 def _print_attributes(attributes: Document) -> None:

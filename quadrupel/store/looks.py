@@ -1,4 +1,4 @@
-"""The audit log in Postgres: who looked at whom with service keys. No row is ever changed."""
+"""The audit log in Postgres: who looked at whom. No row is ever changed."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -63,7 +63,7 @@ class HeldProfile:
 class HeldUser:
     """What the tables hold of one user.
 
-    `matches` are open and closed ones, the oldest first; `looks` those with service keys, the
+    `matches` are open and closed ones, the oldest first; `looks` the
     latest first.
     """
 
@@ -98,8 +98,8 @@ class HeldUser:
 
 
 def read(connection: sa.Connection, user_id: str) -> HeldUser:
-    """Everything at one moment. To be called first in its transaction, which it makes read-only."""
-    connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    """Everything at one moment. To be called first in its transaction, which then sees no other."""
+    connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     return HeldUser(
         user_id=user_id,
         profile=_profile(connection, user_id),

@@ -1,6 +1,7 @@
-"""Every use of a service key on a named user is recorded, whatever the table's database does."""
+"""Who reads, writes or erases a user's data by a service key is recorded, whatever happens."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from quadrupel import telemetry
 from quadrupel.api import looks as looks_module
 from quadrupel.api.looks import Looks
 from quadrupel.core.errors import DatabaseUnavailable
@@ -138,6 +140,18 @@ def test_a_process_that_is_stopped_and_cannot_says_how_many_are_in_its_log_only(
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("level", ["info", "error"])
+def test_a_look_is_in_the_log_whatever_is_too_unimportant_to_log(level: str, capsys) -> None:
+    telemetry.configure_logs("json", level)
+
+    async def story() -> None:
+        Looks(Table().save, lambda: NOW).record(KEY, "u1", LookAt.BANNERS)
+
+    asyncio.run(story())
+    said = json.loads(capsys.readouterr().err)
+    assert (said["user"], said["key"], said["level"]) == ("u1", "k1", "info")
+
+
 def recorded(api, user_id: str, count: int) -> list[tuple]:
     """What the table has of the user, as soon as it is so many rows."""
     deadline = time.monotonic() + 20
@@ -169,6 +183,23 @@ def test_every_route_that_names_a_user_records_who_looked(api) -> None:
     assert rows[0][3] == "look-1"
     named = {path for path in api.client.get("/openapi.json").json()["paths"] if "user_id" in path}
     assert named == {f"/v1/users/{{user_id}}/{route}" for route in routes}
+
+
+def test_who_erases_is_recorded_and_who_reports_is_not(api) -> None:
+    event = {
+        "specversion": "1.0",
+        "source": "/s",
+        "subject": "erased",
+        "time": "2026-11-23T10:00:00Z",
+    }
+    types = ("user.registered", "user.erased", "document.issued")
+    batch = [event | {"id": type_, "type": type_} for type_ in types]
+    headers = api.service | {"x-request-id": "erase-1"}
+    assert api.client.post("/v1/events", json=batch[:1], headers=headers).status_code == 202
+    bad = [*batch, {"id": "no event"}]
+    assert api.client.post("/v1/events", json=bad, headers=headers).status_code == 422
+    assert api.client.post("/v1/events", json=batch, headers=headers).status_code == 202
+    assert [row[1:] for row in recorded(api, "erased", 1)] == [("test", "erasure", "erase-1")]
 
 
 def test_who_is_not_let_in_or_looks_at_nobody_else_is_not_recorded(api) -> None:

@@ -35,6 +35,15 @@ def test_contacts_are_imported_and_shown(quadrupel, migrated_url, file):
     assert "no address of 'anna' was refused" in quadrupel("contacts", "allow", "anna").err
 
 
+def test_who_shows_a_contact_is_recorded(quadrupel, migrated_url, file):
+    quadrupel("contacts", "import", file(HEADER + "anna,,,true\n"), database_url=migrated_url)
+    quadrupel("contacts", "show", "anna")
+    quadrupel("contacts", "show", "clara")
+    [look] = json.loads(quadrupel("audit", "list", "--json").out)
+    shown = (look["user_id"], look["key"], look["key_name"], look["route"])
+    assert shown == ("anna", "operator", "operator", "contacts")
+
+
 WIDE = "user_id,email,phone,language,time_zone,consent_email,consent_sms\n"
 
 

@@ -154,6 +154,13 @@ def test_a_windowed_count_is_told_with_its_days(explain):
     assert "recent_fines = 0\n" in told
 
 
+def test_who_asks_is_recorded(explain, quadrupel):
+    explain(*BIRTHDAY, "2026-11-24")
+    explain("--user", "u2")
+    [look] = json.loads(quadrupel("audit", "list", "--json").out)
+    assert (look["user_id"], look["key"], look["route"]) == ("u1", "operator", "explain")
+
+
 def test_all_rules_are_told_in_short(explain):
     told = explain("--user", "u1", "--as-of", "2026-11-23")
     assert "fine_overdue: unknown" in told.out or "fine_overdue: no match" in told.out

@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 import threading
 import time
@@ -174,7 +175,7 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
         "version 1 of 2020-11-23: moscow",
         "contact     yes",
         "messages    1 pending",
-        "looks       1 with service keys, the last by desk at 2020-11-23T12:00:00Z",
+        "looks       2, the last by operator at ",
         "registered  2020-11-22T12:00:00Z",
         "visa x1",
         "[77]",
@@ -334,7 +335,20 @@ def test_of_a_user_nothing_else_is_known_of_it_is_shown_who_looked(quadrupel, mi
     shown = quadrupel("users", "show", "watched", "--json", database_url=migrated_url)
     document = json.loads(shown.out)
     assert (document["profile"], document["looks"]) == (None, {"count": 1, "latest": [LOOK]})
-    assert json.loads(quadrupel("users", "export", "watched").out)["looks"] == [LOOK]
+    latest, before = json.loads(quadrupel("users", "export", "watched").out)["looks"]
+    assert (latest["key"], before) == ("operator", LOOK)
+
+
+def test_each_look_is_recorded_and_none_at_a_user_nobody_knows(quadrupel, migrated_url, world):
+    world.citizen()
+    for command in (("show", "anna"), ("export", "anna"), ("erase", "anna"), ("show", "nobody")):
+        quadrupel("users", *command, database_url=migrated_url)
+    quadrupel("users", "erase", "anna", "--confirm")
+    with transaction(world.engine) as connection:
+        made = looks.find(connection, key="operator")
+    assert [look.route for look in made] == ["erasure", "user", "export", "user"]
+    assert {look.user_id for look in made} == {"anna"}
+    assert {look.request_id.rpartition(":")[2] for look in made} == {str(os.getpid())}
 
 
 UNKNOWN = ["nobody", "ANNA", "anna0"]
