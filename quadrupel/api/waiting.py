@@ -16,6 +16,9 @@ from quadrupel.telemetry import WAITS
 MAX_WAITING = 500
 """How many requests of a process may wait at once; a further one is answered as things are."""
 
+MAX_OF_USER = 10
+"""How many of them may be about one user: whose token makes up what to wait for takes no more."""
+
 PAUSE = 0.01
 """Seconds between two looks, or as long as the last one took, if that was longer."""
 
@@ -69,13 +72,17 @@ class Waits(Generic[Seen]):
         request has gone.
         """
         seen = await self._reads.find(user_id)
-        if not good(seen) and len(self._waiters) >= self._limit:
+        if not good(seen) and not self._has_room(user_id):
             WAITS.labels("no_room").inc()
             return seen
         if not good(seen) and seconds > 0 and not self._is_ending:
             seen = await self._wait(user_id, good, seen, request, seconds)
         WAITS.labels("reached" if good(seen) else "not_in_time").inc()
         return seen
+
+    def _has_room(self, user_id: str) -> bool:
+        of_user = sum(waiter.user_id == user_id for waiter in self._waiters)
+        return len(self._waiters) < self._limit and of_user < MAX_OF_USER
 
     async def _wait(
         self,

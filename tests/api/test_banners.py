@@ -295,18 +295,20 @@ def test_waiting_takes_no_connection_from_those_who_read(api) -> None:
     """Ten times as many wait as there are connections, and reads go on."""
     answered = []
 
-    def wait() -> None:
-        url = after("crowd", 7, wait=10)
+    def wait(user: str) -> None:
+        url = after(user, 7, wait=10)
         answered.append(api.client.get(url, headers=api.service, timeout=30))
 
-    crowd = [threading.Thread(target=wait) for _ in range(40)]
+    users = [f"crowd{number}" for number in range(8)]
+    crowd = [threading.Thread(target=wait, args=[user]) for user in users * 5]
     for each in crowd:
         each.start()
     time.sleep(0.3)
     for _ in range(20):
         assert api.client.get("/v1/users/u1/banners", headers=api.service).is_success
     assert answered == []  # they wait yet, and held nobody up
-    api.publish("crowd", 1, BIRTHDAY, contains=Position(3, 7))
+    for user in users:
+        api.publish(user, 1, BIRTHDAY, contains=Position(3, 7))
     for each in crowd:
         each.join()
     assert [each.json()["contains_event"] for each in answered] == [True] * 40

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.requests import ClientDisconnect, Request
 
-from quadrupel.api.waiting import Waits
+from quadrupel.api.waiting import MAX_OF_USER, Waits
 from quadrupel.core.errors import DatabaseUnavailable
 
 U = "u0000001"
@@ -137,6 +137,29 @@ def test_too_many_are_answered_at_once_and_there_is_room_again_afterwards() -> N
         begun = time.monotonic()
         await waits.until(U, lambda _: False, request(), 0.1)
         assert time.monotonic() - begun >= 0.1
+
+    play(story)
+
+
+def test_one_user_takes_no_more_than_a_few_of_the_places() -> None:
+    async def story(counter: Counter) -> None:
+        waits, before = Waits(counter), outcomes()
+        crowd = [
+            asyncio.ensure_future(waits.until(U, lambda _: False, request(), 30.0))
+            for _ in range(MAX_OF_USER + 5)
+        ]
+        other = asyncio.ensure_future(waits.until("u2", lambda _: False, request(), 30.0))
+        answered, waiting = await asyncio.wait([*crowd, other], timeout=0.2)
+        assert (len(answered), len(waiting)) == (5, MAX_OF_USER + 1)
+        assert other in waiting
+        assert outcomes()["no_room"] == before["no_room"] + 5
+        for each in waiting:
+            each.cancel()
+        await asyncio.wait(waiting)
+        again = asyncio.ensure_future(waits.until(U, lambda _: False, request(), 30.0))
+        answered, _ = await asyncio.wait([again], timeout=0.2)
+        assert not answered
+        again.cancel()
 
     play(story)
 
