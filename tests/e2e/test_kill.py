@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import signal
 import time
 from datetime import date
@@ -21,20 +20,80 @@ from quadrupel.testing import midday_zone
 
 TODAY = date(2026, 11, 23)
 USERS = 1_500
-STAGES = ("ingest", "evaluate", "publish", "send", "schedule")
-LANES = (topics.INGEST, topics.EVALUATE, topics.PUBLISH)
+LANES = {
+    "schedule": topics.INGEST,  # reads none itself
+    "send": topics.SEND,
+    "publish": topics.PUBLISH,
+    "evaluate": topics.EVALUATE,
+    "ingest": topics.INGEST,
+}
+"""By stage, the lane that tells whether there is work. The end of the flow dies first, so that
+nobody who is to die waits for one who is dead."""
 SECONDS = 120
 
+LEFT = {
+    "profiles": "SELECT to_jsonb(p) - 'version' - 'updated_at' - 'fold_state'"
+    " FROM profiles p ORDER BY user_id",
+    "banners": "SELECT user_id, banners FROM published ORDER BY user_id",
+    "matches": "SELECT user_id, rule, episode FROM matches WHERE closed_on IS NULL"
+    " ORDER BY 1, 2, 3",
+    # What held for a moment, between two events of a citizen, depends on how these come.
+    "messages": "SELECT user_id, origin, episode, channel"
+    " FROM messages JOIN matches USING (user_id, episode)"
+    " WHERE origin = 'rule:' || rule AND closed_on IS NULL ORDER BY 1, 2, 3, 4",
+    "messages of no match": "SELECT * FROM messages m WHERE NOT EXISTS (SELECT FROM matches"
+    " WHERE user_id = m.user_id AND episode = m.episode AND m.origin = 'rule:' || rule)",
+    "messages that never came to send": "SELECT * FROM messages WHERE state = 'pending'",
+}
+"""What a citizen can see, and what counts, by what it is called."""
 
-def events():
-    return [
-        Outgoing(topics.EVENTS, event.subject.encode(), encode_event(event))
-        for event in population.events(USERS, 7, TODAY)
-    ]
+
+class Flow:
+    """All stages in processes of their own, and what they work on."""
+
+    def __init__(self, supervisor, bus, producer):
+        self._supervisor, self._producer = supervisor, producer
+        self._admin = bus.admin()
+
+    def publish(self, events):
+        self._producer.publish(
+            [Outgoing(topics.EVENTS, each.subject.encode(), encode_event(each)) for each in events]
+        )
+
+    def rest(self):
+        """Wait until nothing is on its way."""
+        self._until(self._is_at_rest)
+
+    def kill(self, stage, events):
+        """Publish events and kill the stage in the middle of them; how many messages it left."""
+        before = self._progress(stage).committed
+        self.publish(events)
+        # One that is too quick to be seen at work is killed at rest.
+        self._until(lambda: self._is_at_work(stage, before) or self._is_at_rest())
+        os.kill(self._supervisor.pids()[stage], signal.SIGKILL)
+        return self._progress(stage).lag
+
+    def _is_at_work(self, stage, before):
+        now = self._progress(stage)
+        return now.committed > before and now.lag > 0
+
+    def _is_at_rest(self):
+        return not any(self._progress(stage).lag for stage in LANES)
+
+    def _progress(self, stage):
+        lane = LANES[stage]
+        return self._admin.progress(lane.topic, lane.group)
+
+    def _until(self, condition):
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "the flow did not come to rest"
+            time.sleep(0.02)
+            self._supervisor.check()
 
 
-def run_through(settings, kills):
-    """Push the population through the stages, killing one `kills` times; return what is left."""
+def run_through(settings, victims=()):
+    """Push the population through the stages, killing the victims; return what is left."""
     bootstrap.set_up(settings)
     environment = os.environ | {
         "QUADRUPEL_DATABASE_URL": settings.database_url,
@@ -42,60 +101,52 @@ def run_through(settings, kills):
         "QUADRUPEL_TIME_ZONE": midday_zone(),
         "QUADRUPEL_KAFKA_BOOTSTRAP": settings.kafka_bootstrap or "",
     }
-    supervisor = Supervisor([Child(name, [name]) for name in STAGES], environment)
-    chance = random.Random(11)
-    with contextlib.closing(bootstrap.open_bus(settings)) as bus:
+    supervisor = Supervisor([Child(name, [name]) for name in LANES], environment)
+    events = list(population.events(USERS, 7, TODAY))
+    size = -(-len(events) // (1 + len(victims)))
+    with (
+        contextlib.closing(bootstrap.open_bus(settings)) as bus,
+        contextlib.closing(bus.producer()) as producer,
+    ):
+        flow = Flow(supervisor, bus, producer)
         supervisor.start()
         try:
-            with contextlib.closing(bus.producer()) as producer:
-                producer.publish(events())
-            deadline = time.monotonic() + SECONDS
-            while not drained(bus) or kills:
-                assert time.monotonic() < deadline, "the flow did not come to rest"
-                time.sleep(chance.uniform(0.2, 0.6))
-                supervisor.check()
-                running = supervisor.pids()
-                if kills and running:
-                    os.kill(running[chance.choice(sorted(running))], signal.SIGKILL)
-                    kills -= 1
+            flow.publish(events[:size])
+            flow.rest()
+            left = [
+                flow.kill(victim, events[number * size : (number + 1) * size])
+                for number, victim in enumerate(victims, start=1)
+            ]
+            flow.rest()
         finally:
             supervisor.stop()
+    assert not victims or any(left), "everybody was killed with nothing to do"
     return state(settings)
 
 
-def drained(bus):
-    return all(bus.admin().progress(lane.topic, lane.group).lag == 0 for lane in LANES)
-
-
 def state(settings):
-    """What a citizen can see, and what counts: profiles, banner sets, open matches, messages."""
+    """What is left, by what it is called."""
     with bootstrap.open_engine(settings) as engine, database.transaction(engine) as connection:
-        return {
-            name: connection.execute(sa.text(query)).all()
-            for name, query in {
-                "profiles": "SELECT to_jsonb(p) - 'version' - 'updated_at' - 'fold_state'"
-                " FROM profiles p ORDER BY user_id",
-                "banners": "SELECT user_id, banners FROM published ORDER BY user_id",
-                "matches": "SELECT user_id, rule, episode FROM matches WHERE closed_on IS NULL"
-                " ORDER BY 1, 2, 3",
-            }.items()
-        }
+        return {name: connection.execute(sa.text(query)).all() for name, query in LEFT.items()}
 
 
 @pytest.fixture(scope="module")
 def undisturbed(new_database):
     with new_database() as url:
-        return run_through(read_settings(database_url=url), kills=0)
+        return run_through(read_settings(database_url=url))
 
 
 def test_killed_stages_on_the_postgres_bus_end_as_undisturbed(undisturbed, database_url):
     settings = read_settings(database_url=database_url)
     assert len(undisturbed["profiles"]) == USERS
     assert len(undisturbed["matches"]) > USERS / 20
-    assert run_through(settings, kills=6) == undisturbed
+    assert len(undisturbed["messages"]) > USERS / 20
+    assert undisturbed["messages of no match"] == []
+    assert undisturbed["messages that never came to send"] == []
+    assert run_through(settings, LANES) == undisturbed
 
 
 @pytest.mark.kafka
 def test_killed_stages_on_kafka_end_as_undisturbed(undisturbed, database_url, kafka_topics):
     settings = read_settings(database_url=database_url, kafka_bootstrap=kafka_topics)
-    assert run_through(settings, kills=6) == undisturbed
+    assert run_through(settings, LANES) == undisturbed
