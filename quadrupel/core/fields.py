@@ -66,8 +66,11 @@ def to_key(attribute: Attribute, field: str, raw: object) -> str:
 
 def bounded(attribute: Attribute, number: Number) -> Number:
     """The number itself, if its column can hold it; else EventRefused `out-of-range`."""
-    limit = MAX_DECIMAL if isinstance(number, Decimal) else MAX_INTEGER
-    if not -limit <= number < limit:
+    if isinstance(number, Decimal):
+        fits = abs(number) < MAX_DECIMAL
+    else:
+        fits = -MAX_INTEGER <= number < MAX_INTEGER
+    if not fits:
         raise EventRefused("out-of-range", f"{attribute.name} cannot hold {number}")
     return number
 

@@ -86,6 +86,7 @@ REFUSED = [
     ("fine.issued", {"amount": True}, "wrong-type"),
     ("fine.issued", {"amount": Decimal("0.0000001")}, "out-of-range"),
     ("fine.issued", {"amount": 10**18}, "out-of-range"),
+    ("fine.issued", {"amount": -(10**18)}, "out-of-range"),
     ("service.ordered", {"service": 5}, "wrong-type"),
     ("service.ordered", {"service": ""}, "out-of-range"),
     ("service.ordered", {"service": "x" * 65}, "out-of-range"),
