@@ -1,6 +1,6 @@
 """Profiles, and the fold: how events change the values of one user.
 
-The fold depends on the set of a user's events only, never on their order or their repetition.
+The fold depends on the set of a user's events only, not on their order or their repetition.
 For `latest`, `set` and `clear` the event with the greatest (time, identity) decides: identity, a
 64-bit hash of source and id, breaks ties between equal times. `count`, `sum`, `subtract` and
 `statistics` add up. They remember the identity of each event for `DUPLICATE_DAYS` after its
@@ -9,7 +9,9 @@ they and their repetitions went (`quadrupel.core.places`), so that what the bus 
 changes nothing, however long after. A windowed count adds up by the day of the event, and drops the
 days that have left its window whenever it counts one more; dropped or not, no rule sees them.
 `first_time` and `last_time` are a minimum and a maximum. Only erasures and registrations take
-effect in the order of their arrival: see `quadrupel.core.lifecycle`.
+effect in the order of their arrival: see `quadrupel.core.lifecycle`. And where a value is full (a
+statistic of MAX_STATISTIC_KEYS keys, a sum at the end of its range), the event that comes then is
+refused whole: which one that is depends on the order.
 """
 
 from collections.abc import Iterable, MutableMapping, Sequence
