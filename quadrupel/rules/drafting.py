@@ -83,6 +83,9 @@ def _question(attribute: Attribute, today: date) -> tuple[str, Sequence[str]]:
         case Type.BOOLEAN:
             matching, others = _pair(name, day, "True", "False")
             condition = f"user.{name}"
+        case Type.TEXT if len(attribute.values) == 1:
+            examples = [f'match(today="{day}", {name}={_quoted(attribute.values[0])})']
+            return f"is_known(user.{name})", [*examples, f'no_match(today="{day}")']
         case Type.TEXT:
             first, other = (*attribute.values, "one", "other")[:2]
             matching, others = _pair(name, day, _quoted(first), _quoted(other))

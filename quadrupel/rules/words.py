@@ -11,6 +11,7 @@ reading: nothing parses them again.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from quadrupel.core.attributes import Schema
 from quadrupel.rules.tree import (
@@ -244,4 +245,6 @@ def _constant(node: Constant) -> str:
         return f'"{node.value}"'
     if isinstance(node.value, bool):
         return "true" if node.value else "false"
-    return f"{node.value:,}" if isinstance(node.value, int) else f"{node.value:,g}"
+    if isinstance(node.value, int):
+        return f"{node.value:,}"
+    return f"{Decimal(repr(node.value)).normalize():,f}"

@@ -46,6 +46,18 @@ def test_a_new_rule_passes_check_and_test_as_it_is(quadrupel, new, folder, about
     assert proof["examples"] >= 2
 
 
+def test_a_new_rule_about_a_text_of_one_value_passes_too(quadrupel, new, folder):
+    profile = folder / "profile.py"
+    profile.write_text(
+        profile.read_text()
+        + '\norgan_donor = Text("Of what", latest("donor.asked", "answer"), values=["yes"])\n'
+    )
+    assert new("my_new_rule", *NEEDED, "--about", "organ_donor").code == 0
+    called = quadrupel("rules", "check", "--rules", str(folder))
+    assert called.code == 0, called.err
+    assert quadrupel("rules", "test", "my_new_rule", "--rules", str(folder)).code == 0
+
+
 def test_what_is_said_is_in_the_script(new, folder):
     said = ("--description", 'About "this" \\ and that.', "--placement", "sidebar")
     titles = ("--title", 'en=Your "new" title', "--title", "ru=Новый заголовок")
