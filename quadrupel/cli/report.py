@@ -16,7 +16,7 @@ from quadrupel.cli.report_page import page, sentences
 from quadrupel.cli.rule_choice import Folder, chosen, line, load
 from quadrupel.config import read_settings
 from quadrupel.core.intervals import Interval
-from quadrupel.core.reports import ArmReport, Difference, Rate, RuleReport, rule_report
+from quadrupel.core.reports import ArmReport, Difference, Proportion, RuleReport, rule_report
 from quadrupel.rules.experiment_words import goal_words, percent
 from quadrupel.rules.rule import Rule
 from quadrupel.store import exposure_counts
@@ -124,7 +124,7 @@ def _table(found: RuleReport) -> Table:
     return table
 
 
-def _cell(rate: Rate | None) -> str:
+def _cell(rate: Proportion | None) -> str:
     """The number, and the proportion with its interval where there are people to tell it of."""
     if rate is None or not rate.of:
         return "-" if rate is None else "0"
@@ -161,7 +161,7 @@ def _arm_json(arm: ArmReport) -> dict[str, Any]:
     }
 
 
-def _rate_json(rate: Rate | None) -> dict[str, Any] | None:
+def _rate_json(rate: Proportion | None) -> dict[str, Any] | None:
     return rate and {"count": rate.number, "of": rate.of, **_interval_json(rate.interval)}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from quadrupel.core.reports import FEW, ArmReport, Difference, Rate, RuleReport
+from quadrupel.core.reports import FEW, ArmReport, Difference, Proportion, RuleReport
 from quadrupel.rules.experiment_words import goal_words, percent, said
 from quadrupel.rules.rule import Rule
 
@@ -108,16 +108,16 @@ def _section(rule: Rule, report: RuleReport) -> Section:
     return Section(rule, report, pictures, tuple(sentences(report)))
 
 
-def _goal(arm: ArmReport) -> Rate | None:
+def _goal(arm: ArmReport) -> Proportion | None:
     return arm.reached
 
 
-def _clicks(arm: ArmReport) -> Rate | None:
+def _clicks(arm: ArmReport) -> Proportion | None:
     return arm.clicked
 
 
 def _picture(
-    name: str, title: str, report: RuleReport, rate: Callable[[ArmReport], Rate | None]
+    name: str, title: str, report: RuleReport, rate: Callable[[ArmReport], Proportion | None]
 ) -> Picture | None:
     """A bar for each arm of which there is somebody to tell it of; None if there is no such arm."""
     found = [(arm.arm, of) for arm in report.arms if (of := rate(arm)) is not None and of.of]

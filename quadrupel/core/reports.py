@@ -34,7 +34,7 @@ class Counts(NamedTuple):
     since: datetime
 
 
-class Rate(NamedTuple):
+class Proportion(NamedTuple):
     """A `number` of people `of` so many, and the proportion with its interval."""
 
     number: int
@@ -67,11 +67,11 @@ class ArmReport:
 
     arm: str
     users: int
-    shown: Rate | None
-    seen: Rate
-    clicked: Rate
-    dismissed: Rate
-    reached: Rate | None
+    shown: Proportion | None
+    seen: Proportion
+    clicked: Proportion
+    dismissed: Proportion
+    reached: Proportion | None
     click_difference: Difference | None = None
     goal_difference: Difference | None = None
 
@@ -133,20 +133,23 @@ def _arm(
     )
 
 
-def _clicked(of: Counts) -> Rate:
+def _clicked(of: Counts) -> Proportion:
     return _rate(of.clicked, of.seen)
 
 
-def _reached(of: Counts) -> Rate:
+def _reached(of: Counts) -> Proportion:
     return _rate(of.reached, of.users)
 
 
-def _rate(number: int, of: int) -> Rate:
-    return Rate(number, of, wilson(number, of))
+def _rate(number: int, of: int) -> Proportion:
+    return Proportion(number, of, wilson(number, of))
 
 
 def _compared(
-    arm: str, against: str | None, counts: Mapping[str, Counts], rate: Callable[[Counts], Rate]
+    arm: str,
+    against: str | None,
+    counts: Mapping[str, Counts],
+    rate: Callable[[Counts], Proportion],
 ) -> Difference | None:
     if against is None or arm == against:
         return None

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from quadrupel.core.bits import from_signed
+from quadrupel.core.zones import night_due
 
 BEAT = timedelta(seconds=10)
 """How often a worker renews the lease of the range it works on."""
@@ -99,17 +100,13 @@ def deadline(after: datetime, at: time, zone: ZoneInfo) -> datetime:
     """The next time that clocks in the zone show `at`, later than `after` (aware)."""
     local = after.astimezone(zone)
     for day in (local.date(), local.date() + timedelta(days=1)):
-        found = _moment(day, at, zone)
+        found = night_due(zone, day, at.replace(tzinfo=None))
         if found > after:
             return found
-    return _moment(local.date() + timedelta(days=2), at, zone)
+    return night_due(zone, local.date() + timedelta(days=2), at.replace(tzinfo=None))
 
 
-def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, at.replace(tzinfo=None), zone).astimezone(UTC)
-
-
-class Rate:
+class Pace:
     """Holds the rate of a run, shared by its workers. Times are seconds of a clock that only rises.
 
     A worker takes an equal share. `page` says how many users to take at once, so that no page is

@@ -29,7 +29,7 @@ from quadrupel.bus import codec
 from quadrupel.core.errors import AssignmentLost, InputRefused
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
 from quadrupel.core.run_plans import RunKind
-from quadrupel.core.runs import LEASE, RangeCounts, Rate
+from quadrupel.core.runs import LEASE, Pace, RangeCounts
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.evaluate import NAME
 from quadrupel.stages.lease import Lease, LeaseLost
@@ -124,7 +124,7 @@ class EvaluateRanges:
         self._looks = looks
         self._own = own
         self._reads = reads or PageReads(engine)
-        self._rate = Rate()
+        self._pace = Pace()
         self._workers = 1
         self._counted_at = -1.0
 
@@ -266,7 +266,7 @@ class EvaluateRanges:
     def _size(self, work: Work) -> int:
         """How many users the next page may have."""
         self._count_workers(work)
-        return Rate.page(work.rate, self._workers, self._page_size)
+        return Pace.page(work.rate, self._workers, self._page_size)
 
     def _hand_over(self, work: Work, page: pl.DataFrame) -> RangeCounts:
         """Evaluate a page, and put on the bus what is said of those who differ; its counts."""
@@ -284,7 +284,7 @@ class EvaluateRanges:
     def _wait_for_rate(self, work: Work, users: int) -> bool:
         """Wait until so many users may be evaluated; False if asked to stop meanwhile."""
         now = time.monotonic()
-        until = now + self._rate.wait(users, work.rate, self._workers, now)
+        until = now + self._pace.wait(users, work.rate, self._workers, now)
         while (left := until - time.monotonic()) > 0 and self._wait(
             work.lease, min(left, LOOK_SECONDS)
         ):

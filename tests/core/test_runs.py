@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from quadrupel.core.runs import (
     LEAST_RANGES,
+    Pace,
     RangeCounts,
-    Rate,
     RuleCounts,
     deadline,
     expected_end,
@@ -94,14 +94,20 @@ def test_a_time_that_a_night_of_25_hours_has_twice_is_still_to_come():
     assert deadline(after, time(2, 30), BERLIN) > after
 
 
+def test_a_time_that_a_night_of_23_hours_skips_is_the_end_of_the_gap():
+    after = datetime.fromisoformat("2026-03-29T00:30+01:00")
+    end = datetime.fromisoformat("2026-03-29T03:00+02:00")
+    assert deadline(after, time(2, 30), BERLIN) == end
+
+
 @given(
     rate=st.integers(1, 100_000),
     workers=st.integers(1, 20),
     delays=st.lists(st.floats(0, 3), min_size=1, max_size=60),
 )
 def test_a_worker_never_exceeds_its_share_of_the_rate(rate, workers, delays):
-    pace, now, begun = Rate(), 0.0, []
-    size = Rate.page(rate, workers, 1_000)
+    pace, now, begun = Pace(), 0.0, []
+    size = Pace.page(rate, workers, 1_000)
     for delay in delays:
         now += delay
         now += pace.wait(size, rate, workers, now)
@@ -122,11 +128,11 @@ PAGES = [
 
 @pytest.mark.parametrize(("rate", "workers", "users"), PAGES)
 def test_a_page_is_a_second_of_work_at_most(rate, workers, users):
-    assert Rate.page(rate, workers, 1_000) == users
+    assert Pace.page(rate, workers, 1_000) == users
 
 
 def test_without_a_limit_nobody_waits_and_a_new_one_begins_then():
-    pace = Rate()
+    pace = Pace()
     assert pace.wait(1_000, 10, 1, 0.0) == 0.0
     assert pace.wait(1_000, None, 1, 1.0) == 0.0
     assert pace.wait(10, 10, 1, 1.0) == 0.0
