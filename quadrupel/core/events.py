@@ -9,7 +9,7 @@ Specification: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/forma
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -75,6 +75,13 @@ class Event:
         name = f"{self.source}\0{self.id}".encode()
         identity: int = _first_64_bits(blake2b(name, digest_size=8).digest())[0]
         return identity
+
+    def has(self, members: Iterable[tuple[str, object]]) -> bool:
+        """Whether its data has all of these members. True is not 1 here."""
+        return all(
+            type(found := self.data.get(name)) is type(value) and found == value
+            for name, value in members
+        )
 
 
 def read_event(fields: object) -> Event:

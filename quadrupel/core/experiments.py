@@ -93,11 +93,8 @@ class Goal:
     within: int = 30
 
     def is_met_by(self, event: Event) -> bool:
-        """Whether the event is the one, whenever it happened. True is not 1 here."""
-        return event.type == self.event and all(
-            type(found := event.data.get(name)) is type(wanted) and found == wanted
-            for name, wanted in self.where
-        )
+        """Whether the event is the one, whenever it happened."""
+        return event.type == self.event and event.has(self.where)
 
 
 Goals = Mapping[str, Sequence[Goal]]

@@ -123,7 +123,7 @@ class Feeds:
             value = event.data.get(member)
             if type(value) in _CONDITIONS:
                 for each, change in by_condition.get((type(value), value), _NOBODY):  # type: ignore[arg-type]
-                    if len(each.where) == 1 or _takes(each, event):
+                    if len(each.where) == 1 or event.has(each.where.items()):
                         changes.append(change)
         return changes
 
@@ -153,14 +153,6 @@ class Feeds:
 
 
 _NOBODY: Sequence[tuple[Feed, Change]] = ()
-
-
-def _takes(each: Feed, event: Event) -> bool:
-    """Whether the event fulfils all conditions."""
-    return all(
-        type(event.data.get(name)) is type(value) and event.data.get(name) == value
-        for name, value in each.where.items()
-    )
 
 
 def _change(attribute: Attribute, each: Feed) -> Change:
