@@ -60,7 +60,7 @@ def start_of_month(day: date, /) -> date:
 def is_weekend(day: date, /) -> bool:
     """Whether the day is a Saturday or a Sunday."""
 def stable_share(time: datetime, share: float, /) -> bool:
-    """Whether the time falls into a share of all times that is always the same."""
+    """Whether the time falls into a share of all times, always and everywhere the same."""
 def day_of(time: datetime, /) -> date:
     """The day of the time, in UTC."""
 def days(number: int, /) -> Period:

@@ -154,14 +154,6 @@ def _to_decimal(_today: int, number: pl.Expr) -> Result:
     return Result(number.cast(pl.Float64))
 
 
-def _certain(fails: pl.Expr | None) -> pl.Expr:
-    return pl.lit(value=False) if fails is None else fails
-
-
-def _either(one: pl.Expr | None, other: pl.Expr) -> pl.Expr:
-    return _certain(one) | other
-
-
 def _of_days(function: Callable[..., Result]) -> Callable[..., Result]:
     """A calendar function of plain days."""
     return lambda today, day, *others: function(today, Days.of(day), *others)

@@ -6,7 +6,6 @@ See `quadrupel.rules.columnar` for what they mean and `columnar_functions` for t
 import bisect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -157,7 +156,7 @@ class ColumnWriter:
                 return conditional(*(self.write(each) for each in children(node)))
             case IsKnown():
                 part = self.write(node.operand)
-                return replace(part, value=part.value.is_not_null(), bounds=None, constant=None)
+                return Part(part.value.is_not_null(), part.error)
             case _:
                 return self._operation(node, [self.write(each) for each in children(node)])
 

@@ -15,7 +15,7 @@ from quadrupel.rules import days
 from quadrupel.rules.tree import Kind
 
 DATE, DATETIME, INTEGER, DECIMAL = Kind.DATE, Kind.DATETIME, Kind.INTEGER, Kind.DECIMAL
-BOOLEAN, PERIOD, WINDOWED_COUNT = Kind.BOOLEAN, Kind.PERIOD, Kind.WINDOWED_COUNT
+BOOLEAN, WINDOWED_COUNT = Kind.BOOLEAN, Kind.WINDOWED_COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ FUNCTIONS: Mapping[str, Function] = {
             "stable_share",
             (("time", DATETIME), ("share", DECIMAL)),
             BOOLEAN,
-            "Whether the time falls into a share of all times that is always the same.",
+            "Whether the time falls into a share of all times, always and everywhere the same.",
             days.stable_share,
             (0, 0),
         ),
