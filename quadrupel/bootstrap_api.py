@@ -74,7 +74,7 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
     def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
         def look(connection: sa.Connection) -> Mapping[str, Any]:
             day = as_of or bootstrap.today_of(settings, connection, user_id)
-            return explained(connection, live.current, user_id, rule, day)
+            return explained(connection, live.current, user_id, rule, day, settings.zone)
 
         return first_answer(reads.order(), engines, look)
 

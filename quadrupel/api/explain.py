@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -38,11 +39,16 @@ Explain = Callable[[str, str | None, date | None], Mapping[str, Any]]
 
 
 def explained(
-    connection: sa.Connection, rule_set: RuleSet, user_id: str, rule: str | None, as_of: date
+    connection: sa.Connection,
+    rule_set: RuleSet,
+    user_id: str,
+    rule: str | None,
+    as_of: date,
+    own: ZoneInfo,
 ) -> Mapping[str, Any]:
     """Why all rules, or one, say what they say of a user, and what becomes of their banners.
 
-    Raises NotFound for user or rule.
+    `own` is the time zone of users who have none of their own. Raises NotFound for user or rule.
     """
     if rule is not None and rule not in rule_set.rules:
         raise NotFound(f'there is no rule "{rule}"')
@@ -52,9 +58,8 @@ def explained(
     asked = rule_set.rules if rule is None else [rule]
     profile = found[user_id]
     told = [explain(rule_set, each, profile, as_of) for each in asked]
-    return explanations_json(
-        profile, as_of, told, standings_of(connection, rule_set, profile, as_of)
-    )
+    standings = standings_of(connection, rule_set, profile, as_of, own)
+    return explanations_json(profile, as_of, told, standings)
 
 
 def routes(

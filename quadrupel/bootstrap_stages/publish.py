@@ -21,5 +21,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
 def run_on(parts: Parts, stop: threading.Event) -> None:
     """Run publish on these parts until `stop` is set."""
     catalogue = following(parts.live.look, offers)
-    work = Publish(parts.engine, catalogue, now, parts.settings.reopen_days)
+    settings = parts.settings
+    work = Publish(parts.engine, catalogue, now, settings.reopen_days, settings.zone)
     running.run_plain(parts, topics.PUBLISH, work.process, stop)

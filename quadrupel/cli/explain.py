@@ -59,7 +59,7 @@ def explain(
         if user not in found:
             raise NotFound(f'there is no user "{user}"')
         looks.record(connection, user, LookAt.EXPLAIN, rules=rule, as_of=str(day))
-        standings = standings_of(connection, rule_set, found[user], day)
+        standings = standings_of(connection, rule_set, found[user], day, settings.zone)
     told = [explain_rule(rule_set, each.id, found[user], day) for each in asked]
     if as_json:
         print_json(explanations_json(found[user], day, told, standings))

@@ -88,6 +88,7 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
                 advance,
                 settings.reopen_days,
                 objections,
+                settings.zone,
             )
     said = {rule: each.said for rule, each in objections.items() if rule not in held}
     _show_changes(changes, plan, said, day, as_json=as_json)

@@ -10,7 +10,7 @@ from quadrupel.core.matches import Match
 from quadrupel.core.offers import Catalogue
 
 Dismissed = Mapping[Episode, date]
-"""By episode of a rule, the day (UTC) on which its banner was dismissed last."""
+"""By episode of a rule, the day, of its user, on which its banner was dismissed last."""
 
 NOTHING_DISMISSED: Dismissed = MappingProxyType({})
 
@@ -20,7 +20,7 @@ NEVER_BACK = date.max
 
 @dataclass(frozen=True, slots=True)
 class Dismissal:
-    """A banner was dismissed `on` one day (UTC), and stays away `until` another, or NEVER_BACK."""
+    """A banner was dismissed `on` one day, and stays away `until` another, or NEVER_BACK."""
 
     on: date
     until: date

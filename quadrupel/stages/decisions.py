@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -27,14 +28,15 @@ def decide_all(
     states: Mapping[str, UserState],
     catalogue: Catalogue,
     reopen_days: int,
+    own: ZoneInfo,
 ) -> list[Publication | Stale | Again]:
     """What becomes of each evaluation, in their order; one per user, whose state is given.
 
     Reads the matches that ended, where one may return, and what was dismissed, where something
-    holds. `reopen_days` as in `decide`.
+    holds. `reopen_days` as in `decide`; `own` is the time zone of users who have none of their own.
     """
     ended = _ended(connection, evaluations, states, reopen_days)
-    dismissed = _dismissed(connection, evaluations, states)
+    dismissed = _dismissed(connection, evaluations, states, own)
     return [
         decide(
             evaluation,
@@ -68,13 +70,16 @@ def _ended(
 
 
 def _dismissed(
-    connection: sa.Connection, evaluations: Iterable[Evaluation], states: Mapping[str, UserState]
+    connection: sa.Connection,
+    evaluations: Iterable[Evaluation],
+    states: Mapping[str, UserState],
+    own: ZoneInfo,
 ) -> Mapping[str, Dismissed]:
     """By user, the banners that were dismissed, of the users for whom a rule may hold."""
     asked = [
         each.user_id for each in evaluations if each.matches or states[each.user_id].open_matches
     ]
-    return banner_feedback.dismissed(connection, asked)
+    return banner_feedback.dismissed(connection, asked, own)
 
 
 def _asks(evaluation: Evaluation, state: UserState) -> bool:

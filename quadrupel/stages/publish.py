@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
@@ -34,6 +35,9 @@ from quadrupel.telemetry import (
 )
 
 NAME = "publish"
+
+_UTC = ZoneInfo("UTC")
+
 log = structlog.get_logger()
 
 
@@ -41,7 +45,8 @@ class Publish:
     """Publishes evaluations with the offers of the rule set in force.
 
     `catalogue` gives them when told the hashes of the rule sets that evaluated. A match that
-    returns within `reopen_days` is the same episode; 0: it is a new one.
+    returns within `reopen_days` is the same episode; 0: it is a new one. `own` is the time zone of
+    users who have none of their own.
     """
 
     def __init__(
@@ -50,11 +55,13 @@ class Publish:
         catalogue: Callable[[Collection[str]], Catalogue],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         reopen_days: int = 0,
+        own: ZoneInfo = _UTC,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
         self._clock = clock
         self._reopen_days = reopen_days
+        self._own = own
         self._numbers = RuleNumbers()
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
@@ -65,7 +72,9 @@ class Publish:
         with transaction(self._engine) as connection:
             states = published.lock(connection, list(evaluations))
             asked = heard(connection, list(evaluations.values()))
-            decisions = decide_all(connection, asked, states, catalogue, self._reopen_days)
+            decisions = decide_all(
+                connection, asked, states, catalogue, self._reopen_days, self._own
+            )
             publications = [each for each in decisions if isinstance(each, Publication)]
             published.save(connection, publications, now, self._numbers)
             published.save_contained(

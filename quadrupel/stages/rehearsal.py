@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from itertools import islice
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from quadrupel.store import published, rule_holds
 from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
 from quadrupel.store.run_users import due_days
+
+_UTC = ZoneInfo("UTC")
 
 PAGE_SIZE = 20_000
 CHUNK = 2_000
@@ -64,11 +67,12 @@ def rehearse(
     progress: Callable[[int], None] = lambda _: None,
     reopen_days: int = 0,
     objected: Collection[str] = (),
+    own: ZoneInfo = _UTC,
 ) -> Changes:
     """Evaluate the users of a plan, and count what would be published.
 
     Memory does not grow with the users. `progress` is told how many more were read. `reopen_days`
-    as for publish. What held rules say changes nothing, nor what those say that would be
+    and `own` as for publish. What held rules say changes nothing, nor what those say that would be
     `objected` to. A message whose episode `once_per` names is counted here although a run would see
     that it was sent before.
     """
@@ -81,7 +85,7 @@ def rehearse(
         evaluations = iter(read.evaluations)
         while chunk := list(islice(evaluations, CHUNK)):
             heard = [withheld(each, held) for each in chunk]
-            _count(engine, changes, heard, catalogue, reopen_days)
+            _count(engine, changes, heard, catalogue, reopen_days, own)
         progress(read.counts.evaluated)
     return changes
 
@@ -114,10 +118,11 @@ def _count(
     evaluations: Sequence[Evaluation],
     catalogue: Catalogue,
     reopen_days: int,
+    own: ZoneInfo,
 ) -> None:
     with transaction(engine) as connection:
         states = published.states(connection, [each.user_id for each in evaluations])
-        decisions = decide_all(connection, evaluations, states, catalogue, reopen_days)
+        decisions = decide_all(connection, evaluations, states, catalogue, reopen_days, own)
     for decision in decisions:
         if isinstance(decision, Publication):
             changes.add(decision, states[decision.user_id])

@@ -7,10 +7,13 @@ time, so whatever is told in whatever order, and however often, they come to the
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import LiteralString
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from quadrupel.core.feedback import Episode, Given
+from quadrupel.core.zones import day_in, find_zone
+from quadrupel.store import contacts
 from quadrupel.store.database import driver
 
 _TIMES = (
@@ -44,7 +47,7 @@ _EPISODES: LiteralString = """
     WHERE user_id = ANY ((SELECT string_to_array(%s, ','))::text[])
 """
 _DISMISSED: LiteralString = """
-    SELECT user_id, rule, episode, (last_dismissed AT TIME ZONE 'UTC')::date FROM banner_feedback
+    SELECT user_id, rule, episode, last_dismissed FROM banner_feedback
     WHERE user_id = ANY ((SELECT string_to_array(%s, ','))::text[]) AND last_dismissed IS NOT NULL
 """
 
@@ -78,15 +81,20 @@ def episodes(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, se
     return found
 
 
-def dismissed(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, dict[Episode, date]]:
-    """On which day (UTC) the users dismissed banners last, by user and episode.
+def dismissed(
+    connection: sa.Connection, user_ids: Sequence[str], own: ZoneInfo
+) -> dict[str, dict[Episode, date]]:
+    """On which day of theirs the users dismissed banners last, by user and episode.
 
-    No user id has a comma.
+    `own` is the time zone of users who have none of their own. No user id has a comma.
     """
     if not user_ids:
         return {}
     found: dict[str, dict[Episode, date]] = {}
-    rows = driver(connection).execute(_DISMISSED, [",".join(user_ids)])
-    for user_id, rule, episode, day in rows:
-        found.setdefault(user_id, {})[rule, episode] = day
+    rows = driver(connection).execute(_DISMISSED, [",".join(user_ids)]).fetchall()
+    # Few have ever dismissed something, so nobody else's contact is looked up.
+    zones = contacts.zones_of(connection, [*{row[0] for row in rows}]) if rows else {}
+    for user_id, rule, episode, time in rows:
+        zone = find_zone(zones.get(user_id)) or own
+        found.setdefault(user_id, {})[rule, episode] = day_in(zone, time)
     return found

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -61,7 +62,7 @@ def client(engine, rule_set):
 
     def explain(user_id, rule, as_of):
         with database.transaction(engine) as connection:
-            return explained(connection, rule_set, user_id, rule, as_of or TODAY)
+            return explained(connection, rule_set, user_id, rule, as_of or TODAY, ZoneInfo("UTC"))
 
     async def service() -> ServiceKey:
         return ServiceKey("k1", "support", b"", ("explain:read",), NOW, None, None)

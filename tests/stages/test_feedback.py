@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime, time, timedelta
 from itertools import count, permutations
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -11,17 +12,19 @@ from prometheus_client import REGISTRY
 from quadrupel.bus import codec, topics
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.core import feedback, lifecycle
+from quadrupel.core.contacts import Contact
 from quadrupel.core.events import Event
 from quadrupel.core.feedback import SOURCE, Action, Given, feedback_event
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.ports import Message
 from quadrupel.core.positions import Position
+from quadrupel.core.zones import day_in
 from quadrupel.rules.declaration import declared as read_declaration
 from quadrupel.rules.source import Source
 from quadrupel.stages.evaluate import EvaluateProfiles, Rules
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.publish import Publish
-from quadrupel.store import published, schema
+from quadrupel.store import contacts, published, schema
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.tables import banner_feedback, profiles
@@ -67,7 +70,7 @@ class Citizen:
             schema.apply(connection, schema_, NOW)
         self.ingest = Ingest(engine, lambda: declared(schema_), lambda: self.now)
         rules = Rules("set", ProfileStore(schema_), evaluator)
-        today = lambda _: self.now.date()  # noqa: E731
+        today = lambda zone: day_in(ZoneInfo(zone or "UTC"), self.now)  # noqa: E731
         self.evaluate = EvaluateProfiles(engine, lambda: rules, today, lambda: self.now)
         self.catalogue = CATALOGUE
         self.publish = Publish(engine, lambda _: self.catalogue, lambda: self.now, 7)
@@ -219,6 +222,20 @@ def test_a_banner_is_back_after_dismiss_for_and_the_user_is_due_then(citizen):
     assert citizen.shown() == []
     assert citizen.state().published.due_on == TODAY + timedelta(days=3)
     citizen.on(3)
+    citizen.gives(given(Action.CLICKED, "parent"))
+    assert citizen.shown() == ["moscow"]
+
+
+def test_the_days_of_dismiss_for_are_those_of_the_user(citizen):
+    with transaction(citizen.engine) as connection:
+        contacts.save(connection, [Contact("c1", time_zone="Asia/Vladivostok")], NOW)
+    citizen.lives_in("77")
+    citizen.now += timedelta(hours=11)  # in the morning of the next day there, and not yet in UTC
+    citizen.gives(given(hours=11))
+    citizen.on(3)
+    citizen.gives(given(Action.SEEN, "parent"))
+    assert citizen.shown() == []
+    citizen.on(4)
     citizen.gives(given(Action.CLICKED, "parent"))
     assert citizen.shown() == ["moscow"]
 

@@ -1,6 +1,7 @@
 """A rule that flaps, through ingest, evaluate and publish, and in the rehearsal of a run."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -28,6 +29,7 @@ from quadrupel.store.tables import matches, messages
 from .conftest import NOW, SCHEMA, TODAY, evaluator
 
 REOPEN_DAYS = 7
+UTC_ZONE = ZoneInfo("UTC")
 CATALOGUE = Catalogue(
     {"moscow": Offer("moscow", "main", 1, messages=(("email", "moscow"),))}, {"main": 3}
 )
@@ -169,10 +171,14 @@ def test_of_users_of_whom_nothing_may_return_no_ended_match_is_read(applied):
             (nobody, still),
             (nobody, may_return),
         ):
-            [decision] = decide_all(connection, [asked], {"c1": state}, CATALOGUE, REOPEN_DAYS)
+            [decision] = decide_all(
+                connection, [asked], {"c1": state}, CATALOGUE, REOPEN_DAYS, UTC_ZONE
+            )
             assert decision.user_id == "c1"
         with pytest.raises(psycopg.errors.UndefinedTable):
-            decide_all(connection, [muscovite], {"c1": may_return}, CATALOGUE, REOPEN_DAYS)
+            decide_all(
+                connection, [muscovite], {"c1": may_return}, CATALOGUE, REOPEN_DAYS, UTC_ZONE
+            )
 
 
 def test_of_users_for_whom_nothing_holds_no_dismissal_is_read():
@@ -181,16 +187,18 @@ def test_of_users_for_whom_nothing_holds_no_dismissal_is_read():
         evaluator(Profile("c1", 1, values), TODAY, NOW) for values in ({}, {"region": "77"})
     )
     state = published.UserState(Published(1, 1, TODAY, NOW, ()), ())
-    [decision] = decide_all(None, [nobody], {"c1": state}, CATALOGUE, REOPEN_DAYS)
+    [decision] = decide_all(None, [nobody], {"c1": state}, CATALOGUE, REOPEN_DAYS, UTC_ZONE)
     assert decision.held == ()
     new = published.UserState(None, ())
     with pytest.raises(AttributeError):
-        decide_all(None, [muscovite], {"c1": new}, CATALOGUE, REOPEN_DAYS)
+        decide_all(None, [muscovite], {"c1": new}, CATALOGUE, REOPEN_DAYS, UTC_ZONE)
 
 
 def test_the_first_day_of_the_calendar_has_days_before_it_too(applied):
     early = evaluator(Profile("c1", 1, {"region": "77"}), date.min, NOW)
     state = published.UserState(Published(1, 1, date.min, NOW, ()), ())
     with transaction(applied) as connection:
-        [decision] = decide_all(connection, [early], {"c1": state}, CATALOGUE, REOPEN_DAYS)
+        [decision] = decide_all(
+            connection, [early], {"c1": state}, CATALOGUE, REOPEN_DAYS, UTC_ZONE
+        )
     assert decision.held == ("moscow",)

@@ -2,14 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from quadrupel.core.contacts import Contact
 from quadrupel.core.feedback import Action, Given
-from quadrupel.store import banner_feedback
+from quadrupel.store import banner_feedback, contacts
 from quadrupel.store.database import open_engine, transaction
 from quadrupel.store.tables import banner_feedback as table
 
@@ -53,8 +55,8 @@ def test_a_row_has_the_first_and_the_last_time_of_each_action(engine):
         ]
 
 
-def test_dismissals_are_read_by_user_and_episode_as_days_of_utc(engine):
-    omsk = timezone(timedelta(hours=6))
+def test_dismissals_are_read_by_user_and_episode_as_days_of_the_user(engine):
+    omsk, utc = timezone(timedelta(hours=6)), ZoneInfo("UTC")
     with transaction(engine) as connection:
         banner_feedback.save(
             connection,
@@ -67,14 +69,23 @@ def test_dismissals_are_read_by_user_and_episode_as_days_of_utc(engine):
             ],
         )
         connection.execute(sa.text("SET LOCAL timezone = 'Pacific/Kiritimati'"))
-        assert banner_feedback.dismissed(connection, ["c1", "c2", "nobody"]) == {
+        assert banner_feedback.dismissed(connection, ["c1", "c2", "nobody"], utc) == {
             "c1": {
                 ("fine", "2026-11-20"): date(2026, 11, 23),
                 ("tax", "2026-11-20"): date(2026, 11, 24),
             },
             "c2": {("tax", "e"): date(2026, 11, 22)},
         }
-        assert banner_feedback.dismissed(connection, []) == {}
+        assert banner_feedback.dismissed(connection, [], utc) == {}
+        contacts.save(connection, [Contact("c2", time_zone="Asia/Omsk")], NOON)
+        own = ZoneInfo("Asia/Vladivostok")
+        assert banner_feedback.dismissed(connection, ["c1", "c2"], own) == {
+            "c1": {
+                ("fine", "2026-11-20"): date(2026, 11, 24),
+                ("tax", "2026-11-20"): date(2026, 11, 24),
+            },
+            "c2": {("tax", "e"): date(2026, 11, 23)},
+        }
 
 
 def test_the_episodes_of_which_something_is_kept_are_told_by_user(engine):
@@ -91,7 +102,9 @@ def test_an_episode_comes_back_whatever_is_in_it(engine, episode):
         given = at(0, Action.DISMISSED, episode=episode)
         banner_feedback.save(connection, [("c1", given)])
         assert banner_feedback.episodes(connection, ["c1"]) == {"c1": {("fine", episode)}}
-        assert set(banner_feedback.dismissed(connection, ["c1"])["c1"]) == {("fine", episode)}
+        assert set(banner_feedback.dismissed(connection, ["c1"], ZoneInfo("UTC"))["c1"]) == {
+            ("fine", episode)
+        }
 
 
 some_given = st.builds(
