@@ -1,8 +1,8 @@
-"""Runs the processes of one machine: starts them, restarts what dies, stops them in order.
+"""Runs the processes of one machine: starts them, restarts what dies, stops them.
 
-Each child leads its own process group, so Ctrl-C reaches the supervisor alone, which then stops
-the children: first those at the start of the flow. A child ends by itself when its supervisor is
-gone (`end_with_parent`), so nothing is left behind, even by `kill -9`.
+Each child leads its own process group, so Ctrl-C reaches the supervisor alone, which then asks
+all children to stop and waits for them. A child ends by itself when its supervisor is gone
+(`end_with_parent`), so nothing is left behind, even by `kill -9`.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ class Supervisor:
                 self._died(child, code, now)
 
     def stop(self) -> None:
-        """Ask every child to stop, in order, and wait; kill what has not after 30 seconds."""
+        """Ask every child to stop, and wait for all; kill what has not after 30 seconds."""
         running = [child.process for child in self._children if child.process is not None]
         for process in running:
             if process.poll() is None:

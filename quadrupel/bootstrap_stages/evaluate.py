@@ -107,7 +107,7 @@ def asked(rules: RuleSet) -> Rules:
             profile.user_id, profile.version, profile.values, as_of, evaluated_at
         )
 
-    return Rules(rules.hash, ProfileStore(rules.schema), evaluation)
+    return Rules(ProfileStore(rules.schema), evaluation)
 
 
 def pages_of(parts: Parts, tried: Callable[[RuleSet], RuleSet]) -> Callable[[str], Pages]:

@@ -25,6 +25,7 @@ from .kafka_client import (
 from .topics import DEAD_LETTERS, MESSAGE_LIMIT, check_partitions, missing_topic
 
 BATCH_OVERHEAD = 4 * 1024
+"""How much larger than the largest message a batch may be in a topic."""
 BROWSE_CHUNK = 1_000
 MOVING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,

@@ -25,7 +25,11 @@ from quadrupel.core.positions import Position
 from .kafka_client import Cluster, LibraryLog, reason
 from .topics import MESSAGE_LIMIT, check_sizes
 
-BATCH_OVERHEAD = 1024
+REQUEST_OVERHEAD = 1024
+"""What the client may add to a message: less than topics allow (`kafka_admin.BATCH_OVERHEAD`).
+
+So the broker refuses no message for its size that the client takes.
+"""
 MESSAGE_OVERHEAD = 100
 PORTION_MESSAGES = 10_000
 PORTION_BYTES = 1024 * 1024
@@ -97,7 +101,7 @@ class _Client:
             batch_size=MESSAGE_LIMIT,
             compression_type="lz4",
             partitioner="murmur2_random",
-            message_max_bytes=MESSAGE_LIMIT + BATCH_OVERHEAD,
+            message_max_bytes=MESSAGE_LIMIT + REQUEST_OVERHEAD,
             message_timeout_ms=timeout,
             topic_metadata_propagation_max_ms=2_000,
             delivery_report_only_error=self._only_failures,

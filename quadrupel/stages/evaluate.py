@@ -29,9 +29,8 @@ Evaluator = Callable[[Profile, date, datetime], Evaluation]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A rule set: its hash, where its profiles are, and how it is asked."""
+    """A rule set: where its profiles are, and how it is asked."""
 
-    hash: str
     store: ProfileStore
     evaluator: Evaluator
 

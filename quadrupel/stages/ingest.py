@@ -69,13 +69,12 @@ class _Outcome:
     """What became of a batch, or of a part of it.
 
     `last` has the users to hand on, each with the message of the last of its events. `feedback`
-    has what users told of banners, each with its user; `reached` what they did that rules want.
+    has what users told of banners, each with its user.
     """
 
     last: dict[str, Message] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     feedback: list[tuple[str, Given]] = field(default_factory=list)
-    reached: list[Reached] = field(default_factory=list)
     folded: int = 0
     unchanged: int = 0
     written: int = 0
@@ -162,14 +161,14 @@ class Ingest:
             known = declared.store.read(connection, list(events), erased=True)
             laps.end("read")
             outcome, changed, erased = _fold(events, known, declared.feeds)
-            outcome.reached = _reached(events, outcome.refused, declared.goals)
+            reached = _reached(events, outcome.refused, declared.goals)
             laps.end("fold")
             tell(outcome.refused)
             declared.store.write(connection, changed, now)
             contained = {each.user_id: _position(outcome.last[each.user_id]) for each in erased}
             emptied = erasure.erase(connection, erased, now, contained)
             banner_feedback.save(connection, outcome.feedback)
-            exposures.reach(connection, outcome.reached)
+            exposures.reach(connection, reached)
         banner_news.tell(self._engine, emptied, self._clock())
         laps.end("write")
         return outcome

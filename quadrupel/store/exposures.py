@@ -62,7 +62,7 @@ def record(connection: sa.Connection, news: News, now: datetime) -> None:
 def reach(connection: sa.Connection, reached: Sequence[Reached]) -> None:
     """Record which goals of exposures were reached, each the first time; others are left out.
 
-    No user id has a comma. The users' profiles are saved in the same transaction.
+    No user id has a comma.
     """
     if not reached:
         return

@@ -1,4 +1,4 @@
-"""The rule sets that runs were started with: what their rules are, by hash."""
+"""The rule sets that were ever evaluated by: what their rules are, by hash."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -26,13 +26,13 @@ def save(
 
 
 def identities(connection: sa.Connection, hashed: str) -> dict[str, str] | None:
-    """The identities of the rules of a set, None if no run was started with it."""
+    """The identities of the rules of a set, None if the set is not known."""
     query = sa.select(rule_sets.c.identities).where(rule_sets.c.hash == hashed)
     found = connection.execute(query).scalar_one_or_none()
     return None if found is None else dict(found)
 
 
 def weights(connection: sa.Connection, hashed: str) -> dict[str, str]:
-    """The weights of the banners of a set, by rule; none if no run was started with it."""
+    """The weights of the banners of a set, by rule; none if the set is not known."""
     query = sa.select(rule_sets.c.weights).where(rule_sets.c.hash == hashed)
     return dict(connection.execute(query).scalar_one_or_none() or {})

@@ -16,7 +16,7 @@ from quadrupel.store.profiles import ProfileStore
 from .conftest import CATALOGUE, NOW, SCHEMA, TODAY, evaluator
 
 STORE = ProfileStore(SCHEMA)
-RULES = Rules("set", STORE, evaluator)
+RULES = Rules(STORE, evaluator)
 
 
 def event(user, type_, number=1, **data):

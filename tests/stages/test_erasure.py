@@ -29,7 +29,7 @@ from quadrupel.testing import MemoryBus
 from .conftest import CATALOGUE, NOW, SCHEMA, TODAY, evaluator
 
 STORE = ProfileStore(SCHEMA)
-RULES = Rules("set", STORE, evaluator)
+RULES = Rules(STORE, evaluator)
 
 
 def event(type_, hours, user="c1", **data):

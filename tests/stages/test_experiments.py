@@ -54,7 +54,7 @@ class Portal:
         with transaction(engine) as connection:
             schema.apply(connection, DECLARED, NOW)
         self.ingest = Ingest(engine, lambda: declared(DECLARED, GOALS), lambda: self.now)
-        rules = Rules("set", ProfileStore(DECLARED), evaluator)
+        rules = Rules(ProfileStore(DECLARED), evaluator)
         self.evaluate = EvaluateProfiles(engine, lambda: rules, lambda _: TODAY, lambda: self.now)
         self.catalogue = catalogue()
         self.publish = Publish(engine, lambda _: self.catalogue, lambda: self.now)

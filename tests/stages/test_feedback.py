@@ -69,7 +69,7 @@ class Citizen:
         with transaction(engine) as connection:
             schema.apply(connection, schema_, NOW)
         self.ingest = Ingest(engine, lambda: declared(schema_), lambda: self.now)
-        rules = Rules("set", ProfileStore(schema_), evaluator)
+        rules = Rules(ProfileStore(schema_), evaluator)
         today = lambda zone: day_in(ZoneInfo(zone or "UTC"), self.now)  # noqa: E731
         self.evaluate = EvaluateProfiles(engine, lambda: rules, today, lambda: self.now)
         self.catalogue = CATALOGUE

@@ -78,7 +78,7 @@ def test_a_message_whose_worker_died_is_handed_on_although_a_newer_evaluation_ca
         changed = flow.ingest.process(delivered(arriving(made)))
         asked = EvaluateProfiles(
             flow.engine,
-            lambda: Rules("set", ProfileStore(SCHEMA), evaluator),
+            lambda: Rules(ProfileStore(SCHEMA), evaluator),
             lambda _: TODAY,
             lambda number=number: NOW + timedelta(seconds=number),
         )

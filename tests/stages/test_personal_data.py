@@ -54,7 +54,7 @@ class Flow:
     def __init__(self, engine, catcher, pages):
         self.bus = MemoryBus()
         self.bus.admin().create(topics.topics(1))
-        rules = Rules("set", ProfileStore(SCHEMA), everyone_has_a_birthday)
+        rules = Rules(ProfileStore(SCHEMA), everyone_has_a_birthday)
         templates = load_templates(TEMPLATES, ("en", "ru"), "https://portal.example")
         mail = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
         self.send = Send(engine, {"email": mail}, lambda: NOW)

@@ -40,7 +40,7 @@ class Citizen:
 
     def __init__(self, engine, delivered, reopen_days=REOPEN_DAYS):
         self.engine, self.delivered, self.day, self.number = engine, delivered, 0, 0
-        rules = Rules("set", ProfileStore(SCHEMA), evaluator)
+        rules = Rules(ProfileStore(SCHEMA), evaluator)
         self.ingest = Ingest(engine, lambda: declared(SCHEMA), self.now)
         self.evaluate = EvaluateProfiles(engine, lambda: rules, lambda _: self.today, self.now)
         self.publish = Publish(engine, lambda _: CATALOGUE, self.now, reopen_days)

@@ -27,7 +27,7 @@ from .conftest import CATALOGUE, SCHEMA, evaluator
 MOSCOW = ZoneInfo("Europe/Moscow")
 AT = time(2, 30)
 STORE = ProfileStore(SCHEMA)
-RULES = Rules("set", STORE, evaluator)
+RULES = Rules(STORE, evaluator)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 """The afternoon of the 23rd in Moscow; in Kiritimati the 24th has begun."""
 
