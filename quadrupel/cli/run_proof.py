@@ -41,7 +41,8 @@ def verify(
     """Evaluate users who are not due, and compare with what is published of them.
 
     Ends with 1 and says whose and which, if anything differs: then a deadline was wrong, or the
-    two ways of evaluating disagree. `quadrupel run start --full` puts it right; please report it.
+    two ways of evaluating disagree, and `quadrupel run start --full` puts it right; or a banner set
+    is not what follows, which is put right when its user is evaluated next. Please report it.
 
     Examples:
       quadrupel run verify
@@ -56,6 +57,7 @@ def verify(
                 parts.engine,
                 RowReading(parts.rules),
                 ProfileStore(parts.rules.schema),
+                offers(parts.rules),
                 day,
                 bootstrap.now(),
                 sample,
@@ -64,7 +66,8 @@ def verify(
             )
     _show_proof(proof, day, as_json=as_json)
     if proof.differences:
-        raise Conflict(f"{len(proof.differences):,} verdicts differ from what is published")
+        count = f"{len(proof.differences):,}"
+        raise Conflict(f"{count} verdicts and banners differ from what is published")
 
 
 def dry_run(day: date, *, full: bool, as_json: bool) -> None:
@@ -116,7 +119,7 @@ def _show_proof(proof: Proof, day: date, *, as_json: bool) -> None:
         console.print(table)
     console.print(
         f"{proof.users:,} users who are not due on {day} evaluated,"
-        f" {len(proof.differences):,} verdicts differ from what is published"
+        f" {len(proof.differences):,} verdicts and banners differ from what is published"
     )
 
 
@@ -127,8 +130,8 @@ def _show_changes(
     if as_json:
         head = {"as_of": day, "kind": plan.kind}
         rules = {"changed_rules": plan.changed, "removed_rules": plan.removed, "would_hold": said}
-        counts = {each.name: getattr(changes, each.name) for each in fields(changes)}
-        print_json(head | rules | counts)  # `asdict` would count the items of the counters
+        counted = {each.name: getattr(changes, each.name) for each in fields(changes)}
+        print_json(head | rules | counted)  # `asdict` would count the items of the counters
         return
     table = Table("rule", "opens", "closes", "errors")
     for rule in sorted(changes.opened | changes.closed | changes.errors):

@@ -1,7 +1,8 @@
 """The proof of a run: users who were not evaluated, because nothing of them could change, are.
 
 They are read by rows, by the reading that runs do not use, so that what is proved is that the
-deadlines were right and that both readings agree.
+deadlines were right and that both readings agree. Their banner sets are decided anew as publish
+would, so that what is proved too is that these are what follows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,11 +11,14 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from quadrupel.core.guards import withheld
+from quadrupel.core.banners import Banner
+from quadrupel.core.offers import Catalogue
 from quadrupel.core.profiles import Profile
+from quadrupel.core.publishing import Again, Publication, Stale
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.rules.row import RowReading
-from quadrupel.store import published, rule_holds, samples
+from quadrupel.stages.decisions import decide_all, heard
+from quadrupel.store import published, samples
 from quadrupel.store.database import driver, transaction, without_statement_limit
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.published import UserState
@@ -24,7 +28,10 @@ CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A user of whom something else is published than the rules say on the day."""
+    """A user of whom something else is published than the rules say on the day.
+
+    What a rule `says` and what is `published` are matches; where those agree, banners.
+    """
 
     user_id: str
     rule: str
@@ -45,6 +52,7 @@ def prove(
     engine: sa.Engine,
     reading: RowReading,
     store: ProfileStore,
+    catalogue: Catalogue,
     as_of: date,
     now: datetime,
     sample: int,
@@ -53,8 +61,8 @@ def prove(
 ) -> Proof:
     """Evaluate `sample` users who are not due on the day, and compare with what is published.
 
-    Users whose profile changed since, and is about to be published, are left out, and so is what
-    held rules say.
+    `catalogue` has the offers of the rules. Users whose profile changed since, and is about to be
+    published, are left out, and so is what held rules say.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
@@ -66,44 +74,89 @@ def prove(
             connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             profiles = store.read_values(connection, part)
             states = published.states(connection, part)
-            held = rule_holds.withheld(connection, [reading.hash]).get(reading.hash, ())
-        for profile, state in _settled(profiles, states, as_of):
-            evaluation = reading.evaluation(
-                profile.user_id, profile.version, profile.values, as_of, now
+            evaluations = heard(
+                connection,
+                [
+                    reading.evaluation(each.user_id, each.version, each.values, as_of, now)
+                    for each in _settled(profiles, states, as_of)
+                ],
             )
-            differences += _differences(withheld(evaluation, held), state)
-            users += 1
+            # Which matches ended matters to new ones alone, and these differ anyway.
+            decisions = decide_all(connection, evaluations, states, catalogue, reopen_days=0)
+        for evaluation, decision in zip(evaluations, decisions, strict=True):
+            state = states[evaluation.user_id]
+            differences += _matches(evaluation, state) or _banners(decision, state)
+        users += len(evaluations)
         progress(len(part))
     return Proof(users, tuple(differences))
 
 
 def _settled(
     profiles: Mapping[str, Profile], states: Mapping[str, UserState], as_of: date
-) -> Iterator[tuple[Profile, UserState]]:
+) -> Iterator[Profile]:
     for user_id, profile in profiles.items():
-        state = states[user_id]
-        known = state.published
+        known = states[user_id].published
         if (
             known
             and known.profile_version == profile.version
             and known.due_on > as_of >= known.as_of
         ):
-            yield profile, state
+            yield profile
 
 
-def _differences(evaluation: Evaluation, state: UserState) -> Iterator[Difference]:
+def _matches(evaluation: Evaluation, state: UserState) -> list[Difference]:
     """What differs between verdicts and open matches; a rule that erred changes nothing."""
-    says = {match.rule: dict(match.values) for match in evaluation.matches}
-    open_now = {match.rule: dict(match.shown) for match in state.open_matches}
+    says = {match.rule: _match(match.values) for match in evaluation.matches}
+    open_now = {match.rule: _match(match.shown) for match in state.open_matches}
+    for rule in evaluation.errors:
+        says.pop(rule, None)
+        open_now.pop(rule, None)
+    return _differences(evaluation.user_id, state, "no match", says, open_now)
+
+
+def _match(shown: Mapping[str, str]) -> str:
+    return f"match {dict(shown) or ''}".strip()
+
+
+def _banners(decision: Publication | Stale | Again, state: UserState) -> list[Difference]:
+    """What differs between the set that publish would write and the one that is published.
+
+    A place in the set is told where both have the same banners: else all behind would differ.
+    """
+    if state.published is None or not isinstance(decision, Publication):
+        return []
+    known = state.published.banners
+    without_episode = {each.rule for each in known if not each.episode}
+    decided = [
+        each._replace(episode="") if each.rule in without_episode else each
+        for each in decision.published.banners
+    ]
+    same = {each.rule for each in known} == {each.rule for each in decided}
+    says, shown = _banner_words(decided, placed=same), _banner_words(known, placed=same)
+    return _differences(decision.user_id, state, "no banner", says, shown)
+
+
+def _banner_words(banners: Sequence[Banner], *, placed: bool) -> dict[str, str]:
+    words = {}
+    for place, each in enumerate(banners, 1):
+        parts = ["banner", f"{place}" if placed else "", f"{dict(each.shown) or ''}"]
+        parts += [f"of {each.episode}" if each.episode else ""]
+        parts += [f"on {', '.join(each.clients)}" if each.clients else ""]
+        words[each.rule] = " ".join(part for part in parts if part)
+    return words
+
+
+def _differences(
+    user_id: str, state: UserState, none: str, says: Mapping[str, str], found: Mapping[str, str]
+) -> list[Difference]:
+    """The rules of which one says another thing than was found, in words; `none` for nothing."""
     due_on = state.published.due_on if state.published else date.min
-    for rule in sorted((says.keys() | open_now.keys()) - set(evaluation.errors)):
-        if says.get(rule) != open_now.get(rule):
-            said, found = _in_words(says.get(rule)), _in_words(open_now.get(rule))
-            yield Difference(evaluation.user_id, rule, said, found, due_on)
-
-
-def _in_words(shown: Mapping[str, str] | None) -> str:
-    return "no match" if shown is None else f"match {dict(shown) or ''}".strip()
+    pairs = {rule: (says.get(rule, none), found.get(rule, none)) for rule in {*says, *found}}
+    return [
+        Difference(user_id, rule, said, was, due_on)
+        for rule, (said, was) in sorted(pairs.items())
+        if said != was
+    ]
 
 
 def _sample(connection: sa.Connection, as_of: date, size: int, seed: int) -> Sequence[str]:

@@ -242,4 +242,4 @@ def test_what_differs_is_shown_and_ends_with_1(portal, database_url):
     assert (found["user_id"], found["rule"], found["published"]) == ("c1", "welcome", "no match")
     in_words = portal("run", "verify")
     assert "welcome" in in_words.out
-    assert "1 verdicts differ" in in_words.err
+    assert "1 verdicts and banners differ" in in_words.err

@@ -1,0 +1,96 @@
+"""The proof of a run finds what is wrong in what is published, and nothing else."""
+
+import pytest
+import sqlalchemy as sa
+
+from quadrupel.core.banners import Banner
+from quadrupel.core.feedback import Action, Given
+from quadrupel.core.profiles import Profile
+from quadrupel.rules.offered import offers
+from quadrupel.rules.row import RowReading
+from quadrupel.stages.proof import prove
+from quadrupel.store import banner_feedback
+from quadrupel.store.banner_rows import write_banners
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
+
+from .conftest import NOW, SCHEMA, TODAY
+from .small_portal import Portal, rule_set
+
+STORE = ProfileStore(SCHEMA)
+EPISODE = TODAY.isoformat()
+MOSCOW, PARENT = (Banner(rule, {}, EPISODE) for rule in ("moscow", "parent"))
+
+
+@pytest.fixture
+def portal(applied, tmp_path):
+    """A portal with a parent in Moscow, who is shown both banners, and one who dismissed one."""
+    values = {"children": 1, "region": "77"}
+    with transaction(applied) as connection:
+        STORE.write(connection, [Profile(user, 1, values) for user in ("anna", "boris")], NOW)
+        dismissal = Given("parent", EPISODE, Action.DISMISSED, NOW)
+        banner_feedback.save(connection, [("boris", dismissal)])
+    portal = Portal(applied, rule_set(tmp_path))
+    portal.night()
+    return portal
+
+
+def differences(portal):
+    rules = (RowReading(portal.rules), STORE, offers(portal.rules))
+    proof = prove(portal.engine, *rules, portal.today, portal.now, 10, 1)
+    assert proof.users == 2
+    return [(each.user_id, each.rule, each.says, each.published) for each in proof.differences]
+
+
+def publish(portal, user, *banners):
+    """Put another banner set in the place of that of a user."""
+    with transaction(portal.engine) as connection:
+        changed = sa.text(
+            "UPDATE published SET banners = CAST(:new AS jsonb) WHERE user_id = :user"
+        )
+        new = write_banners(banners) if banners else "[]"
+        assert connection.execute(changed, {"new": new, "user": user}).rowcount == 1
+
+
+def test_what_was_published_is_proved_with_what_was_dismissed(portal):
+    assert differences(portal) == []
+
+
+WHOLE = f"banner of {EPISODE}"
+
+
+@pytest.mark.parametrize(
+    ("user", "banners", "found"),
+    [
+        ("anna", [PARENT], [("moscow", WHOLE, "no banner")]),
+        ("anna", [], [("moscow", WHOLE, "no banner"), ("parent", WHOLE, "no banner")]),
+        ("anna", [MOSCOW, PARENT], [
+            ("moscow", f"banner 2 of {EPISODE}", f"banner 1 of {EPISODE}"),
+            ("parent", f"banner 1 of {EPISODE}", f"banner 2 of {EPISODE}"),
+        ]),
+        ("anna", [PARENT, MOSCOW._replace(shown={"region": "77"})], [
+            ("moscow", f"banner 2 of {EPISODE}", f"banner 2 {{'region': '77'}} of {EPISODE}"),
+        ]),
+        ("anna", [PARENT, MOSCOW._replace(episode="old")], [
+            ("moscow", f"banner 2 of {EPISODE}", "banner 2 of old"),
+        ]),
+        ("anna", [PARENT, MOSCOW._replace(clients=("web",))], [
+            ("moscow", f"banner 2 of {EPISODE}", f"banner 2 of {EPISODE} on web"),
+        ]),
+        ("anna", [PARENT, MOSCOW._replace(episode="")], []),
+        ("boris", [PARENT, MOSCOW], [("parent", "no banner", WHOLE)]),
+    ],
+    ids=["less", "nothing", "order", "values", "episode", "clients", "of old", "dismissed"],
+)  # fmt: skip
+def test_a_banner_set_that_does_not_follow_from_the_matches_is_found(portal, user, banners, found):
+    publish(portal, user, *banners)
+    assert differences(portal) == [(user, *each) for each in found]
+
+
+def test_of_a_user_whose_matches_differ_banners_are_not_told_besides(portal):
+    with transaction(portal.engine) as connection:
+        connection.execute(
+            sa.text("DELETE FROM matches WHERE user_id = 'anna' AND rule = 'parent'")
+        )
+    publish(portal, "anna", MOSCOW)
+    assert differences(portal) == [("anna", "parent", "match", "no match")]
