@@ -95,10 +95,11 @@ def plain_copy(parts: Stand, size: int, *, helpers: bool = True) -> float:
 
 
 def report(sweeps: Sequence[Sweep], anchor: float, alone: float, picture: Path) -> None:
-    table = Table("profiles", "first sweep", "full sweep", "changed", "evaluate", "publish")
+    processes = ("evaluate", "publish", "schedule")
+    table = Table("profiles", "first sweep", "full sweep", "changed", *processes)
     for each in sweeps:
         night = each.next_day
-        megabytes = [f"{night.memory[name] / 1e6:,.0f} MB" for name in ("evaluate", "publish")]
+        megabytes = [f"{night.memory[name] / 1e6:,.0f} MB" for name in processes]
         table.add_row(
             f"{each.profiles:,}",
             f"{each.first.changed / each.first.seconds:,.0f}/s",

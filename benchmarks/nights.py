@@ -55,7 +55,7 @@ class Portal:
 
     def __init__(self, stand: Stand, pids: Sequence[int]) -> None:
         self.stand = stand
-        self._evaluators, self._publishers = pids[:2], pids[2:4]
+        self._evaluators, self._publishers, self._schedulers = pids[:2], pids[2:4], pids[4:]
 
     def run(self, as_of: date, *flags: str) -> Night:
         """Start a run and wait until all it says is published."""
@@ -100,6 +100,7 @@ class Portal:
         memory = {
             "evaluate": max(map(peak_memory, self._evaluators)),
             "publish": max(map(peak_memory, self._publishers)),
+            "schedule": max(map(peak_memory, self._schedulers)),
         }
         seconds = (ended - started).total_seconds()
         return Night(seconds, users, changed, clock.seconds(), memory)
