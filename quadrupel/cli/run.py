@@ -33,7 +33,7 @@ RunOrLatest = Annotated[str | None, typer.Argument(help="The run; else the lates
 def start(
     as_of: Annotated[date | None, day_option("--as-of", "The day to evaluate; else today.")] = None,
     future: Annotated[
-        bool, typer.Option("--future", help="Allow a day after tomorrow (see below).")
+        bool, typer.Option("--future", help="Allow a day after tomorrow, see above.")
     ] = False,
     rate: Annotated[
         int | None,

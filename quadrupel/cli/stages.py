@@ -72,7 +72,11 @@ def send(metrics_port: MetricsPort = None) -> None:
 
 
 def schedule(metrics_port: MetricsPort = None) -> None:
-    """Run schedule: start one run every night at QUADRUPEL_NIGHT_AT. Several may run."""
+    """Run schedule: start a run every night for each time zone that users have.
+
+    It starts when it is QUADRUPEL_NIGHT_AT there. Users without a zone have QUADRUPEL_TIME_ZONE.
+    Several may run.
+    """
     _run("schedule", metrics_port)
 
 

@@ -168,6 +168,9 @@ def test_a_dry_run_says_what_the_run_then_does(town):
     said = check_what_a_dry_run_says(town, DAY + timedelta(days=15), "rules")
     assert said["opened"]["driving_licence_expiring"] > 0
     assert said["closed"][commonest] > 0
+    verified = town.portal("run", "verify", "--as-of", str(DAY + timedelta(days=15)), "--json")
+    assert verified.code == 0
+    assert json.loads(verified.out)["users"] > 0
 
 
 def test_a_dry_run_with_a_new_rule_writes_nothing_and_says_that_it_would_be_held(town):
