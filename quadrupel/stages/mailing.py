@@ -94,13 +94,21 @@ def _queue(
         state = mailings.hold_state(connection, mailing.name)
         if state is not MailingState.SENDING:
             return state
-        gone = erasure.erased_of(connection, [each.user_id for each in chunk], hold=True)
+        gone = _erased(connection, mailing, [each.user_id for each in chunk])
         given = [_message(mailing, each) for each in chunk if each.user_id not in gone]
         due = messages.record(connection, given, clock())
     producer.publish([message_codec.outgoing(key) for key in due])
     with transaction(engine) as connection:
         mailings.advance(connection, mailing.name, last, len(given), clock())
     return state
+
+
+def _erased(connection: sa.Connection, mailing: Mailing, users: Sequence[str]) -> set[str]:
+    """Those of the users who are erased; no other is until the transaction ends."""
+    gone = erasure.erased_of(connection, users, hold=True)
+    if mailing.audience.users:  # who may have no profile: an erasure takes them off the list first
+        gone |= set(users) - mailings.hold_users(connection, mailing.name, users)
+    return gone
 
 
 def _message(mailing: Mailing, recipient: Recipient) -> Message:

@@ -32,11 +32,11 @@ from quadrupel.store.tables import (
 
 TOMBSTONES = (profiles, published)
 EMPTIED = (
-    *(matches, messages, contacts, suppressions, mailing_users, banner_feedback),
+    *(matches, mailing_users, messages, contacts, suppressions, banner_feedback),
     exposures,
 )
-"""The other tables that hold users; contacts before suppressions, which are recorded for contacts
-only: so none is recorded in between."""
+"""The other tables that hold users. Lists of mailings before messages, and contacts before
+suppressions, which are recorded for those in the former only: so none is recorded in between."""
 
 KEPT = (looks,)
 """Who looked at the user stays until it is old enough: an audit log that whoever may erase can

@@ -1,7 +1,7 @@
 """Mailings in Postgres: what was planned, how far it is, and its list of users if it has one."""
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -61,6 +61,20 @@ def users(connection: sa.Connection, name: str, after: str | None, limit: int) -
         .limit(limit)
     )
     return list(connection.execute(query).scalars())
+
+
+def hold_users(connection: sa.Connection, name: str, user_ids: Sequence[str]) -> set[str]:
+    """Those of the users who are on a mailing's list, and stay on it until the transaction ends."""
+    query = (
+        sa.select(mailing_users.c.user_id)
+        .where(
+            mailing_users.c.mailing == name,
+            mailing_users.c.user_id == sa.func.any(list(user_ids)),
+        )
+        .order_by(mailing_users.c.user_id)
+        .with_for_update(read=True)
+    )
+    return set(connection.execute(query).scalars())
 
 
 def drop_users(connection: sa.Connection, name: str) -> None:

@@ -184,6 +184,63 @@ def test_a_user_erased_after_the_audience_was_read_gets_no_message(population, p
         assert message_desk.find(connection, Filter(user_id="user02"), 10) == []
 
 
+@pytest.fixture
+def strangers(population):
+    """A mailing to a list of two users who have no profile."""
+    return create(population, replace(SPRING, audience=Audience(users=True)), ["anna", "boris"])
+
+
+def test_a_listed_user_without_a_profile_erased_while_a_chunk_is_recorded_keeps_no_message(
+    population, producer, strangers
+):
+    erasing = threading.Thread(target=erase, args=(population, "anna"))
+
+    def clock():  # asked between the look for erased users and the recording of the chunk
+        if not erasing.ident:
+            erasing.start()
+            wait_until_over_or_waiting(population, erasing)
+        return NOW
+
+    pages = open_audience(population, RULES, strangers, ())
+    mailing.send(population, producer, strangers, pages, clock, lambda _: False)
+    erasing.join()
+    assert messages_of(population, "anna") == []
+    assert len(messages_of(population, "boris")) == 1
+
+
+def test_a_listed_user_without_a_profile_whose_erasure_is_not_over_gets_no_message(
+    population, producer, strangers
+):
+    pages = open_audience(population, RULES, strangers, ())
+    given = (population, producer, strangers, pages, lambda: NOW, lambda _: False)
+    sending = threading.Thread(target=mailing.send, args=given)
+    marks = {lifecycle.ERASED_TAG: (0, 1, lifecycle.ERASED_TAG)}
+    gone = Profile("anna", 2, {}, FoldState(marks))
+    with transaction(population) as connection:
+        ProfileStore(SCHEMA).write(connection, [gone], NOW)
+        erasure.erase(connection, [gone], NOW)
+        sending.start()
+        wait_until_over_or_waiting(population, sending)
+    sending.join()
+    assert producer.users == ["boris"]
+    assert messages_of(population, "anna") == []
+
+
+def wait_until_over_or_waiting(engine, thread):
+    """Until the thread has ended, or its transaction waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    while thread.is_alive():
+        with transaction(engine) as connection:
+            if connection.exec_driver_sql(waiting).scalar_one():
+                return
+        thread.join(0.01)
+
+
+def messages_of(engine, user):
+    with transaction(engine) as connection:
+        return message_desk.find(connection, Filter(user_id=user), 10)
+
+
 @pytest.mark.parametrize(
     ("chosen", "error", "says"),
     [
