@@ -80,6 +80,10 @@ bench-fresh: $(VENV)/bench.installed ## From an event to the banner on the page 
 bench-api: $(VENV)/bench.installed ## Reads of banners, beside a plain handler (ARGS="--users 50000 --seconds 5")
 	@$(BIN)/python benchmarks/bench_api.py $(ARGS)
 
+.PHONY: bench-send
+bench-send: $(VENV)/bench.installed ## Recorded e-mails to a local SMTP server (ARGS="--messages 5000")
+	@$(BIN)/python benchmarks/bench_send.py $(ARGS)
+
 .PHONY: format check lock
 format: dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
