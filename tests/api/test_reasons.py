@@ -9,13 +9,15 @@ from pathlib import Path
 from types import ModuleType
 
 import quadrupel
+from quadrupel.api import feedback_bodies
 from quadrupel.api.problems import problem_of
 from quadrupel.bus.event_codec import decode_json
 from quadrupel.channels import addresses
 from quadrupel.core.errors import EventRefused, EventsRefused, InputRefused
-from quadrupel.core.events import check_user_id
+from quadrupel.core.events import check_time, check_user_id, read_time
+from quadrupel.core.feedback import check_age
 
-from .documented import documented_reasons
+from .documented import documented_reasons, named_for_feedback
 
 API = Path(quadrupel.__file__).parent / "api"
 
@@ -70,6 +72,12 @@ def test_every_reason_is_documented_with_its_status_and_no_other_is() -> None:
         | {pair for source in modules for pair in problems(source)}
     )
     assert documented_reasons() == reasons
+
+
+def test_every_reason_for_which_feedback_is_refused_is_documented() -> None:
+    sources = map(inspect.getsource, (feedback_bodies, check_age, check_time, read_time))
+    reasons = {reason for _, reason in refusals(sources, "EventRefused")}
+    assert reasons <= named_for_feedback()
 
 
 def test_the_table_is_found() -> None:
