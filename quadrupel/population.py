@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from quadrupel.core.contacts import EMAIL, Contact
-from quadrupel.core.events import Event
+from quadrupel.core.errors import InputRefused
+from quadrupel.core.events import YEARS, Event
 from quadrupel.lives.life import life
 
 
@@ -17,8 +18,12 @@ def events(users: int, seed: int, today: date) -> Iterator[Event]:
     """The events of citizens `c0000001` to number `users`, one citizen after the other.
 
     Each citizen's are in the order of their times, the last no later than the day before `today`.
-    The same arguments give the same events; memory does not grow with `users`.
+    The same arguments give the same events; memory does not grow with `users`. Raises InputRefused
+    for a day of years that no event may be of.
     """
+    if today.year not in YEARS:
+        years = f"{YEARS.start} to {YEARS.stop - 1}"
+        raise InputRefused("bad-day", f"synthetic users live in the years {years}, not on {today}")
     source = f"/population/{seed}/{today}"
     for number in range(1, users + 1):
         user_id = user_id_of(number)

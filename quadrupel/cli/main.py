@@ -24,6 +24,13 @@ OPERATE = "Operate"
 WRITE = "Write rules"
 
 
+INTERRUPTED_EXIT = 130
+"""What Typer makes of Ctrl-C."""
+
+_UNDEFINED = ("42P01", "42703")
+"""The codes of PostgreSQL for a table, and a column, that is not there."""
+
+
 class Command(NamedTuple):
     """Where help lists a command, and where it is: a module of `quadrupel.cli` and a name in it.
 
@@ -101,8 +108,30 @@ def main() -> None:
         _fail(f"{error}\nnothing is lost; try again when it is back", 1)
     except QuadrupelError as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}", 1)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED_EXIT:
+            raise
+        again = "what was done stays done; the same command again does the rest"
+        _fail(f"interrupted: {again}", INTERRUPTED_EXIT)
+    except Exception as error:
+        if (lacking := _lacking(error)) is None:
+            raise
+        _fail(f"{lacking}: run `quadrupel db migrate`", REFUSED_EXIT)
+
+
+def _lacking(error: Exception) -> str | None:
+    """What a database of before `db migrate` says that it lacks; None for any other error.
+
+    By its code, since most commands do without the driver's module.
+    """
+    of_driver = getattr(error, "orig", error)
+    if getattr(of_driver, "sqlstate", None) not in _UNDEFINED:
+        return None
+    return str(of_driver).partition("\n")[0]
 
 
 def _fail(text: str, code: int) -> None:

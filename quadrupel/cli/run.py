@@ -297,7 +297,7 @@ def wait_for(settings: Settings, run: str) -> None:
 def _limit(text: str) -> int | None:
     if text == "none":
         return None
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= MAX_RATE):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_RATE):
         raise typer.BadParameter(f"{text!r} is neither a number from 1 to {MAX_RATE} nor `none`")
     return int(text)
 

@@ -1,9 +1,12 @@
 import json
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+RULES = Path(__file__).parents[2] / "rules"
 CLOSED = "postgresql://postgres@127.0.0.1:9/x"
 
 WRONG = [
@@ -21,6 +24,9 @@ WRONG = [
     (("run", "list", "--limit", "0"), {}, 2, "greater than or equal to"),
     (("profile", "apply"), {"database_url": CLOSED}, 1, "the database did not answer"),
     (("demo", "--users", "-1"), {}, 2, "greater than or equal to"),
+    (("population", "--contacts", "/nowhere/x.csv"), {}, 1, "/nowhere/x.csv: No such file"),
+    (("population", "--today", "0001-01-01"), {}, 1, "synthetic users live in the years 1900"),
+    (("population", "--today", "9999-12-31"), {}, 1, "synthetic users live in the years 1900"),
     (("send",), {"smtp_url": "smtp://nowhere", "database_url": CLOSED}, 2, "QUADRUPEL_SMTP_URL"),
 ]
 
@@ -67,6 +73,39 @@ def test_a_command_reads_no_modules_that_only_others_need(name):
     """
     read = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert read.stdout == b"none\n"
+
+
+def test_a_folder_that_cannot_be_written_is_named(quadrupel, tmp_path):
+    (tmp_path / "file").touch()
+    called = quadrupel("rules", "docs", "--out", str(tmp_path / "file" / "docs"), rules=RULES)
+    assert called.code == 1
+    assert f"{tmp_path / 'file' / 'docs'}: Not a directory" in called.err
+    assert "Traceback" not in called.err
+
+
+@pytest.mark.parametrize(
+    "command", [("users", "show", "anna"), ("keys", "list"), ("messages", "list"), ("run", "list")]
+)
+def test_a_database_without_tables_is_told_as_such(quadrupel, database_url, command):
+    called = quadrupel(*command, database_url=database_url)
+    assert called.code == 2
+    assert "does not exist: run `quadrupel db migrate`" in called.err
+    assert "Traceback" not in called.err
+
+
+def test_ctrl_c_in_long_work_says_that_it_was_interrupted():
+    with subprocess.Popen(
+        [sys.executable, "-m", "quadrupel", "events", "check", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as checking:
+        checking.stdin.write(b"no event\n" * 10_000)
+        checking.stdin.flush()
+        assert b"not-json" in checking.stderr.readline()
+        checking.send_signal(signal.SIGINT)
+        said = checking.stderr.read()
+        assert checking.wait() == 130
+    assert b"quadrupel: interrupted: what was done stays done" in said
 
 
 @pytest.fixture

@@ -147,6 +147,7 @@ REFUSED = [
     (("rate", RUN, "0"), 2, "'0' is neither a number"),
     (("rate", RUN, "1e3"), 2, "is neither a number"),
     (("rate", RUN, "²"), 2, "is neither a number"),
+    (("rate", RUN, "000000000199999999999999999999"), 2, "is neither a number"),
     (("rate", RUN, "9" * 5000), 2, "is neither a number"),
     (("rate", RUN), 2, "Missing argument"),
     (("rate", "nothing", "5"), 1, "no run nothing; `quadrupel run list` shows the latest"),
