@@ -13,7 +13,6 @@ from quadrupel.cli.user_documents import look_fields
 from quadrupel.config import read_settings
 from quadrupel.core.events import check_user_id
 from quadrupel.core.looks import Look
-from quadrupel.core.values import to_text
 from quadrupel.store import looks
 from quadrupel.store.database import transaction
 
@@ -60,12 +59,7 @@ def list_(
     with bootstrap.open_engine(read_settings()) as engine, transaction(engine) as connection:
         found = looks.find(connection, user_id=user, key=key, since=since, limit=limit)
     if as_json:
-        print_json(
-            [
-                {"user_id": look.user_id, **look_fields(look), "at": to_text(look.at)}
-                for look in found
-            ]
-        )
+        print_json([{"user_id": look.user_id, **look_fields(look)} for look in found])
         return
     console.print(_table(found))
     if len(found) == limit:

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bus import dead_letter_desk as desk
 from quadrupel.bus.dead_letter_desk import Entry, Survey, Wanted
-from quadrupel.cli.output import Json, console, errors, print_json, print_json_list
+from quadrupel.cli.output import Json, console, errors, print_json, print_json_list, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.ports import Admin, Bus
@@ -233,11 +232,10 @@ def _in_words(count: int, done: str | None, obstacles: Mapping[str | None, int])
 def _finish(work: Iterator[int], doing: str, total: int) -> int:
     """Do it with a progress bar; returns how many it was."""
     done = 0
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(doing, total=total)
+    with progress(doing, total) as advance:
         for count in work:
             done += count
-            bar.update(task, completed=done)
+            advance(count)
     return done
 
 
@@ -274,9 +272,9 @@ def _fields(entry: Entry) -> dict[str, object]:
         "stage": letter.stage,
         "reason": letter.reason,
         "detail": letter.detail,
-        "first_seen": letter.first_seen.isoformat(),
+        "first_seen": letter.first_seen,
         "times": entry.times,
-        "decision": made and {"decision": made.decision, "at": made.at.isoformat()},
+        "decision": made and {"decision": made.decision, "at": made.at},
         "replayable": entry.obstacle is None,
         "size": letter.size,
         "body": letter.body.decode("utf-8", "backslashreplace"),

@@ -12,13 +12,12 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from quadrupel import bootstrap, machine, population, portal, telemetry
 from quadrupel.bus import topics
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.channels.mail_catcher import MailCatcher
-from quadrupel.cli.output import console, errors
+from quadrupel.cli.output import console, progress_bar
 from quadrupel.core.errors import Conflict, QuadrupelError
 from quadrupel.core.events import Event
 from quadrupel.core.ports import Outgoing
@@ -136,7 +135,7 @@ class Demo:
         with (
             contextlib.closing(bootstrap.open_bus(settings)) as bus,
             contextlib.closing(bus.producer()) as producer,
-            _progress() as bar,
+            progress_bar() as bar,
         ):
             sent = bar.add_task("events sent", total=None)
             for chunk in _chunks(population.events(users, seed, today)):
@@ -154,7 +153,7 @@ class Demo:
     def _drain(self, label: str, topic: str, group: str) -> None:
         with (
             contextlib.closing(bootstrap.open_bus(self.running.settings)) as bus,
-            _progress() as bar,
+            progress_bar() as bar,
         ):
             admin = bus.admin()
             behind = total = admin.progress(topic, group).lag
@@ -275,11 +274,6 @@ def _chunks(events: Iterator[Event]) -> Iterator[list[Outgoing]]:
             chunk = []
     if chunk:
         yield chunk
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("  {task.description:10}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
 def _tail(log_file: Path, lines: int = 20) -> str:

@@ -13,11 +13,10 @@ from typing import Annotated, BinaryIO
 import httpx
 import stamina
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from quadrupel import bootstrap
 from quadrupel.cli.event_files import BadEvent, chunks, read_events
-from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.cli.output import Json, console, errors, print_json, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import BusUnavailable, InputRefused
 from quadrupel.core.ports import Outgoing
@@ -115,7 +114,7 @@ def send(
             stream.seek(0)
         if skip_bad or not report.refused:
             report = Report()
-            with _way(url, key) as deliver, _progress() as advance:
+            with _way(url, key) as deliver, progress("events sent", None) as advance:
                 for chunk in chunks(report.sift(read_events(stream, bootstrap.now), file)):
                     deliver(chunk)
                     sent += len(chunk)
@@ -192,14 +191,6 @@ def _deliver(client: httpx.Client, chunk: list[Outgoing]) -> None:
 
 def _say_that_it_waits(details: stamina.instrumentation.RetryDetails) -> None:
     errors.print(f"{details.caused_by}; tries again in {details.wait_for:.1f} s", markup=False)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} events sent"))
-    with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as bar:
-        task = bar.add_task("send", total=None)
-        yield lambda count: bar.advance(task, count)
 
 
 def _print(report: Report, sent: int, *, as_json: bool) -> None:

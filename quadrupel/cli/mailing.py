@@ -11,8 +11,8 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.cli.arguments import day_option
-from quadrupel.cli.mailing_plan import Order, Planned, plan_mailing, shown_by, survey_bar
-from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.cli.mailing_plan import Order, Planned, plan_mailing, shown_by
+from quadrupel.cli.output import Json, console, errors, print_json, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import Conflict
 from quadrupel.core.mailings import MAX_RATE, Audience, Mailing, MailingState
@@ -197,7 +197,7 @@ def _send(name: str, states: tuple[MailingState, ...], *, as_json: bool) -> None
             now = bootstrap.now()
             mailing = mailings.move(connection, name, states, MailingState.SENDING, now)
         total = mailing.audience_size if mailing.audience.users else people
-        with survey_bar(f"mailing {name}", total) as advance:
+        with progress(f"mailing {name}", total) as advance:
             state = fan_out.send(
                 parts.engine,
                 parts.producer,

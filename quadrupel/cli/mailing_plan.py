@@ -1,19 +1,16 @@
 """Planning a mailing: everything that can be wrong with it, said before anything is sent."""
 
-import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import sqlalchemy as sa
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from quadrupel import bootstrap
 from quadrupel.bootstrap import Parts
 from quadrupel.channels.templates import Rendered
 from quadrupel.cli.csv_files import CsvFile
-from quadrupel.cli.output import errors
+from quadrupel.cli.output import errors, progress
 from quadrupel.config import Settings
 from quadrupel.core.contacts import EMAIL
 from quadrupel.core.errors import InputRefused, NotFound
@@ -94,7 +91,7 @@ def plan_mailing(settings: Settings, order: Order, *, keep: bool) -> Planned:
         with transaction(parts.engine) as connection:
             mailings.create(connection, mailing)
             pages, people = _audience(parts, connection, mailing, order.users_file, shown)
-            with survey_bar("counting the audience", people) as advance:
+            with progress("counting the audience", people) as advance:
                 found = survey(parts.engine, pages(None), mailing.channel, order.samples, advance)
             mailings.resize(connection, mailing.name, found.recipients)
             samples = _render(settings, connection, mailing, found)
@@ -129,15 +126,6 @@ def shown_by(settings: Settings, rules: RuleSet, channel: str, template: str) ->
             f"template {template} shows {', '.join(textless)}, which has no text",
         )
     return shown
-
-
-@contextlib.contextmanager
-def survey_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar over users; what is yielded moves it on."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=errors, transient=True) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def _audience(

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from quadrupel.core.values import to_text
+
 console = Console(highlight=False)
 """Standard output; coloured on terminals only."""
 
@@ -20,10 +22,9 @@ that is cut in two can neither be copied nor searched for."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how far long work is; the function is told how much more is done."""
-    with Progress(
+def progress_bar() -> Progress:
+    """What shows on a terminal how far long work is, and nothing elsewhere."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -31,25 +32,34 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         console=errors,
         transient=True,
         disable=not errors.is_terminal,
-    ) as bar:
+    )
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how far one piece of work is; the function is told how much more is done.
+
+    `total` None: nobody knows.
+    """
+    with progress_bar() as bar:
         yield partial(bar.advance, bar.add_task(what, total=total))
 
 
 def print_json(value: object) -> None:
-    """One JSON document on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    """One JSON document on standard output; days, times and decimals as everywhere."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=to_text))
 
 
 def print_json_line(value: object) -> None:
     """One JSON document in one line on standard output, at once."""
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(value, ensure_ascii=False, default=to_text))
 
 
 def print_json_list(values: Iterable[object]) -> None:
     """One JSON array on standard output, an element at a time, however many there are."""
     separator = "["
     for value in values:
-        element = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+        element = json.dumps(value, ensure_ascii=False, indent=2, default=to_text)
         typer.echo(f"{separator}\n{element}".replace("\n", "\n  "), nl=False)
         separator = ","
     typer.echo("[]" if separator == "[" else "\n]")

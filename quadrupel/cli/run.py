@@ -7,13 +7,12 @@ from datetime import date, time, timedelta
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from quadrupel import bootstrap, telemetry
 from quadrupel.bus import topics
 from quadrupel.cli import run_proof, run_report, run_watch
 from quadrupel.cli.arguments import day_option, time_option
-from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.cli.output import Json, console, print_json, progress_bar
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.runs import MAX_RATE, deadline
@@ -266,20 +265,9 @@ def rate(
 
 def wait_for(settings: Settings, run: str) -> None:
     """Show progress until the run has ended and its verdicts are published."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-    )
     with (
         contextlib.closing(bootstrap.open_bus(settings)) as bus,
-        Progress(
-            *columns,
-            TimeRemainingColumn(),
-            console=errors,
-            transient=True,
-            disable=not errors.is_terminal,
-        ) as bar,
+        progress_bar() as bar,
     ):
         task = bar.add_task(f"run {run}", total=None)
         while True:
