@@ -72,6 +72,24 @@ def alternatives(words: list[str]) -> Iterator[list[str]]:
             yield [word, *rest]
 
 
+def leaves(command: Any, name: str = "quadrupel") -> Iterator[tuple[str, Any]]:
+    """Every command that does something, and its name."""
+    below = getattr(command, "commands", {})
+    if not below:
+        yield name, command
+    for word, each in below.items():
+        yield from leaves(each, f"{name} {word}")
+
+
+def test_every_command_is_explained_with_examples_first():
+    without = [
+        name
+        for name, command in leaves(COMMANDS)
+        if not re.match(r"[^\n]+(\n[^\n]+)*\n\nExamples?:", command.help or "")
+    ]
+    assert without == []
+
+
 def test_links_lead_to_files_that_exist(page):
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert missing == []

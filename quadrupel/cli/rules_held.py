@@ -28,13 +28,13 @@ All = Annotated[
 def held(every: All = False, as_json: Json = False) -> None:
     """List the rules whose changes wait for a decision, and why.
 
-    A rule is held when it errs, takes ten times its usual time, or matches more users than its
-    max_match_ratio or than twenty times its usual number. Until a decision it opens and closes no
-    match and sends nothing; the other rules go on.
-
     Examples:
       quadrupel rules held
       quadrupel rules held --all --json
+
+    A rule is held when it errs, takes ten times its usual time, or matches more users than its
+    max_match_ratio or than twenty times its usual number. Until a decision it opens and closes no
+    match and sends nothing; the other rules go on.
     """
     states = tuple(HoldState) if every else (HoldState.HELD,)
     with bootstrap.open_engine(read_settings()) as engine, transaction(engine) as connection:
@@ -50,12 +50,12 @@ def held(every: All = False, as_json: Json = False) -> None:
 def release(rule: Rule, no_run: NoRun = False, as_json: Json = False) -> None:
     """Let the changes of a rule go on: what its trial showed is right.
 
-    A run over everybody starts at once, since nobody knows any more whose changes waited. The rule
-    is held again only if it goes twice as far as what is accepted by this.
-
     Examples:
       quadrupel rules release driving_licence_expiring
       quadrupel rules release driving_licence_expiring --no-run
+
+    A run over everybody starts at once, since nobody knows any more whose changes waited. The rule
+    is held again only if it goes twice as far as what is accepted by this.
     """
     settings = read_settings()
     telemetry.configure_logs(settings.log_format, settings.log_level)
@@ -71,10 +71,10 @@ def release(rule: Rule, no_run: NoRun = False, as_json: Json = False) -> None:
 def discard(rule: Rule, as_json: Json = False) -> None:
     """Drop the changes of a rule: it stays silent until its script says something else.
 
-    What is published of it stays as it is. `quadrupel rules release` takes this back.
-
     Example:
       quadrupel rules discard driving_licence_expiring
+
+    What is published of it stays as it is. `quadrupel rules release` takes this back.
     """
     found = _decided(read_settings(), rule, rule_holds.discard)
     if as_json:

@@ -58,15 +58,15 @@ def start(
 ) -> None:
     """Start a run over the users of whom something can have changed.
 
-    These are the users due on the day: by what time changes, or because an event came since the
-    last night. Where rules were added, changed or removed since the last run over all users, it
-    asks everybody the changed ones; with --full it asks everybody all.
-
     Examples:
       quadrupel run start
       quadrupel run start --as-of 2026-12-01 --dry-run
       quadrupel run start --full --wait
       quadrupel run start --rate 500 --by 18:00
+
+    These are the users due on the day: by what time changes, or because an event came since the
+    last night. Where rules were added, changed or removed since the last run over all users, it
+    asks everybody the changed ones; with --full it asks everybody all.
 
     What is published of a user never goes back to an earlier day: after a run for a future day,
     events of its users are evaluated for that day, until it has come. So a day after tomorrow

@@ -40,13 +40,13 @@ def verify(
 ) -> None:
     """Evaluate users who are not due, and compare with what is published of them.
 
-    Ends with 1 and says whose and which, if anything differs: then a deadline was wrong, or the
-    two ways of evaluating disagree, and `quadrupel run start --full` puts it right; or a banner set
-    is not what follows, which is put right when its user is evaluated next. Please report it.
-
     Examples:
       quadrupel run verify
       quadrupel run verify --sample 1000000 --json
+
+    Ends with 1 and says whose and which, if anything differs: then a deadline was wrong, or the
+    two ways of evaluating disagree, and `quadrupel run start --full` puts it right; or a banner set
+    is not what follows, which is put right when its user is evaluated next. Please report it.
     """
     settings = read_settings()
     day = as_of or bootstrap.today(settings)
@@ -63,6 +63,7 @@ def verify(
                 sample,
                 seed,
                 advance,
+                settings.zone,
             )
     _show_proof(proof, day, as_json=as_json)
     if proof.differences:

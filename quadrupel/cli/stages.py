@@ -33,6 +33,10 @@ class EvaluateLane(StrEnum):
 def ingest(metrics_port: MetricsPort = None, resume: Resume = False) -> None:
     """Run ingest: events into profiles. As many of it as the topic has partitions can run.
 
+    Examples:
+      quadrupel ingest
+      quadrupel ingest --resume
+
     When most of what comes in is garbage, ingest halts, in every process: then mend the source, or
     see with `quadrupel status` what halted it, and start with --resume, once.
     """
@@ -55,6 +59,10 @@ def evaluate(
 ) -> None:
     """Run evaluate: the rules for changed profiles at once, and for the ranges of runs.
 
+    Examples:
+      quadrupel evaluate --lane profiles
+      quadrupel evaluate --lane ranges --metrics-port 9101
+
     Give each lane a process (--lane profiles, --lane ranges): changed profiles then take no turns
     with a night, and go first where both want the processor.
     """
@@ -62,17 +70,30 @@ def evaluate(
 
 
 def publish(metrics_port: MetricsPort = None) -> None:
-    """Run publish: verdicts into banner sets, matches and messages."""
+    """Run publish: verdicts into banner sets, matches and messages.
+
+    Example:
+      quadrupel publish --metrics-port 9102
+    """
     _run("publish", metrics_port)
 
 
 def send(metrics_port: MetricsPort = None) -> None:
-    """Run send: hand messages over to the mail server and to webhooks."""
+    """Run send: hand messages over to the mail server and to webhooks.
+
+    Example:
+      quadrupel send
+
+    It reads the templates of e-mails when it starts.
+    """
     _run("send", metrics_port)
 
 
 def schedule(metrics_port: MetricsPort = None) -> None:
     """Run schedule: start a run every night for each time zone that users have.
+
+    Example:
+      quadrupel schedule
 
     It starts when it is QUADRUPEL_NIGHT_AT there. Users without a zone have QUADRUPEL_TIME_ZONE.
     Several may run.

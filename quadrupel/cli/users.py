@@ -140,11 +140,19 @@ def _held(settings: Settings, user: str, what: LookAt) -> HeldUser:
 
 def _counted(held: HeldUser) -> str:
     attributes = len(held.profile.attributes) if held.profile else 0
+    counts = {
+        "attributes": attributes,
+        "matches": len(held.matches),
+        "messages": len(held.messages),
+        "banners that feedback is about": len(held.feedback),
+        "arms in experiments": len(held.exposures),
+        "refused addresses": len(held.suppressions),
+        "places in lists of mailings": len(held.mailings),
+    }
+    listed = ", ".join(f"{count} {what}" for what, count in counts.items())
+    banner_set = "a banner set" if held.banner_set else "no banner set"
     contact = "a contact" if held.contact else "no contact"
-    return (
-        f"{attributes} attributes, {len(held.matches)} matches, {len(held.messages)} messages and"
-        f" {contact} of {held.user_id}"
-    )
+    return f"{listed}, {banner_set} and {contact} of {held.user_id}"
 
 
 def _wait(settings: Settings, user: str, since: datetime, timeout: float) -> None:

@@ -8,6 +8,7 @@ would, so that what is proved too is that these are what follows.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -22,6 +23,8 @@ from quadrupel.store import published, samples
 from quadrupel.store.database import driver, transaction, without_statement_limit
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.published import UserState
+
+_UTC = ZoneInfo("UTC")
 
 CHUNK = 1_000
 
@@ -58,10 +61,11 @@ def prove(
     sample: int,
     seed: int,
     progress: Callable[[int], None] = lambda _: None,
+    own: ZoneInfo = _UTC,
 ) -> Proof:
     """Evaluate `sample` users who are not due on the day, and compare with what is published.
 
-    `catalogue` has the offers of the rules. Users whose profile changed since, and is about to be
+    `catalogue` has the offers of the rules, and `own` is as for publish. Users whose profile changed since, and is about to be
     published, are left out, and so is what held rules say.
     """
     with transaction(engine) as connection:
@@ -82,7 +86,7 @@ def prove(
                 ],
             )
             # Which matches ended matters to new ones alone, and these differ anyway.
-            decisions = decide_all(connection, evaluations, states, catalogue, reopen_days=0)
+            decisions = decide_all(connection, evaluations, states, catalogue, 0, own)
         for evaluation, decision in zip(evaluations, decisions, strict=True):
             state = states[evaluation.user_id]
             differences += _matches(evaluation, state) or _banners(decision, state)

@@ -1,14 +1,20 @@
 """Events from a client nobody here wrote: the CloudEvents SDK for Python."""
 
+import ast
 import contextlib
-from datetime import UTC, datetime, timedelta, timezone
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
 from quadrupel.bus.event_codec import decode_event
+from quadrupel.core.profiles import Feeds, Profile, arrived, fold
+from quadrupel.rules import catalogue
 
+CHECKOUT = Path(__file__).parents[2]
 FORMS = {"binary": to_binary_event, "structured": to_structured_event}
 
 
@@ -31,7 +37,7 @@ def test_its_events_are_taken(api, form: str, content_type: str | None) -> None:
     }
     if content_type:
         attributes["datacontenttype"] = content_type
-    event = CloudEvent(attributes, {"document": "driving_licence", "имя": "Ünï", "n": 1})
+    event = CloudEvent(attributes, {"kind": "driving_licence", "имя": "Ünï", "n": 1})
     response = post(api, FORMS[form](event))
     assert (response.status_code, response.json()["accepted"]) == (202, 1)
     (message,) = api.messages(user)
@@ -39,7 +45,21 @@ def test_its_events_are_taken(api, form: str, content_type: str | None) -> None:
     assert taken.id == "№ 1 / 100%"
     assert taken.source == "https://реестр.example/права?a=b"
     assert taken.time == datetime(2026, 11, 23, 7, 0, 0, 5, UTC)
-    assert taken.data == {"document": "driving_licence", "имя": "Ünï", "n": 1}
+    assert taken.data == {"kind": "driving_licence", "имя": "Ünï", "n": 1}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_event_of_the_documentation_feeds_a_profile(api, form: str) -> None:
+    text = (CHECKOUT / "docs/reference/events.md").read_text()
+    (arguments,) = re.findall(r"= CloudEvent\((.*?)\n\)", text, re.DOTALL)
+    attributes, data = ast.literal_eval(f"({arguments})")
+    user = f"sdk-documented-{form}"
+    assert post(api, FORMS[form](CloudEvent(attributes | {"subject": user}, data))).is_success
+    profile = Profile(user)
+    taken = [decode_event(each.value) for each in api.messages(user)]
+    feeds = Feeds(catalogue.load(CHECKOUT / "rules").schema)
+    fold(profile, arrived(taken, date(2026, 11, 23)), feeds)
+    assert profile.values["driving_licence_expires"] == date(2036, 11, 23)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -271,7 +271,11 @@ def test_without_confirmation_it_is_only_said_what_would_be_erased(quadrupel, mi
     before = len(world.events())
     erased = quadrupel("users", "erase", "anna", database_url=migrated_url)
     assert erased.code == 1
-    assert "would erase 4 attributes, 1 matches, 1 messages and a contact of anna" in erased.err
+    assert (
+        "would erase 4 attributes, 1 matches, 1 messages, 1 banners that feedback is about,"
+        " 1 arms in experiments, 1 refused addresses, 1 places in lists of mailings, a banner set"
+        " and a contact of anna"
+    ) in erased.err
     assert "--confirm" in erased.err
     assert len(world.events()) == before
 
