@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -33,6 +34,8 @@ from . import distribution, standby
 pytest.register_assert_rewrite(*(f"tests.{each.name}" for each in Path(__file__).parent.glob("*/")))
 
 REQUIRE_ALL = "QUADRUPEL_REQUIRE_ALL"
+FILES = 6_000
+"""How many files a test may have open that is marked with `files`."""
 LEGS_NOT_RUN = pytest.StashKey[dict[str, str]]()
 
 
@@ -62,6 +65,13 @@ def _lacking_postgres15() -> str | None:
     return None if found else "no PostgreSQL server of the distribution is installed"
 
 
+def _lacking_files() -> str | None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard in (resource.RLIM_INFINITY, max(hard, FILES)):
+        return None
+    return f"the system allows {hard} open files, not {FILES}"
+
+
 def _lacking_mount() -> str | None:
     """Try it: what a container may mount does not show otherwise."""
     with tempfile.TemporaryDirectory(prefix="quadrupel-mount-") as folder:
@@ -81,6 +91,7 @@ LEGS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "mount": ("a small disk", cache(_lacking_mount)),
     "kcat": ("kcat", partial(_lacking_program, "kcat")),
     "curl": ("curl", partial(_lacking_program, "curl")),
+    "files": ("very many open files", _lacking_files),
     "browser": ("a browser", partial(_lacking_program, "chromium")),
 }
 """By marker: what a test needs of the machine, and what says why it is not there."""
@@ -134,6 +145,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether the fault tests run in full length."""
     return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Lets a test that is marked with `files` open so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FILES), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """Streams of real processes: of several at once, of one that stops, and 5,000 in one."""
 
 import contextlib
-import resource
 import select
 import signal
 import socket
@@ -116,39 +115,34 @@ class Crowd:
 
 
 @pytest.mark.slow
+@pytest.mark.files
+@pytest.mark.usefixtures("many_files")
 def test_very_many_idle_streams_keep_the_memory_flat(
     processes: Processes, full: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     many, seconds = (5_000, 60.0) if full else (1_500, 20.0)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < many + 512:
-        pytest.skip("the system allows too few open files")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, many + 512), hard))
-    try:
-        with processes.api() as (process, client), Crowd(client.base_url.port) as crowd:
-            [worker, *_] = sorted(
-                psutil.Process(process.pid).children(recursive=True),
-                key=lambda each: -each.memory_info().rss,
-            )
+    with processes.api() as (process, client), Crowd(client.base_url.port) as crowd:
+        [worker, *_] = sorted(
+            psutil.Process(process.pid).children(recursive=True),
+            key=lambda each: -each.memory_info().rss,
+        )
 
-            def megabytes() -> float:
-                return worker.memory_full_info().uss / 1e6
+        def megabytes() -> float:
+            return worker.memory_full_info().uss / 1e6
 
-            tokens = [processes.bearer(f"citizen{number}") for number in range(many)]
-            crowd.join(tokens[:500])
-            few = megabytes()
-            crowd.join(tokens[500:])
-            before = megabytes()
-            crowd.alive()
-            time.sleep(seconds)
-            after = megabytes()
-            each = (before - few) / (many - 500) * 1_000
-            figures = f"{many} streams: {each:.0f} MB for 1,000, {after - before:+.1f} MB idle"
-            with capsys.disabled():
-                sys.stdout.write(f"\n{figures}\n")
-            assert crowd.alive() == many
-            assert each < 40
-            assert after - before < 0.02 * before
-            assert client.get("/livez").is_success
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        tokens = [processes.bearer(f"citizen{number}") for number in range(many)]
+        crowd.join(tokens[:500])
+        few = megabytes()
+        crowd.join(tokens[500:])
+        before = megabytes()
+        crowd.alive()
+        time.sleep(seconds)
+        after = megabytes()
+        each = (before - few) / (many - 500) * 1_000
+        figures = f"{many} streams: {each:.0f} MB for 1,000, {after - before:+.1f} MB idle"
+        with capsys.disabled():
+            sys.stdout.write(f"\n{figures}\n")
+        assert crowd.alive() == many
+        assert each < 40
+        assert after - before < 0.02 * before
+        assert client.get("/livez").is_success
