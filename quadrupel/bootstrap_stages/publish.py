@@ -1,5 +1,6 @@
 """Builds and runs publish."""
 
+import contextlib
 import threading
 
 from quadrupel.bootstrap import Parts, now, open_parts
@@ -8,6 +9,7 @@ from quadrupel.bus import topics
 from quadrupel.config import Settings
 from quadrupel.rules.live import following
 from quadrupel.rules.offered import offers
+from quadrupel.stages import loop
 from quadrupel.stages.publish import Publish
 from quadrupel.store.database import STAGE
 
@@ -22,5 +24,10 @@ def run_on(parts: Parts, stop: threading.Event) -> None:
     """Run publish on these parts until `stop` is set."""
     catalogue = following(parts.live.look, offers)
     settings = parts.settings
-    work = Publish(parts.engine, catalogue, now, settings.reopen_days, settings.zone)
-    running.run_plain(parts, topics.PUBLISH, work.process, stop)
+    lane = topics.PUBLISH
+    with contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer:
+        reopen_days, zone = settings.reopen_days, settings.zone
+        alive = consumer.keep_alive
+        work = Publish(parts.engine, catalogue, now, reopen_days, zone, alive)
+        stage = loop.Stage(lane.stage, consumer, parts.producer, work.process, settings.batch_size)
+        running.run(parts, lane, stage, stop)

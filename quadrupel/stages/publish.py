@@ -1,6 +1,6 @@
 """Publish: verdicts in; banner sets, matches and messages out, in one transaction per batch."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -20,6 +20,7 @@ from quadrupel.core.publishing import Again, Publication, Published, Stale, with
 from quadrupel.core.verdicts import Evaluation
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.decisions import decide_all, heard
+from quadrupel.stages.halving import Unsaved, save_all
 from quadrupel.store import banner_news, exposures, published
 from quadrupel.store import messages as message_store
 from quadrupel.store.database import transaction
@@ -36,6 +37,9 @@ from quadrupel.telemetry import (
 
 NAME = "publish"
 
+Carried = tuple[Message, Evaluation]
+"""An evaluation, with the message that carried it."""
+
 _UTC = ZoneInfo("UTC")
 
 log = structlog.get_logger()
@@ -46,7 +50,7 @@ class Publish:
 
     `catalogue` gives them when told the hashes of the rule sets that evaluated. A match that
     returns within `reopen_days` is the same episode; 0: it is a new one. `own` is the time zone of
-    users who have none of their own.
+    users who have none of their own. `keep_alive` is called while a batch is halved.
     """
 
     def __init__(
@@ -56,17 +60,34 @@ class Publish:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         reopen_days: int = 0,
         own: ZoneInfo = _UTC,
+        keep_alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
         self._clock = clock
         self._reopen_days = reopen_days
         self._own = own
+        self._keep_alive = keep_alive
         self._numbers = RuleNumbers()
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
-        """Save what the evaluations decide; return messages to send and users to ask again."""
-        evaluations, older, dead = _newest(messages)
+        """Save what the evaluations decide; return messages to send and users to ask again.
+
+        Evaluations that the database refuses are found by halving the batch, and put aside.
+        """
+        carried, outgoing = _decode(messages)
+        for part in save_all(carried, self._publish, self._keep_alive):
+            if isinstance(part, Unsaved):
+                message, _ = part.event
+                error = InputRefused("database-refused", str(part.refusal))
+                outgoing.append(put_aside(NAME, message, error))
+            else:
+                outgoing += part
+        return outgoing
+
+    def _publish(self, carried: Mapping[str, Sequence[Carried]]) -> list[Outgoing]:
+        """Publish evaluations by user in one transaction; returns what others are to do."""
+        evaluations, older = _newest(carried)
         now = self._clock()
         catalogue = self._catalogue({each.rule_set for each in evaluations.values()})
         with transaction(self._engine) as connection:
@@ -98,7 +119,6 @@ class Publish:
         return [
             *map(message_codec.outgoing, due),
             *(codec.changed_profile(each.user_id, each.as_of, each.cause) for each in again),
-            *dead,
         ]
 
     def _observe(
@@ -164,27 +184,36 @@ def _shown(new_sets: Iterable[Publication]) -> dict[str, int]:
     }
 
 
-def _newest(
-    messages: Sequence[Message],
-) -> tuple[dict[str, Evaluation], list[Evaluation], list[Outgoing]]:
-    """The last evaluation of each user in a batch, by user id; the older ones; and dead letters.
-
-    It follows from all events that the others followed from, so it takes over the latest cause.
-    """
-    newest: dict[str, Evaluation] = {}
-    older: list[Evaluation] = []
+def _decode(messages: Iterable[Message]) -> tuple[dict[str, list[Carried]], list[Outgoing]]:
+    """The evaluations of a batch by user, in the order of users; and dead letters."""
+    carried: defaultdict[str, list[Carried]] = defaultdict(list)
     dead: list[Outgoing] = []
     for message in messages:
         try:
             evaluation = codec.read_verdicts(message)
         except InputRefused as error:
             dead.append(put_aside(NAME, message, error))
-            continue
-        known = newest.get(evaluation.user_id)
-        newest[evaluation.user_id] = _newer(known, evaluation) if known else evaluation
-        if known:
+        else:
+            carried[evaluation.user_id].append((message, evaluation))
+    return dict(sorted(carried.items())), dead
+
+
+def _newest(
+    carried: Mapping[str, Sequence[Carried]],
+) -> tuple[dict[str, Evaluation], list[Evaluation]]:
+    """The last evaluation of each user, by user id, and the older ones.
+
+    It follows from all events that the others followed from, so it takes over the latest cause.
+    """
+    newest: dict[str, Evaluation] = {}
+    older: list[Evaluation] = []
+    for user_id, [(_, first), *others] in carried.items():
+        newest[user_id] = first
+        for _, evaluation in others:
+            known = newest[user_id]
+            newest[user_id] = _newer(known, evaluation)
             older.append(min(known, evaluation, key=_order))
-    return dict(sorted(newest.items())), older, dead
+    return newest, older
 
 
 def _repeated(

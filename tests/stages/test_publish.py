@@ -6,16 +6,18 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import REGISTRY
 
+from quadrupel.bus import codec, topics
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind
 from quadrupel.rules.offered import offers
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import plan_of
+from quadrupel.store import published
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.tables import messages
 
-from .conftest import FILES, NOW, SCHEMA
+from .conftest import CATALOGUE, FILES, NOW, SCHEMA, TODAY, evaluator
 from .small_portal import Portal, rule_set
 
 STORE = ProfileStore(SCHEMA)
@@ -88,3 +90,37 @@ def test_a_rule_that_is_given_up_before_publish_had_it_leaves_nothing_behind(por
     portal.next_day()
     assert portal.night().evaluated == 0
     assert (portal.open_matches("parent"), portal.sent()) == (0, [])
+
+
+REFUSING = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.profile_version = 13 THEN RAISE EXCEPTION 'no'; END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON published
+        FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+
+
+def test_an_evaluation_that_the_database_refuses_is_put_aside_and_all_others_are_published(
+    applied, delivered
+):
+    with transaction(applied) as connection:
+        connection.exec_driver_sql(REFUSING)
+    profiles = [Profile(f"c{n}", 1, {"children": 1}) for n in range(9)]
+    profiles.append(Profile("c4", 13, {"children": 1, "region": "77"}))
+    batch = delivered([codec.verdicts(evaluator(each, TODAY, NOW)) for each in profiles])
+    alive = []
+    publish = Publish(
+        applied, lambda _: CATALOGUE, lambda: NOW, keep_alive=lambda: alive.append(True)
+    )
+    outgoing = publish.process(batch)
+    dead = [each for each in outgoing if each.topic == topics.DEAD_LETTERS]
+    [letter] = map(codec.read_dead_letter, delivered(dead))
+    assert (letter.stage, letter.reason) == ("publish", "database-refused")
+    assert (letter.offset, letter.body) == (9, batch[9].value)
+    assert len([each for each in outgoing if each.topic == topics.MESSAGES]) == 9
+    with transaction(applied) as connection:
+        states = published.states(connection, [f"c{n}" for n in range(9)])
+    assert {each.published.profile_version for each in states.values()} == {1}
+    assert alive
