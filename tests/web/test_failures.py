@@ -1,6 +1,8 @@
 """What a page shows, and asks, when the API or something before it does not do as it should."""
 
+import asyncio
 import json
+import threading
 from itertools import pairwise
 
 import pytest
@@ -253,6 +255,37 @@ def test_refusals_with_another_failure_between_take_no_banner_away(api, open_pag
     page = open_page(ELEMENT, TELLING, seen=60_000)
     api.wait(lambda: len(api.to("read")) == 6)
     assert page.evaluate("told") == [1]
+
+
+class LateRefusal(Response):
+    """A 401 that comes when it is let go."""
+
+    def __init__(self):
+        self.go = threading.Event()
+
+    async def __call__(self, scope, receive, send):
+        await asyncio.to_thread(self.go.wait, 10)
+        await Response(status_code=401)(scope, receive, send)
+
+
+def test_the_refused_token_is_the_one_that_was_sent_also_if_another_went_meanwhile(api, open_page):
+    refusal = LateRefusal()
+    api.tokens = {"old", "new"}
+    api.refuse = {"stream": refusal}
+    script = """
+      window.user = 'old';
+      window.refusals = [];
+      const token = (refused) => { refusals.push(refused); return user; };
+      window.connection = connect({ api, waits, token, onBanners() {} });
+    """
+    page = open_page("", script, answer=8000)
+    api.wait(lambda: api.to("stream"))
+    page.evaluate("window.user = 'new'; connection.clicked({ rule: 'some', episode: '1' })")
+    api.wait(lambda: api.accepted)
+    api.refuse = {}
+    refusal.go.set()
+    api.wait(lambda: api.streams)
+    assert page.evaluate("refusals.filter(Boolean)") == ["old"]
 
 
 def test_whoever_is_not_let_in_any_more_is_shown_nothing(api, open_page):

@@ -56,6 +56,7 @@ function openSource(api, token, locale, waits) {
     if (action === 'dismissed' && dismissed.delete(keyOf({ rule, episode }))) tellAll();
   });
   const reader = openReader(session, waits, {
+    ...feedback,
     parameters() {
       const query = new URLSearchParams({ client: 'web' });
       const [placement, ...others] = new Set([...members].map((each) => each.placement));
@@ -74,8 +75,6 @@ function openSource(api, token, locale, waits) {
       tellAll();
       banners = undefined;
     },
-    onHidden: feedback.flush,
-    onLeft: feedback.leave,
   });
 
   const source = {

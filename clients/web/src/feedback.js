@@ -29,34 +29,37 @@ function written(told) {
 export function openFeedback(session, waits, onRefused) {
   /** @type {Feedback[]} */
   let queue = [];
-  let [timer, guard, held, failures, atOnce] = [0, 0, 0, 0, MOST_AT_ONCE];
+  let [timer, held, failures, atOnce] = [0, 0, 0, MOST_AT_ONCE]; // `timer` ends a request, or begins the next
   let sending = false;
   let request = new AbortController();
 
   function sendIn(/** @type {number} */ milliseconds) {
+    if (sending) return; // what is there by then goes next
     clearTimeout(timer);
     timer = setTimeout(send, Math.max(milliseconds, held - Date.now()));
   }
 
   async function send() {
-    if (sending || !queue.length) return;
+    if (!queue.length) return;
     sending = true;
     const batch = queue.slice(0, atOnce);
     if (await settle(batch)) queue = queue.filter((each) => !batch.includes(each));
     sending = false;
-    if (queue.length) sendIn(0);
+    sendIn(0);
   }
 
   /** Whether `batch` is done with: it arrived, or is refused. @param {Feedback[]} batch */
   async function settle(batch) {
-    const headers = { 'Content-Type': 'application/json' };
-    const body = written(batch);
     request = new AbortController();
-    clearTimeout(guard);
-    guard = setTimeout(() => request.abort(), waits.answer);
-    const { signal } = request;
+    timer = setTimeout(() => request.abort(), waits.answer);
     try {
-      await session.call('/feedback', { method: 'POST', keepalive: true, headers, body, signal });
+      await session.call('/feedback', {
+        method: 'POST',
+        keepalive: true,
+        headers: { 'Content-Type': 'application/json' },
+        body: written(batch),
+        signal: request.signal,
+      });
     } catch (error) {
       const { final, after } = refusal(error);
       if (!final) held = Date.now() + Math.max(after, backoff(++failures, waits.retry, waits.most));

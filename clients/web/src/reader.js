@@ -6,7 +6,7 @@
  * @typedef {import('../quadrupel-banners.js').BannerSet} BannerSet
  * @typedef {import('../quadrupel-banners.js').Waits} Waits
  * @typedef {import('./session.js').Session} Session
- * @typedef {{ parameters: () => string, language: () => string, onSet: (set: BannerSet) => void, onLost: () => void, onHidden: () => void, onLeft: () => void }} Needs
+ * @typedef {{ parameters: () => string, language: () => string, onSet: (set: BannerSet) => void, onLost: () => void, flush: () => void, leave: () => void }} Needs
  */
 
 import { eventReader } from './events.js';
@@ -18,11 +18,11 @@ const BAD_STREAMS = 3;
 
 /**
  * `onSet` takes a set, and throws if it is none. `onLost`: what came before does not hold any more, be it too old or
- * the citizen signed out. `onHidden` and `onLeft`: nobody looks for now, and nobody will.
+ * the citizen signed out. `flush` and `leave`: nobody looks for now, and nobody will.
  * @param {Session} session @param {Waits} waits @param {Needs} needs
  */
 export function openReader(session, waits, needs) {
-  const { parameters, language, onSet, onLost, onHidden, onLeft } = needs;
+  const { parameters, language, onSet, onLost, flush, leave } = needs;
   let request = new AbortController();
   let wake = () => {};
   let [asked, etag, lastId] = ['', '', ''];
@@ -69,12 +69,11 @@ export function openReader(session, waits, needs) {
 
   /** @param {Refusal} refused */
   function failed({ status, after }) {
-    const signedOut = status === 401 || status === 403;
     failures += 1;
-    refusals = signedOut ? refusals + 1 : 0;
+    refusals = status === 401 || status === 403 ? refusals + 1 : 0;
     held = Date.now() + after;
-    if (!signedOut) noStreamUntil = Infinity; // until a read, which costs less, is answered
-    if (signedOut ? refusals > 1 : Date.now() - confirmed > waits.age) {
+    if (!refusals) noStreamUntil = Infinity; // until a read, which costs less, is answered
+    if (refusals ? refusals > 1 : Date.now() - confirmed > waits.age) {
       etag = lastId = '';
       onLost();
     }
@@ -189,8 +188,8 @@ export function openReader(session, waits, needs) {
     interrupt();
   }
 
-  function leave() {
-    onLeft();
+  function goAway() {
+    leave();
     pause();
   }
 
@@ -209,13 +208,13 @@ export function openReader(session, waits, needs) {
     clearTimeout(hiding);
     if (!document.hidden) return resume();
     hiding = setTimeout(pause, waits.hidden);
-    onHidden();
+    flush();
   }
 
   const listening = new AbortController();
   const { signal } = listening;
   document.addEventListener('visibilitychange', turn, { signal });
-  addEventListener('pagehide', leave, { signal });
+  addEventListener('pagehide', goAway, { signal });
   addEventListener('pageshow', resume, { signal });
   addEventListener('online', hurry, { signal });
   queueMicrotask(run); // when everybody who is on the page already has said what to ask for
@@ -232,7 +231,7 @@ export function openReader(session, waits, needs) {
       closed = true;
       listening.abort();
       clearTimeout(hiding);
-      leave();
+      goAway();
     },
   };
 }

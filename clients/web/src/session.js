@@ -6,14 +6,17 @@
 
 import { LONGEST } from './waits.js';
 
-/** An answer that is not the one hoped for. `after`: for how many milliseconds the API wants to be left alone. */
+/**
+ * An answer that is not the one hoped for. `after`: for how many milliseconds the API wants to be left alone; below 0 is
+ * not at all.
+ */
 export class Refusal extends Error {
   /** @param {number} status @param {string | null} [retryAfter] seconds or a date, as the header says it */
   constructor(status, retryAfter) {
     super();
     this.status = status;
-    const after = retryAfter ? Number(retryAfter) * 1000 || Date.parse(retryAfter) - Date.now() : 0;
-    this.after = Math.min(Math.max(after || 0, 0), LONGEST);
+    const date = Date.parse(/** @type {string} */ (retryAfter));
+    this.after = Math.min(Number(retryAfter) * 1000 || date - Date.now() || 0, LONGEST);
   }
 
   /** Whether the same request would be refused again. */
@@ -26,8 +29,11 @@ export class Refusal extends Error {
 /** What failed as a refusal; status 0 when no answer came at all. */
 export const refusal = (/** @type {unknown} */ error) => (error instanceof Refusal ? error : new Refusal(0));
 
-/** Rejects when the request is given up. @param {AbortSignal} signal @returns {Promise<never>} */
-const givenUp = (signal) => new Promise((_, reject) => signal.addEventListener('abort', reject));
+/** Rejects when the request of this signal is given up. @param {AbortSignal} signal @returns {Promise<never>} */
+const givenUp = (signal) =>
+  new Promise((_, reject) => {
+    signal.onabort = reject;
+  });
 
 /**
  * `token` is asked before each call, and told which token the API did not accept.
@@ -55,16 +61,18 @@ export function openSession(api, token) {
      * @param {string} path @param {RequestInit & { signal: AbortSignal }} init
      */
     async call(path, init) {
+      let used = '';
       try {
-        session.used = (await Promise.race([token(refused), givenUp(init.signal)])) || '';
+        used = (await Promise.race([token(refused), givenUp(init.signal)])) || '';
       } catch (error) {
         if (!init.signal.aborted) warn('no token', error);
         throw error;
       }
-      if (!session.used) throw new Refusal(401); // nobody is signed in
-      const headers = { ...init.headers, Authorization: `Bearer ${session.used}` };
+      session.used = used;
+      if (!used) throw new Refusal(401); // nobody is signed in
+      const headers = { ...init.headers, Authorization: `Bearer ${used}` };
       const response = await fetch(base + path, { cache: 'no-store', ...init, headers });
-      refused = response.status === 401 ? session.used : undefined;
+      refused = response.status === 401 ? used : undefined;
       if (response.ok || response.status === 304) return response;
       const found = new Refusal(response.status, response.headers.get('Retry-After'));
       if (found.final && !path.startsWith('/stream')) {
