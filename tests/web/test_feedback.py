@@ -183,6 +183,26 @@ def test_what_is_dismissed_is_gone_at_once_and_stays_away(api, open_page, compla
     assert complaints == []
 
 
+def test_a_double_click_dismisses_one_banner(api, open_page):
+    api.show(banner(), FINE, banner("third", title="Третье"))
+    page = open_page(seen=60_000)
+    page.get_by_role("button").first.dblclick()
+    expect(shown(page)).to_have_count(2)
+    page.wait_for_timeout(200)
+    expect(shown(page)).to_have_count(2)
+
+
+def test_a_key_that_is_held_down_dismisses_one_banner(api, open_page):
+    api.show(banner(), FINE, banner("third", title="Третье"))
+    page = open_page(seen=60_000)
+    page.get_by_role("button").first.focus()
+    for _ in range(3):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.wait_for_timeout(200)
+    expect(shown(page)).to_have_count(2)
+
+
 def test_only_what_may_be_dismissed_has_a_button(api, open_page):
     api.show(banner(dismissible=False), FINE)
     page = open_page()

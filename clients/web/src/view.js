@@ -74,7 +74,12 @@ export function openView(root, { words, label, lang, second }, actions) {
     if (banner.dismissible) {
       const name = `${words.dismiss}: ${banner.title}`;
       const button = make('button', { part: 'dismiss', type: 'button', 'aria-label': name });
-      button.addEventListener('click', () => {
+      // The next banner's button comes to this place, and has the focus: twice or for long is not meant for it.
+      button.addEventListener('keydown', (event) => {
+        if (event.repeat && event.key === 'Enter') event.preventDefault();
+      });
+      button.addEventListener('click', ({ detail }) => {
+        if (detail > 1) return;
         say(words.dismissed);
         actions.dismiss(banner);
       });
