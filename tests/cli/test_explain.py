@@ -162,8 +162,10 @@ def test_who_asks_is_recorded(explain, quadrupel):
 
 
 def test_all_rules_are_told_in_short(explain):
-    told = explain("--user", "u1", "--as-of", "2026-11-23")
-    assert "fine_overdue: unknown" in told.out or "fine_overdue: no match" in told.out
+    told = explain("--user", "u1", "--as-of", "2026-11-23").out
+    assert all(f"\n{rule}: " in f"\n{told}" for rule in catalogue.load(RULES).rules)
+    assert "\nbirthday: match" in told
+    assert "\nfine_overdue: no match" in told
 
 
 def test_without_a_day_it_is_the_one_it_is_for_the_user(explain, engine):
