@@ -65,8 +65,8 @@ def prove(
 ) -> Proof:
     """Evaluate `sample` users who are not due on the day, and compare with what is published.
 
-    `catalogue` has the offers of the rules, and `own` is as for publish. Users whose profile changed
-    since, and is about to be published, are left out, and so is what held rules say.
+    `catalogue` has the offers of the rules, and `own` is as for publish. Users whose profile
+    changed since, and is about to be published, are left out, and so is what held rules say.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
