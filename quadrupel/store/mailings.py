@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.mailings import Audience, Mailing, MailingState
-from quadrupel.store.database import driver, translated_errors
+from quadrupel.store.database import driver, translated_errors, without_statement_limit
 from quadrupel.store.tables import mailing_users, mailings
 
 _SENDER_LOCKS = 0x6D61_696C  # "mail"
@@ -78,7 +78,8 @@ def hold_users(connection: sa.Connection, name: str, user_ids: Sequence[str]) ->
 
 
 def drop_users(connection: sa.Connection, name: str) -> None:
-    """Forget the list of users of a mailing that is over."""
+    """Forget the list of users of a mailing that is over, however many they are."""
+    without_statement_limit(connection)
     held = (
         sa.select(mailing_users.c.user_id)
         .where(mailing_users.c.mailing == name)
