@@ -57,11 +57,9 @@ export function openView(root, { words, label, lang, second }, actions) {
     const href = safeLink(banner.link);
     if (!href) return banner.title;
     const link = make('a', { part: 'link', href }, banner.title);
-    const click = (/** @type {MouseEvent} */ event) => {
+    link.onclick = link.onauxclick = (event) => {
       if (event.button < 2) actions.clicked(banner, event); // the middle one opens a tab
     };
-    link.addEventListener('click', click);
-    link.addEventListener('auxclick', click);
     return link;
   }
 
@@ -75,14 +73,12 @@ export function openView(root, { words, label, lang, second }, actions) {
       const name = `${words.dismiss}: ${banner.title}`;
       const button = make('button', { part: 'dismiss', type: 'button', 'aria-label': name });
       // The next banner's button comes to this place, and has the focus: twice or for long is not meant for it.
-      button.addEventListener('keydown', (event) => {
-        if (event.repeat && event.key === 'Enter') event.preventDefault();
-      });
-      button.addEventListener('click', ({ detail }) => {
+      button.onkeydown = ({ key, repeat }) => key !== 'Enter' || !repeat;
+      button.onclick = ({ detail }) => {
         if (detail > 1) return;
         say(words.dismissed);
         actions.dismiss(banner);
-      });
+      };
       item.append(button);
     }
     return item;
