@@ -114,7 +114,8 @@ class Send:
         self._next_look = now + LOOK_EVERY
         self._record()
         self._look_for_lapsed(now)
-        busy = list(self._channels)
+        with transaction(self._engine) as connection:
+            busy = messages.channels_to_retry(connection)
         while busy and self._clock() < now + HAND_OVER:
             busy = [name for name in busy if self._hand_over_due(name, now + HAND_OVER)]
 

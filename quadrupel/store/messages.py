@@ -42,6 +42,18 @@ _PENDING = """
     ) USING (user_id, origin, episode, channel)
     WHERE state = 'pending' ORDER BY user_id, origin, episode, channel
 """
+# From one channel to the next by the index: as many messages as there are may wait for each.
+_TO_RETRY = """
+    WITH RECURSIVE waiting (channel) AS (
+        SELECT min(channel) FROM messages WHERE state = 'retry'
+        UNION ALL
+        SELECT (
+            SELECT min(messages.channel) FROM messages
+            WHERE state = 'retry' AND messages.channel > waiting.channel
+        ) FROM waiting WHERE channel IS NOT NULL
+    )
+    SELECT channel FROM waiting WHERE channel IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,11 @@ def claim(
     rows = _rows(sorted(set(keys), key=parts))
     pending = sa.select(*KEY).where(_is_one_of(rows), _in_state(MessageState.PENDING))
     return _claim(connection, pending.order_by(*KEY).with_for_update(of=messages), now, lapses_at)
+
+
+def channels_to_retry(connection: sa.Connection) -> list[str]:
+    """The channels that messages wait for, in order, whether they are set up (any more) or not."""
+    return [channel for (channel,) in driver(connection).execute(_TO_RETRY)]
 
 
 def claim_due(

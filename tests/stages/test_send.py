@@ -241,6 +241,22 @@ def test_a_message_for_a_channel_that_is_not_set_up_fails_with_its_name(world):
     assert world.entry(channel="webhook:gone").error == "there is no channel webhook:gone here"
 
 
+def test_a_retry_for_a_channel_that_is_set_up_no_more_fails_with_its_name(world):
+    world.record(channel="webhook:gone")
+    world.record(2, channel="webhook:crm")
+    with transaction(world.engine) as connection:
+        connection.exec_driver_sql(
+            f"UPDATE messages SET state = 'retry', next_attempt_at = '{NOW}'"
+        )
+    world.look(after=timedelta(seconds=1))
+    gone = world.entry(channel="webhook:gone")
+    assert (gone.state, gone.error) == (
+        MessageState.FAILED,
+        "there is no channel webhook:gone here",
+    )
+    assert len(world.hook.given) == 2
+
+
 @pytest.mark.parametrize(
     ("answers", "state", "suppressed"),
     [

@@ -124,6 +124,18 @@ def test_a_retry_is_claimed_when_it_is_due_the_longest_due_first(engine):
     assert len(claim_due(engine, NOW + timedelta(minutes=3))) == 1
 
 
+def test_the_channels_that_retries_wait_for_are_told_each_once(engine):
+    channels = ["webhook:crm", "email", "webhook:b", "sms"]
+    given = [message(number, channel=name) for name in channels for number in range(5)]
+    record(engine, *given)
+    claims = claim(engine, *(each.key for each in given if each.key.channel != "sms"))
+    with transaction(engine) as connection:
+        assert messages.channels_to_retry(connection) == []
+    settle(engine, *(Settled(each, retry(NOW)) for each in claims))
+    with transaction(engine) as connection:
+        assert messages.channels_to_retry(connection) == ["email", "webhook:b", "webhook:crm"]
+
+
 def test_two_workers_never_claim_the_same_retry(engine):
     record(engine, message(1), message(2))
     claims = claim(engine, key(1), key(2))
