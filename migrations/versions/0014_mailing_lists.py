@@ -1,4 +1,4 @@
-"""The list of a mailing is read by its mailing, and goes when the mailing is over."""
+"""The list of a mailing is read by its mailing."""
 
 from alembic import op
 
@@ -7,10 +7,6 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    op.execute(
-        "DELETE FROM mailing_users WHERE mailing IN"
-        " (SELECT name FROM mailings WHERE state IN ('done', 'cancelled'))"
-    )
     op.create_index("mailing_users_of_mailing", "mailing_users", ["mailing", "user_id"])
 
 

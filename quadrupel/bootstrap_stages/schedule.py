@@ -7,7 +7,7 @@ from quadrupel import telemetry
 from quadrupel.bootstrap import Parts, now, open_parts
 from quadrupel.config import Settings
 from quadrupel.stages.schedule import Schedule
-from quadrupel.stages.upkeep import forget_looks
+from quadrupel.stages.upkeep import forget_lists, forget_looks
 from quadrupel.store.database import STAGE
 
 
@@ -21,7 +21,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
 def run_on(parts: Parts, stop: threading.Event) -> None:
     """Run schedule on these parts until `stop` is set."""
     settings = parts.settings
-    kept = timedelta(days=settings.audit_days)
+
+    def upkeep(stopped: threading.Event) -> None:
+        forget_looks(parts.engine, now() - timedelta(days=settings.audit_days), stopped)
+        forget_lists(parts.engine, stopped)
+
     Schedule(
         parts.engine,
         parts.producer,
@@ -31,5 +35,5 @@ def run_on(parts: Parts, stop: threading.Event) -> None:
         settings.zone,
         now,
         settings.morning,
-        upkeep=lambda stopped: forget_looks(parts.engine, now() - kept, stopped),
+        upkeep=upkeep,
     ).run(stop)

@@ -54,15 +54,11 @@ def send(
 
 
 def cancel(engine: sa.Engine, name: str, clock: Callable[[], datetime]) -> int:
-    """Cancel a mailing and take back what waits to be sent; returns how many messages that was.
-
-    Its list of users goes, as when it is done.
-    """
+    """Cancel a mailing and take back what waits to be sent; returns how many messages that was."""
     with transaction(engine) as connection:
         present = mailings.get(connection, name)
         if present.state is not MailingState.CANCELLED:
             mailings.move(connection, name, list(MailingState), MailingState.CANCELLED, clock())
-            mailings.drop_users(connection, name)
     total, last = 0, None
     while True:
         with transaction(engine) as connection:
@@ -120,9 +116,6 @@ def _end(engine: sa.Engine, mailing: Mailing, state: MailingState, now: datetime
     """Bring the mailing to its end, unless somebody else decided otherwise meanwhile."""
     with transaction(engine) as connection:
         try:
-            mailings.move(connection, mailing.name, [MailingState.SENDING], state, now)
+            return mailings.move(connection, mailing.name, [MailingState.SENDING], state, now).state
         except Conflict:
             return mailings.get(connection, mailing.name).state
-        if state is MailingState.DONE:
-            mailings.drop_users(connection, mailing.name)
-        return state

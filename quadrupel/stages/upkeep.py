@@ -1,4 +1,4 @@
-"""Upkeep: what is removed from the database every night because it is old enough."""
+"""Upkeep: what is removed from the database every night because nobody needs it any more."""
 
 import threading
 from datetime import datetime, timedelta
@@ -7,10 +7,12 @@ import sqlalchemy as sa
 import structlog
 
 from quadrupel.core.errors import QuadrupelError
-from quadrupel.store import looks
+from quadrupel.store import looks, mailings
 from quadrupel.store.database import transaction, without_statement_limit
 
 SLICE = timedelta(hours=1)
+CHUNK = 5_000
+"""How many users of a mailing's list are forgotten in one transaction: an erasure waits for it."""
 
 log = structlog.get_logger()
 
@@ -35,4 +37,28 @@ def forget_looks(engine: sa.Engine, before: datetime, stop: threading.Event) -> 
         log.warning("old looks were not all removed", removed=gone, error=str(error))
     else:
         log.info("old looks were removed", removed=gone, before=before.isoformat())
+    return gone
+
+
+def forget_lists(engine: sa.Engine, stop: threading.Event, chunk: int = CHUNK) -> int:
+    """Remove the lists of users of mailings that are over, and return how many users that were.
+
+    Blocks, until `stop` is set. A transaction has `chunk` of them. What is left for whatever
+    reason, which the log says, goes the next night.
+    """
+    gone = 0
+    try:
+        with transaction(engine) as connection:
+            over = mailings.over_with_users(connection)
+        for name in over:
+            while not stop.is_set():
+                with transaction(engine) as connection:
+                    count = mailings.forget_users(connection, name, chunk)
+                gone += count
+                if count < chunk:
+                    break
+    except QuadrupelError as error:
+        log.warning("lists of mailings were not all removed", removed=gone, error=str(error))
+    else:
+        log.info("lists of mailings were removed", mailings=len(over), removed=gone)
     return gone

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.mailings import Audience, Mailing, MailingState
-from quadrupel.store.database import driver, translated_errors, without_statement_limit
+from quadrupel.store.database import driver, translated_errors
 from quadrupel.store.tables import mailing_users, mailings
 
 _SENDER_LOCKS = 0x6D61_696C  # "mail"
@@ -77,21 +77,29 @@ def hold_users(connection: sa.Connection, name: str, user_ids: Sequence[str]) ->
     return set(connection.execute(query).scalars())
 
 
-def drop_users(connection: sa.Connection, name: str) -> None:
-    """Forget the list of users of a mailing that is over, however many they are."""
-    without_statement_limit(connection)
+def over_with_users(connection: sa.Connection) -> list[str]:
+    """The names of mailings that are over and have a list of users yet."""
+    listed = sa.exists().where(mailing_users.c.mailing == mailings.c.name)
+    over = mailings.c.state.in_([MailingState.DONE.value, MailingState.CANCELLED.value])
+    query = sa.select(mailings.c.name).where(over, listed).order_by(mailings.c.name)
+    return list(connection.execute(query).scalars())
+
+
+def forget_users(connection: sa.Connection, name: str, most: int) -> int:
+    """Forget the first users of a mailing's list; returns how many, `most` unless it is empty."""
     held = (
         sa.select(mailing_users.c.user_id)
         .where(mailing_users.c.mailing == name)
         .order_by(mailing_users.c.user_id)  # as an erasure locks them
+        .limit(most)
         .with_for_update()
         .cte("held")
     )
-    connection.execute(
+    return connection.execute(
         sa.delete(mailing_users).where(
             mailing_users.c.mailing == name, mailing_users.c.user_id == held.c.user_id
         )
-    )
+    ).rowcount
 
 
 def get(connection: sa.Connection, name: str) -> Mailing:

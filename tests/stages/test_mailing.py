@@ -16,7 +16,7 @@ from quadrupel.core.ports import Message
 from quadrupel.core.profiles import FoldState, Profile
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.holidays import Holidays
-from quadrupel.stages import audience, mailing
+from quadrupel.stages import audience, mailing, upkeep
 from quadrupel.stages.audience import Recipient, open_audience, survey
 from quadrupel.store import contacts, erasure, mailings, message_desk, messages
 from quadrupel.store.database import transaction
@@ -407,13 +407,16 @@ def test_a_list_of_users_is_kept_until_the_mailing_is_over(population, producer)
             return mailings.users(connection, name, None, 100)
 
     assert send(population, producer, wait=lambda _: True) is MailingState.PAUSED
+    assert upkeep.forget_lists(population, threading.Event()) == 0
     assert names("spring") == MUSCOVITES
     with transaction(population) as connection:
         mailings.move(connection, "spring", [MailingState.PAUSED], MailingState.SENDING, NOW)
     assert send(population, producer) is MailingState.DONE
     assert producer.users == MUSCOVITES
-    assert names("spring") == []
+    assert upkeep.forget_lists(population, threading.Event()) == len(MUSCOVITES)
+    assert (names("spring"), names("autumn")) == ([], MUSCOVITES)
     mailing.cancel(population, "autumn", lambda: NOW)
+    assert upkeep.forget_lists(population, threading.Event()) == len(MUSCOVITES)
     assert names("autumn") == []
 
 

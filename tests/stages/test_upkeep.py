@@ -13,9 +13,10 @@ from quadrupel import bootstrap
 from quadrupel.bootstrap_stages.schedule import run as run_schedule
 from quadrupel.config import read_settings
 from quadrupel.core.looks import Look, LookAt
+from quadrupel.core.mailings import Audience, Mailing, MailingState
 from quadrupel.stages.schedule import Schedule
-from quadrupel.stages.upkeep import forget_looks
-from quadrupel.store import looks
+from quadrupel.stages.upkeep import forget_lists, forget_looks
+from quadrupel.store import looks, mailings
 from quadrupel.store.database import transaction
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -54,11 +55,38 @@ def test_a_stage_that_is_to_stop_leaves_the_rest_for_the_next_night(engine):
     assert len(left(engine)) == 1
 
 
+def test_a_list_of_users_goes_in_however_many_transactions(engine):
+    planned = Mailing(
+        name="spring",
+        audience=Audience(users=True),
+        channel="email",
+        template="news",
+        rate=50,
+        state=MailingState.PLANNED,
+        as_of=NOW.date(),
+        audience_size=5,
+        cursor=None,
+        queued=0,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    with transaction(engine) as connection:
+        mailings.create(connection, planned)
+        mailings.add_users(connection, "spring", ["a", "b", "c", "d", "e"])
+        mailings.move(connection, "spring", [MailingState.PLANNED], MailingState.CANCELLED, NOW)
+    stopped = threading.Event()
+    stopped.set()
+    assert forget_lists(engine, stopped, 2) == 0
+    assert forget_lists(engine, threading.Event(), 2) == 5
+    assert forget_lists(engine, threading.Event()) == 0
+
+
 def test_a_database_that_is_away_is_said_and_harms_nobody():
     away = sa.create_engine("postgresql+psycopg://127.0.0.1:1/none")
     with capture_logs() as logs:
         assert forget_looks(away, NOW, threading.Event()) == 0
-    assert [each["log_level"] for each in logs] == ["warning"]
+        assert forget_lists(away, threading.Event()) == 0
+    assert [each["log_level"] for each in logs] == ["warning", "warning"]
 
 
 class Idle(Schedule):

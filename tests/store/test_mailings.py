@@ -101,7 +101,9 @@ def test_a_list_goes_alone(connection):
     mailings.add_users(connection, "spring", ["a", "b"])
     connection.exec_driver_sql("DROP TABLE mailing_batch")
     mailings.add_users(connection, "autumn", ["a", "c"])
-    mailings.drop_users(connection, "spring")
+    assert mailings.forget_users(connection, "spring", 1) == 1
+    assert mailings.users(connection, "spring", None, 10) == ["b"]
+    assert [mailings.forget_users(connection, "spring", 5) for _ in range(2)] == [1, 0]
     assert mailings.users(connection, "spring", None, 10) == []
     assert mailings.users(connection, "autumn", None, 10) == ["a", "c"]
 
