@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 
 from quadrupel.bootstrap import Parts, now, open_parts
 from quadrupel.bootstrap_stages import running
@@ -10,6 +11,7 @@ from quadrupel.config import Settings
 from quadrupel.rules.live import following
 from quadrupel.rules.offered import offers
 from quadrupel.stages import loop
+from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.publish import Publish
 from quadrupel.store.database import STAGE
 
@@ -22,12 +24,17 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 def run_on(parts: Parts, stop: threading.Event) -> None:
     """Run publish on these parts until `stop` is set."""
-    catalogue = following(parts.live.look, offers)
-    settings = parts.settings
-    lane = topics.PUBLISH
+    settings, lane = parts.settings, topics.PUBLISH
     with contextlib.closing(parts.bus.consumer(lane.topic, lane.group)) as consumer:
-        reopen_days, zone = settings.reopen_days, settings.zone
-        alive = consumer.keep_alive
-        work = Publish(parts.engine, catalogue, now, reopen_days, zone, alive)
+        alarm = Alarm(parts.engine, lane.stage, running.worker(), now)
+        work = Publish(
+            parts.engine,
+            following(parts.live.look, offers),
+            now,
+            settings.reopen_days,
+            settings.zone,
+            alarm,
+            consumer.keep_alive,
+        )
         stage = loop.Stage(lane.stage, consumer, parts.producer, work.process, settings.batch_size)
-        running.run(parts, lane, stage, stop)
+        running.run(parts, lane, replace(stage, halt=alarm.halt), stop)

@@ -24,6 +24,7 @@ from quadrupel.rules.explain import Clause, Explanation, Origin
 from quadrupel.rules.explain import explain as explain_rule
 from quadrupel.rules.explain_json import explanations_json
 from quadrupel.rules.standings import told as banner_told
+from quadrupel.store import schema
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 
@@ -54,6 +55,7 @@ def explain(
     rule_set = bootstrap.load_rules(settings)
     asked = chosen(rule_set, rule or [])
     with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        schema.verify(connection, rule_set.schema)
         day = as_of or bootstrap.today_of(settings, connection, user)
         found = ProfileStore(rule_set.schema).read(connection, [check_user_id(user)])
         if user not in found:

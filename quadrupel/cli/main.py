@@ -27,8 +27,8 @@ WRITE = "Write rules"
 INTERRUPTED_EXIT = 130
 """What Typer makes of Ctrl-C."""
 
-_UNDEFINED = ("42P01", "42703")
-"""The codes of PostgreSQL for a table, and a column, that is not there."""
+_NO_TABLE = "42P01"
+"""The code of PostgreSQL for a table that is not there."""
 
 
 class Command(NamedTuple):
@@ -115,12 +115,11 @@ def main() -> None:
     except (KeyboardInterrupt, SystemExit) as ended:
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED_EXIT:
             raise
-        again = "what was done stays done; the same command again does the rest"
-        _fail(f"interrupted: {again}", INTERRUPTED_EXIT)
+        _fail("interrupted: what was done stays done", INTERRUPTED_EXIT)
     except Exception as error:
         if (lacking := _lacking(error)) is None:
             raise
-        _fail(f"{lacking}: run `quadrupel db migrate`", REFUSED_EXIT)
+        _fail(f"{lacking}: run `quadrupel db migrate`", 1)
 
 
 def _lacking(error: Exception) -> str | None:
@@ -129,7 +128,7 @@ def _lacking(error: Exception) -> str | None:
     By its code, since most commands do without the driver's module.
     """
     of_driver = getattr(error, "orig", error)
-    if getattr(of_driver, "sqlstate", None) not in _UNDEFINED:
+    if getattr(of_driver, "sqlstate", None) != _NO_TABLE:
         return None
     return str(of_driver).partition("\n")[0]
 

@@ -62,9 +62,9 @@ class Judge:
     def _finding(self) -> str | None:
         self._forget()
         if self._in_a_row >= IN_A_ROW:
-            return f"{self._in_a_row} events in a row were bad"
+            return f"{self._in_a_row} messages in a row were bad"
         if len(self._bad) > MOST_BAD:
-            return f"{len(self._bad)} of the last {WINDOW:,} events were bad"
+            return f"{len(self._bad)} of the last {WINDOW:,} messages were bad"
         return None
 
     def _forget(self) -> None:

@@ -65,7 +65,7 @@ class Alarm:
         if was_halted or (found is not None and not self._lets_pass):
             self._lets_pass = True
             self._judge.let_pass()
-            log.warning("resumed, bad events pass until few are bad again", stage=self._stage)
+            log.warning("resumed, bad messages pass until few are bad again", stage=self._stage)
         return None
 
     @contextlib.contextmanager
@@ -122,7 +122,7 @@ class Alarm:
             with transaction(self._engine) as connection:
                 halts.end(connection, self._stage)
             self._lets_pass = False
-            log.info("few events are bad again, the alarm is armed", stage=self._stage)
+            log.info("few messages are bad again, the alarm is armed", stage=self._stage)
 
 
 def _reason(finding: str, last: Message, errors: Iterable[InputRefused]) -> str:

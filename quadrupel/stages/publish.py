@@ -18,7 +18,8 @@ from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
 from quadrupel.core.publishing import Again, Publication, Published, Stale, without_offer
 from quadrupel.core.verdicts import Evaluation
-from quadrupel.stages.aside import put_aside
+from quadrupel.stages.alarm import Alarm
+from quadrupel.stages.aside import Refused, put_aside
 from quadrupel.stages.decisions import decide_all, heard
 from quadrupel.stages.halving import Unsaved, save_all
 from quadrupel.store import banner_news, exposures, published
@@ -50,7 +51,10 @@ class Publish:
 
     `catalogue` gives them when told the hashes of the rule sets that evaluated. A match that
     returns within `reopen_days` is the same episode; 0: it is a new one. `own` is the time zone of
-    users who have none of their own. `keep_alive` is called while a batch is halved.
+    users who have none of their own.
+
+    An evaluation that the database refuses is found by halving the batch, and put aside;
+    `keep_alive` is called meanwhile. When most of what comes is garbage, `alarm` halts the stage.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Publish:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         reopen_days: int = 0,
         own: ZoneInfo = _UTC,
+        alarm: Alarm | None = None,
         keep_alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
@@ -67,23 +72,28 @@ class Publish:
         self._clock = clock
         self._reopen_days = reopen_days
         self._own = own
+        self._alarm = alarm or Alarm(engine, NAME, "", clock)
         self._keep_alive = keep_alive
         self._numbers = RuleNumbers()
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Save what the evaluations decide; return messages to send and users to ask again.
 
-        Evaluations that the database refuses are found by halving the batch, and put aside.
+        Raises Halted when the messages are garbage.
         """
-        carried, outgoing = _decode(messages)
-        for part in save_all(carried, self._publish, self._keep_alive):
-            if isinstance(part, Unsaved):
-                message, _ = part.event
-                error = InputRefused("database-refused", str(part.refusal))
-                outgoing.append(put_aside(NAME, message, error))
-            else:
-                outgoing += part
-        return outgoing
+        carried, refused = _decode(messages)
+        outgoing: list[Outgoing] = []
+        with self._alarm.judging(messages) as tell:
+            tell(refused)
+            for part in save_all(carried, self._publish, self._keep_alive):
+                if isinstance(part, Unsaved):
+                    message, _ = part.event
+                    error = InputRefused("database-refused", str(part.refusal))
+                    refused.append((message, error))
+                    tell(refused)
+                else:
+                    outgoing += part
+        return [*outgoing, *(put_aside(NAME, *each) for each in refused)]
 
     def _publish(self, carried: Mapping[str, Sequence[Carried]]) -> list[Outgoing]:
         """Publish evaluations by user in one transaction; returns what others are to do."""
@@ -184,18 +194,18 @@ def _shown(new_sets: Iterable[Publication]) -> dict[str, int]:
     }
 
 
-def _decode(messages: Iterable[Message]) -> tuple[dict[str, list[Carried]], list[Outgoing]]:
-    """The evaluations of a batch by user, in the order of users; and dead letters."""
+def _decode(messages: Iterable[Message]) -> tuple[dict[str, list[Carried]], list[Refused]]:
+    """The evaluations of a batch by user, in the order of users; and what cannot be read."""
     carried: defaultdict[str, list[Carried]] = defaultdict(list)
-    dead: list[Outgoing] = []
+    refused: list[Refused] = []
     for message in messages:
         try:
             evaluation = codec.read_verdicts(message)
         except InputRefused as error:
-            dead.append(put_aside(NAME, message, error))
+            refused.append((message, error))
         else:
             carried[evaluation.user_id].append((message, evaluation))
-    return dict(sorted(carried.items())), dead
+    return dict(sorted(carried.items())), refused
 
 
 def _newest(

@@ -161,6 +161,15 @@ def test_who_asks_is_recorded(explain, quadrupel):
     assert (look["user_id"], look["key"], look["route"]) == ("u1", "operator", "explain")
 
 
+def test_attributes_that_were_not_applied_yet_are_named_with_what_applies_them(
+    quadrupel, migrated_url
+):
+    told = quadrupel("rules", "explain", "--user", "u1", database_url=migrated_url, rules=RULES)
+    assert told.code == 2
+    assert "birth_date" in told.err
+    assert "run `quadrupel profile apply`" in told.err
+
+
 def test_all_rules_are_told_in_short(explain):
     told = explain("--user", "u1", "--as-of", "2026-11-23").out
     assert all(f"\n{rule}: " in f"\n{told}" for rule in catalogue.load(RULES).rules)

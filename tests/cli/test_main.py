@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_written_is_named(quadrupel, tmp_path):
 )
 def test_a_database_without_tables_is_told_as_such(quadrupel, database_url, command):
     called = quadrupel(*command, database_url=database_url)
-    assert called.code == 2
+    assert called.code == 1
     assert "does not exist: run `quadrupel db migrate`" in called.err
     assert "Traceback" not in called.err
 

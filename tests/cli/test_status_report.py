@@ -68,7 +68,7 @@ def test_a_report_has_every_stage_with_what_moved_between_two_looks(bus, engine)
 
 
 def test_halts_letters_and_the_latest_run_are_told(bus, engine):
-    halt = halts.Halt("ingest", "100 events in a row were bad", NOW, "host:1")
+    halt = halts.Halt("ingest", "100 messages in a row were bad", NOW, "host:1")
     with transaction(engine) as connection:
         halts.begin(connection, halt)
         for number in (1, 2):

@@ -45,10 +45,10 @@ def test_garbage_is_found_at_the_event_that_is_one_too_many(_, outcomes, expecte
 
 def test_what_is_found_says_how_many_were_bad():
     judge = Judge()
-    assert {judge.bad() for _ in range(100)} == {None, "100 events in a row were bad"}
+    assert {judge.bad() for _ in range(100)} == {None, "100 messages in a row were bad"}
     judge = Judge()
     found = [judge.good() or judge.bad() for _ in range(101)]
-    assert found[-2:] == [None, "101 of the last 1,000 events were bad"]
+    assert found[-2:] == [None, "101 of the last 1,000 messages were bad"]
 
 
 def test_good_events_can_be_told_at_once():

@@ -92,7 +92,7 @@ def test_batches_are_judged_as_one_stream(worker, _, outcomes, size, halted_in):
 def test_the_order_is_that_of_the_poll_whatever_the_partitions(worker):
     messages, refused = worker.batch("x" * 100, partitions=6)
     assert messages[0].partition != messages[1].partition
-    with pytest.raises(Halted, match="100 events in a row"):
+    with pytest.raises(Halted, match="100 messages in a row"):
         worker.judge((messages, refused))
     one_good_between = [*refused[:50], *refused[51:]]
     Worker(worker.engine).judge((messages, one_good_between))
@@ -109,7 +109,9 @@ def test_a_halt_says_why_what_most_often_and_where(worker):
     worker.now += timedelta(hours=1)
     with pytest.raises(Halted) as halted:
         worker.judge(worker.batch("..." + "x" * 120))
-    reason = "100 events in a row were bad, most often not-json, the last at quadrupel.events/0/102"
+    reason = (
+        "100 messages in a row were bad, most often not-json, the last at quadrupel.events/0/102"
+    )
     assert str(halted.value) == reason
     found = worker.halted()
     assert (found.reason, found.since, found.worker) == (reason, NOW + timedelta(hours=1), "host:1")

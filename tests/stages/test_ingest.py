@@ -64,7 +64,7 @@ def metric(name, **labels):
 def test_garbage_halts_the_stage_and_nothing_of_its_batch_is_saved(applied, delivered):
     ingest = ingest_on(applied)
     dead = metric("dead_letters_total", stage="ingest", reason="not-json")
-    with pytest.raises(Halted, match="100 events in a row were bad, most often not-json"):
+    with pytest.raises(Halted, match="100 messages in a row were bad, most often not-json"):
         ingest.process(delivered([moved("before"), *garbage(100), moved("behind")]))
     assert regions(applied) == {}
     assert metric("dead_letters_total", stage="ingest", reason="not-json") == dead

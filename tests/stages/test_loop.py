@@ -15,7 +15,7 @@ from quadrupel.store.halts import Halt
 from quadrupel.testing import MemoryBus
 
 IN, OUT = "in", "out"
-HALT = Halt("stage", "100 events in a row were bad", datetime(2026, 11, 23, tzinfo=UTC), "host:1")
+HALT = Halt("stage", "100 messages in a row were bad", datetime(2026, 11, 23, tzinfo=UTC), "host:1")
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_a_halted_stage_takes_nothing_and_sounds_the_alarm_until_it_is_resumed(b
         loop.run(replace(given, halt=Halting(5)), stop)
     assert seen == [(5, 1)] * 5
     [alarm] = [each for each in logs if each["log_level"] == "error"]
-    assert alarm["reason"] == "100 events in a row were bad"
+    assert alarm["reason"] == "100 messages in a row were bad"
     assert alarm["resume"] == "quadrupel dead-letters resume stage"
     assert halted() == 0
     assert values(bus) == [b"0", b"1", b"2", b"3", b"4"]

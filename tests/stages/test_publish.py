@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from prometheus_client import REGISTRY
 
 from quadrupel.bus import codec, topics
+from quadrupel.core.errors import Halted
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind
 from quadrupel.rules.offered import offers
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import plan_of
-from quadrupel.store import published
+from quadrupel.store import halts, published
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.tables import messages
@@ -124,3 +125,14 @@ def test_an_evaluation_that_the_database_refuses_is_put_aside_and_all_others_are
         states = published.states(connection, [f"c{n}" for n in range(9)])
     assert {each.published.profile_version for each in states.values()} == {1}
     assert alive
+
+
+def test_publish_halts_where_the_database_refuses_everybody(applied, delivered):
+    with transaction(applied) as connection:
+        connection.exec_driver_sql(REFUSING)
+    profiles = [Profile(f"c{n:03}", 13, {"children": 1}) for n in range(150)]
+    batch = delivered([codec.verdicts(evaluator(each, TODAY, NOW)) for each in profiles])
+    with pytest.raises(Halted, match="100 messages in a row were bad, most often database-refused"):
+        Publish(applied, lambda _: CATALOGUE, lambda: NOW).process(batch)
+    with transaction(applied) as connection:
+        assert halts.find(connection, "publish") is not None

@@ -9,7 +9,7 @@ from quadrupel.store.database import transaction
 from quadrupel.store.halts import Halt
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-HALT = Halt("ingest", "100 events in a row were bad", NOW, "host:1")
+HALT = Halt("ingest", "100 messages in a row were bad", NOW, "host:1")
 
 
 @pytest.fixture
