@@ -8,7 +8,7 @@ neither the start nor the last incomplete batch counts. Afterwards every message
 sent, and the server must have been given each once.
 
 The anchor hands over the same e-mails, composed beforehand, to the same server by plain aiosmtplib,
-over as many connections, from one process, and records nothing.
+from one process over as many connections as one `send` has, and records nothing.
 """
 
 import argparse

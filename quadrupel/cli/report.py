@@ -119,16 +119,16 @@ def _print(rule: Rule, found: RuleReport) -> None:
 def _table(found: RuleReport) -> Table:
     table = Table("arm", "matches", "shown", "seen", "clicked", "dismissed", "goal reached")
     for arm in found.arms:
-        rates = (arm.shown, arm.seen, arm.clicked, arm.dismissed, arm.reached)
-        table.add_row(escape(arm.arm), f"{arm.users:,}", *map(_cell, rates))
+        proportions = (arm.shown, arm.seen, arm.clicked, arm.dismissed, arm.reached)
+        table.add_row(escape(arm.arm), f"{arm.users:,}", *map(_cell, proportions))
     return table
 
 
-def _cell(rate: Proportion | None) -> str:
+def _cell(proportion: Proportion | None) -> str:
     """The number, and the proportion with its interval where there are people to tell it of."""
-    if rate is None or not rate.of:
-        return "-" if rate is None else "0"
-    return f"{rate.number:,}: {percent(rate.interval)}"
+    if proportion is None or not proportion.of:
+        return "-" if proportion is None else "0"
+    return f"{proportion.number:,}: {percent(proportion.interval)}"
 
 
 def _rule_json(rule: Rule, found: RuleReport) -> dict[str, Any]:
@@ -151,18 +151,22 @@ def _arm_json(arm: ArmReport) -> dict[str, Any]:
     return {
         "arm": arm.arm,
         "matches": arm.users,
-        "shown": _rate_json(arm.shown),
-        "seen": _rate_json(arm.seen),
-        "clicked": _rate_json(arm.clicked),
-        "dismissed": _rate_json(arm.dismissed),
-        "goal_reached": _rate_json(arm.reached),
+        "shown": _proportion_json(arm.shown),
+        "seen": _proportion_json(arm.seen),
+        "clicked": _proportion_json(arm.clicked),
+        "dismissed": _proportion_json(arm.dismissed),
+        "goal_reached": _proportion_json(arm.reached),
         "clicks_against": _difference_json(arm.click_difference),
         "goal_against": _difference_json(arm.goal_difference),
     }
 
 
-def _rate_json(rate: Proportion | None) -> dict[str, Any] | None:
-    return rate and {"count": rate.number, "of": rate.of, **_interval_json(rate.interval)}
+def _proportion_json(proportion: Proportion | None) -> dict[str, Any] | None:
+    return proportion and {
+        "count": proportion.number,
+        "of": proportion.of,
+        **_interval_json(proportion.interval),
+    }
 
 
 def _difference_json(each: Difference | None) -> dict[str, Any] | None:

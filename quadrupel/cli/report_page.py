@@ -117,10 +117,10 @@ def _clicks(arm: ArmReport) -> Proportion | None:
 
 
 def _picture(
-    name: str, title: str, report: RuleReport, rate: Callable[[ArmReport], Proportion | None]
+    name: str, title: str, report: RuleReport, proportion: Callable[[ArmReport], Proportion | None]
 ) -> Picture | None:
     """A bar for each arm of which there is somebody to tell it of; None if there is no such arm."""
-    found = [(arm.arm, of) for arm in report.arms if (of := rate(arm)) is not None and of.of]
+    found = [(arm.arm, of) for arm in report.arms if (of := proportion(arm)) is not None and of.of]
     if not found:
         return None
     step = _step(max(each.interval.high for _, each in found))

@@ -89,7 +89,7 @@ def check_name(name: str) -> str:
     return name
 
 
-class Pace:
+class MailingPace:
     """Holds a rate: says how long to wait before the next chunk. Times are seconds of a clock."""
 
     def __init__(self, rate: int, now: float) -> None:

@@ -123,10 +123,10 @@ def _arm(
     return ArmReport(
         arm,
         of.users,
-        None if of.shown is None else _rate(of.shown, of.users),
-        _rate(of.seen, viewers),
+        None if of.shown is None else _proportion(of.shown, of.users),
+        _proportion(of.seen, viewers),
         _clicked(of),
-        _rate(of.dismissed, of.seen),
+        _proportion(of.dismissed, of.seen),
         _reached(of) if has_goal else None,
         None if arm == CONTROL else _compared(arm, clicks, counts, _clicked),
         _compared(arm, against, counts, _reached) if has_goal else None,
@@ -134,14 +134,14 @@ def _arm(
 
 
 def _clicked(of: Counts) -> Proportion:
-    return _rate(of.clicked, of.seen)
+    return _proportion(of.clicked, of.seen)
 
 
 def _reached(of: Counts) -> Proportion:
-    return _rate(of.reached, of.users)
+    return _proportion(of.reached, of.users)
 
 
-def _rate(number: int, of: int) -> Proportion:
+def _proportion(number: int, of: int) -> Proportion:
     return Proportion(number, of, wilson(number, of))
 
 
@@ -149,10 +149,10 @@ def _compared(
     arm: str,
     against: str | None,
     counts: Mapping[str, Counts],
-    rate: Callable[[Counts], Proportion],
+    proportion: Callable[[Counts], Proportion],
 ) -> Difference | None:
     if against is None or arm == against:
         return None
-    one, other = rate(counts[arm]), rate(counts[against])
+    one, other = proportion(counts[arm]), proportion(counts[against])
     enough = min(one.of, other.of) >= FEW
     return Difference(against, difference(one.interval, other.interval), enough)

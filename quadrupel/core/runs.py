@@ -106,7 +106,7 @@ def deadline(after: datetime, at: time, zone: ZoneInfo) -> datetime:
     return night_due(zone, local.date() + timedelta(days=2), at.replace(tzinfo=None))
 
 
-class Pace:
+class RunPace:
     """Holds the rate of a run, shared by its workers. Times are seconds of a clock that only rises.
 
     A worker takes an equal share. `page` says how many users to take at once, so that no page is

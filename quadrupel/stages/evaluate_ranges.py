@@ -29,7 +29,7 @@ from quadrupel.bus import codec
 from quadrupel.core.errors import AssignmentLost, InputRefused
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
 from quadrupel.core.run_plans import RunKind
-from quadrupel.core.runs import LEASE, Pace, RangeCounts
+from quadrupel.core.runs import LEASE, RangeCounts, RunPace
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.evaluate import NAME
 from quadrupel.stages.lease import Lease, LeaseLost
@@ -124,7 +124,7 @@ class EvaluateRanges:
         self._looks = looks
         self._own = own
         self._reads = reads or PageReads(engine)
-        self._pace = Pace()
+        self._pace = RunPace()
         self._workers = 1
         self._counted_at = -1.0
 
@@ -266,7 +266,7 @@ class EvaluateRanges:
     def _size(self, work: Work) -> int:
         """How many users the next page may have."""
         self._count_workers(work)
-        return Pace.page(work.rate, self._workers, self._page_size)
+        return RunPace.page(work.rate, self._workers, self._page_size)
 
     def _hand_over(self, work: Work, page: pl.DataFrame) -> RangeCounts:
         """Evaluate a page, and put on the bus what is said of those who differ; its counts."""

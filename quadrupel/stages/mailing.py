@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from quadrupel.bus import message_codec
 from quadrupel.core.errors import Conflict
-from quadrupel.core.mailings import EPISODE, Mailing, MailingState, Pace
+from quadrupel.core.mailings import EPISODE, Mailing, MailingPace, MailingState
 from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.ports import Producer
 from quadrupel.stages.audience import Page, Pages, Recipient
@@ -41,7 +41,7 @@ def send(
     Unavailable; calling again goes on. `on_progress` is told of users looked at and messages
     queued. Blocks.
     """
-    pace = Pace(mailing.rate, time.monotonic())
+    pace = MailingPace(mailing.rate, time.monotonic())
     for page in pages(mailing.cursor):
         for last, chunk in _chunks(page, mailing.chunk):
             state = _queue(engine, producer, mailing, chunk, last, clock)

@@ -11,7 +11,8 @@ COMMANDS = sorted(set(re.findall(r"`quadrupel ([^`]+)`", TABLE)))
 
 
 def test_what_is_to_be_done_at_3_am_is_taken(quadrupel, migrated_url):
-    quadrupel("bus", "create", database_url=migrated_url, rules=CHECKOUT / "rules")
+    for made in (("bus", "create"), ("profile", "apply")):
+        assert quadrupel(*made, database_url=migrated_url, rules=CHECKOUT / "rules").code == 0
     said = {command: quadrupel(*shlex.split(command)).err for command in COMMANDS}
     assert [each for each in said if re.search("Usage:|Traceback", said[each])] == []
     assert len(said) > 10

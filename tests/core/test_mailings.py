@@ -1,7 +1,7 @@
 import pytest
 
 from quadrupel.core.errors import InputRefused
-from quadrupel.core.mailings import Pace, check_name
+from quadrupel.core.mailings import MailingPace, check_name
 
 
 @pytest.mark.parametrize("name", ["spring", "spring-2026_a", "42", "a" * 64])
@@ -20,7 +20,7 @@ def test_any_other_name_is_refused(name):
 
 
 def test_a_pace_holds_its_rate_whatever_the_chunks():
-    now, total, pace = 100.0, 0, Pace(50, 100.0)
+    now, total, pace = 100.0, 0, MailingPace(50, 100.0)
     for count in (50, 1, 25, 50, 7) * 20:
         total += count
         now += pace.wait(count, now)
@@ -29,11 +29,11 @@ def test_a_pace_holds_its_rate_whatever_the_chunks():
 
 
 def test_a_pace_counts_the_time_the_work_took():
-    pace = Pace(50, 0.0)
+    pace = MailingPace(50, 0.0)
     assert pace.wait(50, 0.4) == pytest.approx(0.6)
 
 
 def test_a_pace_never_catches_up_in_a_burst():
-    pace = Pace(50, 0.0)
+    pace = MailingPace(50, 0.0)
     assert pace.wait(50, 3600.0) == 0.0
     assert pace.wait(50, 3600.0) == pytest.approx(1.0)

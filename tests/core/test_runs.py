@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from quadrupel.core.runs import (
     LEAST_RANGES,
-    Pace,
     RangeCounts,
     RuleCounts,
+    RunPace,
     deadline,
     expected_end,
     size_of_ranges,
@@ -106,8 +106,8 @@ def test_a_time_that_a_night_of_23_hours_skips_is_the_end_of_the_gap():
     delays=st.lists(st.floats(0, 3), min_size=1, max_size=60),
 )
 def test_a_worker_never_exceeds_its_share_of_the_rate(rate, workers, delays):
-    pace, now, begun = Pace(), 0.0, []
-    size = Pace.page(rate, workers, 1_000)
+    pace, now, begun = RunPace(), 0.0, []
+    size = RunPace.page(rate, workers, 1_000)
     for delay in delays:
         now += delay
         now += pace.wait(size, rate, workers, now)
@@ -128,11 +128,11 @@ PAGES = [
 
 @pytest.mark.parametrize(("rate", "workers", "users"), PAGES)
 def test_a_page_is_a_second_of_work_at_most(rate, workers, users):
-    assert Pace.page(rate, workers, 1_000) == users
+    assert RunPace.page(rate, workers, 1_000) == users
 
 
 def test_without_a_limit_nobody_waits_and_a_new_one_begins_then():
-    pace = Pace()
+    pace = RunPace()
     assert pace.wait(1_000, 10, 1, 0.0) == 0.0
     assert pace.wait(1_000, None, 1, 1.0) == 0.0
     assert pace.wait(10, 10, 1, 1.0) == 0.0

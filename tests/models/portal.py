@@ -52,7 +52,7 @@ class Portal:
         self.dismissed = {}
         self.chance = random.Random(11)
         self.returns = self.kept_away = self.back = 0
-        self.evaluated = self.erred = self.held = 0
+        self.evaluated = self.held = 0
 
     def now(self):
         """In the evening, when all that happened today has happened."""
@@ -141,7 +141,6 @@ class Portal:
                 now[found.rule] = Match(found.rule, episode, since, found.values)
             for rule in before.keys() & set(verdicts.errors):
                 now[rule] = before[rule]
-                self.erred += 1
             for rule in before.keys() - now.keys():
                 self.ended[user_id, rule] = before[rule].episode, self.today
             self.open[user_id] = now

@@ -6,8 +6,10 @@ from itertools import count
 from quadrupel.bus import topics
 from quadrupel.rules import catalogue
 from quadrupel.rules.offered import offers
+from quadrupel.rules.row import RowReading
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pages import Pages
+from quadrupel.stages.proof import prove
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import fan_out, start_run
 from quadrupel.stages.trial import try_rules
@@ -45,6 +47,13 @@ class Portal:
     def ask(self, query, *arguments):
         with transaction(self.engine) as connection:
             return query(connection, *arguments)
+
+    def differences(self, store, sample):
+        """How many users a proof looks at, and what it finds."""
+        rules = (RowReading(self.rules), store, offers(self.rules))
+        proof = prove(self.engine, *rules, self.today, self.now, sample, 1)
+        found = [(each.user_id, each.rule, each.says, each.published) for each in proof.differences]
+        return proof.users, found
 
     @property
     def held(self):

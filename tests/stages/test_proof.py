@@ -6,9 +6,6 @@ import sqlalchemy as sa
 from quadrupel.core.banners import Banner
 from quadrupel.core.feedback import Action, Given
 from quadrupel.core.profiles import Profile
-from quadrupel.rules.offered import offers
-from quadrupel.rules.row import RowReading
-from quadrupel.stages.proof import prove
 from quadrupel.store import banner_feedback
 from quadrupel.store.banner_rows import write_banners
 from quadrupel.store.database import transaction
@@ -36,10 +33,9 @@ def portal(applied, tmp_path):
 
 
 def differences(portal):
-    rules = (RowReading(portal.rules), STORE, offers(portal.rules))
-    proof = prove(portal.engine, *rules, portal.today, portal.now, 10, 1)
-    assert proof.users == 2
-    return [(each.user_id, each.rule, each.says, each.published) for each in proof.differences]
+    users, found = portal.differences(STORE, 10)
+    assert users == 2
+    return found
 
 
 def publish(portal, user, *banners):

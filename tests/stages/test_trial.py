@@ -15,7 +15,6 @@ from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.pages import Pages
-from quadrupel.stages.proof import prove
 from quadrupel.stages.rehearsal import rehearse
 from quadrupel.stages.schedule import plan_of
 from quadrupel.stages.trial import judge_run, try_rules
@@ -171,11 +170,9 @@ def test_an_event_changes_nothing_of_a_held_rule(portal, tmp_path, delivered):
 
 def differences(portal):
     """What a proof finds of all users, who are all settled."""
-    reading, catalogue = RowReading(portal.rules), offers(portal.rules)
-    of_rules = (portal.engine, reading, STORE, catalogue)
-    proof = prove(*of_rules, portal.today, portal.now, USERS, 1)
-    assert proof.users == USERS
-    return [(each.user_id, each.rule, each.says, each.published) for each in proof.differences]
+    users, found = portal.differences(STORE, USERS)
+    assert users == USERS
+    return found
 
 
 def rehearsed(portal):
