@@ -23,6 +23,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.sql import Composable
 
 from quadrupel import bootstrap, supervisor, telemetry
 from quadrupel.bootstrap_stages import evaluate, ingest, publish, schedule
@@ -113,7 +114,8 @@ class Fate:
 
         class Cursor(psycopg.Cursor):
             def execute(self, query, *arguments, **options):  # type: ignore[no-untyped-def]
-                if isinstance(query, str) and query.startswith("CREATE TEMP TABLE"):
+                text = query.as_string(self) if isinstance(query, Composable) else query
+                if text.startswith("CREATE TEMP TABLE"):
                     fate.meet("folded")
                     fate._writes = True
                 return super().execute(query, *arguments, **options)
