@@ -11,6 +11,8 @@ from quadrupel.channels.email import EmailChannel
 from quadrupel.config import Settings
 from quadrupel.core.channels import Channel
 from quadrupel.core.contacts import EMAIL
+from quadrupel.rules.live import following
+from quadrupel.rules.offered import must_send
 from quadrupel.stages.send import Send
 from quadrupel.store.database import STAGE
 
@@ -18,11 +20,11 @@ from quadrupel.store.database import STAGE
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run send until `stop` is set."""
     channels = open_channels(settings)
-    with (
-        open_parts(settings, STAGE) as parts,
-        contextlib.closing(Send(parts.engine, channels, now)) as work,
-    ):
-        running.run_plain(parts, topics.SEND, work.process, stop, work.idle)
+    with open_parts(settings, STAGE) as parts:
+        origins = following(parts.live.look, must_send)
+        work = Send(parts.engine, channels, now, lambda: origins(()))
+        with contextlib.closing(work):
+            running.run_plain(parts, topics.SEND, work.process, stop, work.idle)
 
 
 def open_channels(settings: Settings) -> dict[str, Channel]:

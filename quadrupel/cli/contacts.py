@@ -16,7 +16,7 @@ from quadrupel.core.contacts import Contact
 from quadrupel.core.errors import InputRefused, NotFound
 from quadrupel.core.events import check_user_id
 from quadrupel.core.looks import LookAt
-from quadrupel.store import contacts
+from quadrupel.store import contacts, refusals
 from quadrupel.store.database import transaction
 
 app = typer.Typer(help="Import and look at where users are reached, and their consents.")
@@ -84,6 +84,7 @@ def show(user: User, as_json: Json = False) -> None:
             )
         looks.record(connection, user, LookAt.CONTACTS)
         suppressed = contacts.suppressed(connection, [user])
+        unwanted = refusals.find(connection, [user])
     refused = {each.channel: each.reason for each in suppressed}
     if as_json:
         print_json(
@@ -95,6 +96,7 @@ def show(user: User, as_json: Json = False) -> None:
                 "time_zone": contact.time_zone,
                 "consents": dict(contact.consents),
                 "refused": refused,
+                "refusals": [{"channel": each.channel, "topic": each.topic} for each in unwanted],
             }
         )
         return
@@ -106,17 +108,36 @@ def show(user: User, as_json: Json = False) -> None:
     console.print(f"consents   {', '.join(consents) or '-'}", markup=False)
     for channel, reason in refused.items():
         console.print(f"refused    {channel}: {reason}", markup=False)
+    for each in unwanted:
+        console.print(f"refuses    {each.channel}: {each.topic}", markup=False)
 
 
 @app.command()
-def allow(user: User) -> None:
+def allow(
+    user: User,
+    wanted: Annotated[
+        bool,
+        typer.Option(
+            "--wanted", help="The citizen wants to be written to again: forget what was refused."
+        ),
+    ] = False,
+) -> None:
     """Try an address again that was refused for good.
 
-    Example:
+    Examples:
       quadrupel contacts allow 7a1c
+      quadrupel contacts allow 7a1c --wanted
+
+    What the citizen refused by the link in an e-mail stays refused, unless the citizen asks for
+    it: --wanted.
     """
     with bootstrap.open_engine(read_settings()) as engine, transaction(engine) as connection:
-        if not contacts.allow(connection, user):
+        allowed = contacts.allow(connection, user) > 0
+        if wanted:
+            allowed = refusals.forget(connection, user) or allowed
+        if not allowed and wanted:
+            raise NotFound(f"no address of {user!a} was refused, and nothing by the citizen")
+        if not allowed:
             raise NotFound(f"no address of {user!a} was refused")
     console.print(f"{user} is written to again, from the next message on")
 

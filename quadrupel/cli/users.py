@@ -147,6 +147,7 @@ def _counted(held: HeldUser) -> str:
         "banners that feedback is about": len(held.feedback),
         "arms in experiments": len(held.exposures),
         "refused addresses": len(held.suppressions),
+        "refused topics": len(held.refusals),
         "places in lists of mailings": len(held.mailings),
     }
     listed = ", ".join(f"{count} {what}" for what, count in counts.items())
@@ -197,6 +198,7 @@ def _print(document: Document) -> None:
             if profile[f"{name}_at"] is not None:
                 lines[name] = to_text(profile[f"{name}_at"])
     lines["contact"] = "yes" if document["contact"] else "no"
+    lines["refuses"] = ", ".join(_refused(document["refusals"])) or "nothing"
     if banner_set is not None:
         lines["banners"] = f"version {banner_set['version']} of {banner_set['as_of']}: " + (
             ", ".join(banner["rule"] for banner in banner_set["banners"]) or "none"
@@ -215,6 +217,10 @@ def _print(document: Document) -> None:
         _print_feedback(document["feedback"])
     if document["exposures"]:
         _print_exposures(document["exposures"])
+
+
+def _refused(refusals: list[Document]) -> list[str]:
+    return [f"{each['topic']} by {each['channel']}" for each in refusals]
 
 
 def _looks(found: Document) -> str:

@@ -38,8 +38,16 @@ def address_hash(address: str) -> bytes:
     return hashlib.sha256(address.encode()).digest()
 
 
-def obstacle(channel: str, contact: Contact | None, suppression: Suppression | None) -> str | None:
+def obstacle(
+    channel: str,
+    contact: Contact | None,
+    suppression: Suppression | None,
+    *,
+    refused: bool = False,
+) -> str | None:
     """Why the user may not be written to through the channel; None: nothing is in the way.
+
+    `refused`: the user refused such messages (see `quadrupel.core.refusals`).
 
     A webhook belongs to a system, which looks after the consent of its users itself.
     """
@@ -49,6 +57,8 @@ def obstacle(channel: str, contact: Contact | None, suppression: Suppression | N
         return "no address"
     if not contact.consents.get(EMAIL, False):
         return "no consent"
+    if refused:
+        return "the citizen refused these e-mails"
     if suppression is not None and suppression.address_hash == address_hash(contact.email):
         return f"the address was refused before: {suppression.reason}"
     return None

@@ -13,8 +13,8 @@ class MessageState(StrEnum):
     pending: recorded, on the bus or about to be. sending: handed over at this moment. retry:
     refused for now, again at `next_attempt_at`. sent: the channel took it. unknown: a crash came
     between handing over and recording, an operator decides. failed: refused for good or too
-    often. suppressed: the address is missing, not consented to, or was refused for good before.
-    cancelled: its mailing was cancelled.
+    often. suppressed: the address is missing, not consented to, or was refused for good before, or
+    the citizen refused such messages. cancelled: its mailing was cancelled.
     """
 
     PENDING = "pending"

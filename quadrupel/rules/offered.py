@@ -40,3 +40,9 @@ def _offer(rule: Rule, common_control: float) -> Offer:
 def goals(rule_set: RuleSet) -> Goals:
     """What rules want, by the type of the events that tell it."""
     return by_event([rule.goal for rule in rule_set.rules.values() if rule.goal is not None])
+
+
+def must_send(rule_set: RuleSet) -> frozenset[str]:
+    """The origins of messages that nobody can refuse: the law says their banners must be shown."""
+    rules = rule_set.rules.values()
+    return frozenset(f"rule:{each.id}" for each in rules if each.banner and each.banner.must_show)

@@ -13,13 +13,14 @@ from quadrupel.core.contacts import obstacle
 from quadrupel.core.errors import NotFound
 from quadrupel.core.mailings import Audience, Mailing
 from quadrupel.core.profiles import Profile
+from quadrupel.core.refusals import MAILINGS, is_refused
 from quadrupel.core.values import Value, to_text
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.predicate import Predicate, parse_expression
 from quadrupel.rules.problems import suggest
 from quadrupel.rules.row import predicate_reading
-from quadrupel.store import contacts, erasure, mailings
+from quadrupel.store import contacts, erasure, mailings, refusals
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 
@@ -153,8 +154,10 @@ def _count_obstacles(engine: sa.Engine, page: Page, channel: str, counts: dict[s
             for each in contacts.suppressed(connection, users)
             if each.channel == channel
         }
+        unwanted = refusals.topics(refusals.find(connection, users), channel)
     for user in users:
-        reason = obstacle(channel, known.get(user), refused.get(user))
+        refuses = is_refused(MAILINGS, unwanted.get(user, ()))
+        reason = obstacle(channel, known.get(user), refused.get(user), refused=refuses)
         if reason is not None:
             short = reason.partition(":")[0]
             counts[short] = counts.get(short, 0) + 1

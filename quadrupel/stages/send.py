@@ -12,7 +12,7 @@ neither the topic nor the other channels.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,13 +32,14 @@ from quadrupel.core.channels import (
     kept,
     settle,
 )
-from quadrupel.core.contacts import Contact, Suppression, address_hash, obstacle
+from quadrupel.core.contacts import EMAIL, Contact, Suppression, address_hash, obstacle
 from quadrupel.core.errors import ChannelUnavailable, InputRefused, Unavailable
 from quadrupel.core.messages import MessageKey, MessageState
 from quadrupel.core.outages import Outages
 from quadrupel.core.ports import Message, Outgoing
+from quadrupel.core.refusals import is_refused, topic_of
 from quadrupel.stages.aside import put_aside
-from quadrupel.store import contacts, messages
+from quadrupel.store import contacts, messages, refusals
 from quadrupel.store.database import transaction
 from quadrupel.store.messages import Claim, Settled
 from quadrupel.telemetry import CHANNEL_FAILURES, MESSAGES_LAPSED, MESSAGES_SETTLED
@@ -58,11 +59,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
-    """Messages to hand over, and what is known of where they go, by user."""
+    """Messages to hand over, and what is known of where they go, by user.
+
+    `refused` has the topics of e-mail that users refused.
+    """
 
     claims: Sequence[Claim]
     contacts: Mapping[str, Contact]
     suppressions: Mapping[tuple[str, str], Suppression]
+    refused: Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,20 @@ class _NotTaken:
 
 
 class Send:
-    """Hands messages over through the given channels. Used by one thread; close it at the end."""
+    """Hands messages over through the given channels. Used by one thread; close it at the end.
+
+    `must_send` tells the origins whose messages nobody can refuse.
+    """
 
     def __init__(
         self,
         engine: sa.Engine,
         channels: Mapping[str, Channel],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        must_send: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._engine = engine
+        self._must_send = must_send
         self._channels = channels
         self._clock = clock
         self._outages = Outages()
@@ -173,18 +183,22 @@ class Send:
 
     async def _deliver_all(self, claimed: _Claimed, until: datetime) -> None:
         deliveries = []
+        must_send = self._must_send()
         for claim in claimed.claims:
-            user_id, channel = claim.message.key.user_id, claim.message.key.channel
-            contact = claimed.contacts.get(user_id)
-            reason = obstacle(channel, contact, claimed.suppressions.get((user_id, channel)))
+            key = claim.message.key
+            contact = claimed.contacts.get(key.user_id)
+            suppression = claimed.suppressions.get((key.user_id, key.channel))
+            topic = None if key.origin in must_send else topic_of(key.origin)
+            refused = topic and is_refused(topic, claimed.refused.get(key.user_id, ()))
+            reason = obstacle(key.channel, contact, suppression, refused=bool(refused))
             if reason is None:
-                deliveries.append(self._deliver(claim, contact, until))
+                deliveries.append(self._deliver(claim, contact, topic, until))
             else:
                 self._settle(claim, Settlement(MessageState.SUPPRESSED, reason))
         self._put_back(each for each in await asyncio.gather(*deliveries) if each is not None)
 
     async def _deliver(
-        self, claim: Claim, contact: Contact | None, until: datetime
+        self, claim: Claim, contact: Contact | None, topic: str | None, until: datetime
     ) -> _NotTaken | None:
         name = claim.message.key.channel
         channel = self._channels.get(name)
@@ -195,7 +209,7 @@ class Send:
             now = self._clock()
             if now >= until or self._outages.is_out(name, now):
                 return _NotTaken(claim, BUSY, tried=False)
-            envelope = Envelope(claim.message, contact, claim.recorded_at, now)
+            envelope = Envelope(claim.message, contact, claim.recorded_at, now, topic)
             try:
                 outcome = await channel.deliver(envelope)
             except ChannelUnavailable as error:
@@ -290,10 +304,11 @@ def _by_channel(keys: Iterable[MessageKey]) -> list[tuple[str, list[MessageKey]]
 def _with_contacts(connection: sa.Connection, claims: Sequence[Claim]) -> _Claimed:
     users = sorted({claim.message.key.user_id for claim in claims})
     if not users:
-        return _Claimed((), {}, {})
+        return _Claimed((), {}, {}, {})
     suppressions = contacts.suppressed(connection, users)
     return _Claimed(
         claims,
         contacts.find(connection, users),
         {(each.user_id, each.channel): each for each in suppressions},
+        refusals.topics(refusals.find(connection, users), EMAIL),
     )

@@ -86,7 +86,7 @@ def suppress(connection: sa.Connection, given: Sequence[Suppression], now: datet
 
     Of a user who has no contact (any more) nothing is remembered.
     """
-    known = _hold(connection, [each.user_id for each in given]) if given else ()
+    known = hold(connection, [each.user_id for each in given]) if given else ()
     rows = {
         (each.user_id, each.channel): {
             "user_id": each.user_id,
@@ -114,7 +114,7 @@ def allow(connection: sa.Connection, user_id: str) -> int:
     ).rowcount
 
 
-def _hold(connection: sa.Connection, user_ids: Sequence[str]) -> set[str]:
+def hold(connection: sa.Connection, user_ids: Sequence[str]) -> set[str]:
     """Those of the users that have a contact, which stays until the transaction ends."""
     query = (
         sa.select(contacts.c.user_id)

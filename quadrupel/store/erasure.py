@@ -27,16 +27,18 @@ from quadrupel.store.tables import (
     messages,
     profiles,
     published,
+    refusals,
     suppressions,
 )
 
 TOMBSTONES = (profiles, published)
 EMPTIED = (
-    *(matches, mailing_users, messages, contacts, suppressions, banner_feedback),
+    *(matches, mailing_users, messages, contacts, suppressions, refusals, banner_feedback),
     exposures,
 )
 """The other tables that hold users. Lists of mailings before messages, and contacts before
-suppressions, which are recorded for those in the former only: so none is recorded in between."""
+suppressions and refusals, which are recorded for those in the former only: so none is recorded in
+between."""
 
 KEPT = (looks,)
 """Who looked at the user stays until it is old enough: an audit log that whoever may erase can

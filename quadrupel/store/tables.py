@@ -84,6 +84,15 @@ suppressions = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False),
 )
 
+refusals = sa.Table(
+    "refusals",
+    metadata,
+    _user_id(),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("topic", sa.Text, primary_key=True, comment="mailings, rule:ID, or * for all"),
+    sa.Column("created_at", Timestamp, nullable=False),
+)
+
 published = sa.Table(
     "published",
     metadata,

@@ -14,8 +14,9 @@ from quadrupel.core.contacts import Contact, Suppression
 from quadrupel.core.looks import Look
 from quadrupel.core.marks import mark_time
 from quadrupel.core.messages import MessageState
+from quadrupel.core.refusals import Refusal
 from quadrupel.core.windows import unpack
-from quadrupel.store import contacts, fold_state, looks, message_desk
+from quadrupel.store import contacts, fold_state, looks, message_desk, refusals
 from quadrupel.store.message_desk import Entry, Filter
 from quadrupel.store.tables import (
     banner_feedback,
@@ -78,13 +79,14 @@ class HeldUser:
     feedback: Sequence[Row] = ()
     exposures: Sequence[Row] = ()
     looks: Sequence[Look] = ()
+    refusals: Sequence[Refusal] = ()
 
     @property
     def is_known(self) -> bool:
         """Whether anything is held at all, be it a tombstone."""
         parts = (self.profile, self.contact, self.banner_set)
         lists = (self.suppressions, self.matches, self.messages, self.mailings)
-        more = (self.feedback, self.exposures, self.looks)
+        more = (self.feedback, self.exposures, self.looks, self.refusals)
         return any(part is not None for part in parts) or any((*lists, *more))
 
     @property
@@ -112,6 +114,7 @@ def read(connection: sa.Connection, user_id: str) -> HeldUser:
         feedback=_rows(connection, banner_feedback, user_id, "rule", "episode"),
         exposures=_rows(connection, exposures, user_id, "rule", "episode"),
         looks=looks.find(connection, user_id=user_id),
+        refusals=refusals.find(connection, [user_id]),
     )
 
 

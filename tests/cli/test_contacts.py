@@ -1,6 +1,14 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
+
+from quadrupel.core.contacts import Contact, Suppression
+from quadrupel.core.refusals import EVERYTHING, MAILINGS
+from quadrupel.store import contacts, refusals
+from quadrupel.store.database import transaction
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 HEADER = "user_id,email,language,consent_email\n"
 
@@ -29,10 +37,34 @@ def test_contacts_are_imported_and_shown(quadrupel, migrated_url, file):
         "time_zone": None,
         "consents": {"email": True},
         "refused": {},
+        "refusals": [],
     }
     assert "email      -" in quadrupel("contacts", "show", "boris").out
     assert "no contact of 'clara'" in quadrupel("contacts", "show", "clara").err
     assert "no address of 'anna' was refused" in quadrupel("contacts", "allow", "anna").err
+
+
+def test_what_a_citizen_refused_is_shown_outlives_an_import_and_goes_when_the_citizen_asks(
+    quadrupel, migrated_url, engine, file
+):
+    with transaction(engine) as connection:
+        contacts.save(connection, [Contact("anna", "a@example.org")], NOW)
+        contacts.suppress(connection, [Suppression("anna", "email", b"\xff", "550")], NOW)
+        for topic in (MAILINGS, EVERYTHING):
+            refusals.refuse(connection, "anna", "email", topic, NOW)
+    content = file(HEADER + "anna,anna@example.org,en,true\n")
+    assert quadrupel("contacts", "import", content, database_url=migrated_url).code == 0
+    assert quadrupel("contacts", "allow", "anna").code == 0
+    shown = json.loads(quadrupel("contacts", "show", "anna", "--json").out)
+    assert (shown["refused"], shown["consents"]) == ({}, {"email": True})
+    refused = [{"channel": "email", "topic": topic} for topic in (EVERYTHING, MAILINGS)]
+    assert shown["refusals"] == refused
+    assert "refuses    email: mailings" in quadrupel("contacts", "show", "anna").out
+    assert quadrupel("contacts", "allow", "anna").code == 1
+    assert quadrupel("contacts", "allow", "anna", "--wanted").code == 0
+    assert json.loads(quadrupel("contacts", "show", "anna", "--json").out)["refusals"] == []
+    nothing = quadrupel("contacts", "allow", "anna", "--wanted").err
+    assert "no address of 'anna' was refused, and nothing by the citizen" in nothing
 
 
 def test_who_shows_a_contact_is_recorded(quadrupel, migrated_url, file):

@@ -25,7 +25,16 @@ from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.core.windows import pack
 from quadrupel.stages.ingest import Ingest, declared
 from quadrupel.stages.loop import Stage, step
-from quadrupel.store import contacts, exposures, looks, mailings, messages, published, schema
+from quadrupel.store import (
+    contacts,
+    exposures,
+    looks,
+    mailings,
+    messages,
+    published,
+    refusals,
+    schema,
+)
 from quadrupel.store.database import transaction
 from quadrupel.store.tables import metadata
 
@@ -94,6 +103,7 @@ class World:
             )
             contacts.save(connection, [contact], NOW)
             contacts.suppress(connection, [Suppression(user, "email", b"\xff", "550")], NOW)
+            refusals.refuse(connection, user, "email", "rule:moscow", NOW)
             mailings.add_users(connection, "spring", [user])
             begun = Exposure(user, "moscow", "2020-11-23", "urgent", NOW, NOW)
             exposures.record(connection, News([begun], []), NOW)
@@ -129,6 +139,7 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
         },
         "contact": True,
         "refused": {"email": "550"},
+        "refusals": [{"channel": "email", "topic": "rule:moscow"}],
         "banner_set": {
             "version": 1,
             "as_of": "2020-11-23",
@@ -174,6 +185,7 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
     for line in (
         "version 1 of 2020-11-23: moscow",
         "contact     yes",
+        "refuses     rule:moscow by email",
         "messages    1 pending",
         "looks       2, the last by operator at ",
         "registered  2020-11-22T12:00:00Z",
@@ -213,6 +225,10 @@ def test_everything_that_is_held_is_exported(quadrupel, migrated_url, world):
     }
     assert document["refused_addresses"] == [
         {"user_id": "anna", "channel": "email", "address_hash": "ff", "reason": "550"}
+    ]
+    told_at = "2020-11-23T12:00:00Z"
+    assert document["refusals"] == [
+        {"user_id": "anna", "channel": "email", "topic": "rule:moscow", "created_at": told_at}
     ]
     assert [each["rule"] for each in document["matches"]] == ["moscow"]
     [message] = document["messages"]
@@ -273,8 +289,8 @@ def test_without_confirmation_it_is_only_said_what_would_be_erased(quadrupel, mi
     assert erased.code == 1
     assert (
         "would erase 4 attributes, 1 matches, 1 messages, 1 banners that feedback is about,"
-        " 1 arms in experiments, 1 refused addresses, 1 places in lists of mailings, a banner set"
-        " and a contact of anna"
+        " 1 arms in experiments, 1 refused addresses, 1 refused topics,"
+        " 1 places in lists of mailings, a banner set and a contact of anna"
     ) in erased.err
     assert "--confirm" in erased.err
     assert len(world.events()) == before

@@ -33,5 +33,10 @@ def test_an_email_needs_an_address_a_consent_and_no_refusal_of_that_address(
     assert obstacle("email", contact, suppressed) == reason
 
 
+def test_what_the_citizen_refused_is_not_sent_by_email_whatever_other_systems_consent_to():
+    assert obstacle("email", ANNA, None, refused=True) == "the citizen refused these e-mails"
+    assert obstacle("webhook:crm", ANNA, None, refused=True) is None
+
+
 def test_a_webhook_needs_no_contact():
     assert obstacle("webhook:crm", None, None) is None

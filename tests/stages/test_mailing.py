@@ -14,11 +14,12 @@ from quadrupel.core.mailings import Audience, Mailing, MailingState
 from quadrupel.core.messages import MessageKey, MessageState
 from quadrupel.core.ports import Message
 from quadrupel.core.profiles import FoldState, Profile
+from quadrupel.core.refusals import MAILINGS
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.holidays import Holidays
 from quadrupel.stages import audience, mailing, upkeep
 from quadrupel.stages.audience import Recipient, open_audience, survey
-from quadrupel.store import contacts, erasure, mailings, message_desk, messages
+from quadrupel.store import contacts, erasure, mailings, message_desk, messages, refusals
 from quadrupel.store.database import transaction
 from quadrupel.store.message_desk import Filter
 from quadrupel.store.profiles import ProfileStore
@@ -256,6 +257,19 @@ def test_an_audience_that_cannot_be_is_refused(population, chosen, error, says):
     with pytest.raises(error) as refused:
         open_audience(population, RULES, replace(SPRING, audience=chosen), ())
     assert says in str(refused.value)
+
+
+def test_a_survey_counts_who_refused_mailings_as_one_who_is_not_written_to(population):
+    reached = [Contact(f"user{n:02}", "a@x.example", "ru", {"email": True}) for n in (0, 2, 4)]
+    with transaction(population) as connection:
+        contacts.save(connection, reached, NOW)
+        refusals.refuse(connection, "user00", "email", MAILINGS, NOW)
+        refusals.refuse(connection, "user02", "email", "rule:spring", NOW)
+    pages = open_audience(population, RULES, SPRING, ["region"])
+    found = survey(population, pages(None), "email")
+    assert (found.recipients, found.reachable) == (10, 2)
+    assert found.obstacles == {"the citizen refused these e-mails": 1, "no address": 7}
+    assert survey(population, pages(None), "webhook:crm").reachable == 10
 
 
 def test_a_survey_says_who_can_be_reached_and_keeps_samples(population):

@@ -15,8 +15,9 @@ from quadrupel.core.errors import ChannelUnavailable
 from quadrupel.core.messages import Message, MessageKey, MessageState
 from quadrupel.core.outages import FAILURES, PROBES, SHORTEST_PAUSE
 from quadrupel.core.ports import Outgoing
+from quadrupel.core.refusals import EVERYTHING, MAILINGS
 from quadrupel.stages.send import HAND_OVER, Send
-from quadrupel.store import contacts, message_desk, messages
+from quadrupel.store import contacts, message_desk, messages, refusals
 from quadrupel.store.database import transaction
 
 from .send_world import NOW, TEMPLATES, World
@@ -97,6 +98,45 @@ def test_no_consent_no_address_and_no_contact_suppress_with_their_reason(world):
     assert reasons == ["no consent", "no address", "no address"]
     assert world.states() == {MessageState.SUPPRESSED: 3}
     assert world.channel.given == []
+
+
+@pytest.mark.parametrize("topic", ["rule:birthday", EVERYTHING])
+def test_what_a_citizen_refused_is_not_sent_to_that_citizen_by_email(world, topic):
+    batch = world.record(2) + world.record(2, channel="webhook:crm")
+    with transaction(world.engine) as connection:
+        refusals.refuse(connection, "user0000", "email", topic, NOW)
+        refusals.refuse(connection, "user0001", "email", MAILINGS, NOW)
+    world.send.process(batch)
+    entry = world.entry()
+    assert (entry.state, entry.error) == (
+        MessageState.SUPPRESSED,
+        "the citizen refused these e-mails",
+    )
+    assert world.channel.users == ["user0001"]
+    assert world.hook.users == ["user0000", "user0001"]
+    assert [each.topic for each in world.channel.given] == ["rule:birthday"]
+
+
+def test_a_refusal_counts_when_a_message_is_handed_over_though_it_was_recorded_before(world):
+    world.channel.answer = RefusedForNow("451 later")
+    world.send.process(world.record())
+    with transaction(world.engine) as connection:
+        refusals.refuse(connection, "user0000", "email", EVERYTHING, NOW)
+    world.look(after=timedelta(minutes=1))
+    assert world.entry().state is MessageState.SUPPRESSED
+    assert len(world.channel.given) == 1
+
+
+def test_what_the_law_says_must_be_shown_cannot_be_refused(world):
+    batch = world.record()
+    with transaction(world.engine) as connection:
+        for topic in (EVERYTHING, "rule:birthday"):
+            refusals.refuse(connection, "user0000", "email", topic, NOW)
+    send = Send(world.engine, {"email": world.channel}, world.clock, lambda: {"rule:birthday"})
+    send.process(batch)
+    assert world.entry().state is MessageState.SENT
+    assert [each.topic for each in world.channel.given] == [None]
+    send.close()
 
 
 def test_an_address_refused_for_good_is_not_written_to_again_until_it_is_another(world):

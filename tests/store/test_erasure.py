@@ -19,6 +19,7 @@ from quadrupel.core.messages import Message, MessageKey
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.profiles import FoldState, Profile
 from quadrupel.core.publishing import Publication, decide
+from quadrupel.core.refusals import MAILINGS
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.store import (
     banner_feedback,
@@ -29,6 +30,7 @@ from quadrupel.store import (
     mailings,
     messages,
     published,
+    refusals,
     schema,
 )
 from quadrupel.store.database import transaction
@@ -86,6 +88,8 @@ def full(engine):
         contacts.save(connection, [Contact(user, f"{user}@example.org") for user in users], NOW)
         refused = [Suppression(user, "email", b"hash", "550") for user in users]
         contacts.suppress(connection, refused, NOW)
+        for user in users:
+            refusals.refuse(connection, user, "email", MAILINGS, NOW)
         mailings.create(
             connection,
             Mailing(
@@ -290,3 +294,16 @@ def test_an_address_that_was_just_refused_is_not_remembered(full, migrated_url):
     refused = Suppression("anna", "email", b"hash", "550")
     during(full, lambda connection: contacts.suppress(connection, [refused], NOW), migrated_url)
     assert rows(full, "anna")["suppressions"] == 0
+
+
+def test_what_was_just_refused_by_an_old_link_is_not_remembered(full, migrated_url):
+    with transaction(full) as connection:
+        refusals.forget(connection, "anna")
+
+    def refuse(connection):
+        refusals.refuse(connection, "anna", "email", MAILINGS, NOW)
+
+    during(full, refuse, migrated_url)
+    with transaction(full) as connection:
+        assert not refusals.refuse(connection, "anna", "email", MAILINGS, NOW)
+    assert rows(full, "anna")["refusals"] == 0

@@ -1,0 +1,33 @@
+"""Refusals: which messages a citizen does not want, told by the citizen and by nobody else."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+EVERYTHING = "*"
+"""The topic of all messages of a channel."""
+MAILINGS = "mailings"
+"""The topic of all mailings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One user wants no message of the topic through the channel: MAILINGS, EVERYTHING, `rule:ID`.
+
+    Apart from the consent of a contact, which comes from other systems and is replaced by them.
+    """
+
+    user_id: str
+    channel: str
+    topic: str
+    created_at: datetime
+
+
+def topic_of(origin: str) -> str:
+    """What is refused along with a message of that origin: all mailings, or its rule's messages."""
+    return MAILINGS if origin.startswith("mailing:") else origin
+
+
+def is_refused(topic: str, refused: Collection[str]) -> bool:
+    """Whether who refused these topics gets no message of the topic."""
+    return topic in refused or EVERYTHING in refused

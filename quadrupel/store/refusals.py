@@ -1,0 +1,64 @@
+"""What citizens refuse, in Postgres."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from quadrupel.core.refusals import Refusal
+from quadrupel.store import contacts
+from quadrupel.store.tables import refusals
+
+
+def find(connection: sa.Connection, user_ids: Sequence[str]) -> list[Refusal]:
+    """Every refusal of those users, sorted."""
+    query = (
+        sa.select(refusals)
+        .where(refusals.c.user_id == sa.func.any(list(user_ids)))
+        .order_by(refusals.c.user_id, refusals.c.channel, refusals.c.topic)
+    )
+    return [Refusal(*row) for row in connection.execute(query)]
+
+
+def topics(found: Iterable[Refusal], channel: str) -> Mapping[str, frozenset[str]]:
+    """The topics that are refused for the channel, by user."""
+    by_user: dict[str, frozenset[str]] = {}
+    for each in found:
+        if each.channel == channel:
+            by_user[each.user_id] = by_user.get(each.user_id, frozenset()) | {each.topic}
+    return by_user
+
+
+def refuse(
+    connection: sa.Connection, user_id: str, channel: str, topic: str, now: datetime
+) -> bool:
+    """Remember a refusal; whether it is news.
+
+    Of a user who has no contact (any more) nothing is remembered: nothing is sent there, and an
+    old link brings back nothing of who was erased.
+    """
+    if not contacts.hold(connection, [user_id]):
+        return False
+    values = {"user_id": user_id, "channel": channel, "topic": topic, "created_at": now}
+    statement = insert(refusals).values(values).on_conflict_do_nothing()
+    return connection.execute(statement.returning(refusals.c.topic)).first() is not None
+
+
+def withdraw(connection: sa.Connection, user_id: str, channel: str, topic: str) -> bool:
+    """Forget a refusal; whether there was one."""
+    return _forget(
+        connection,
+        refusals.c.user_id == user_id,
+        refusals.c.channel == channel,
+        refusals.c.topic == topic,
+    )
+
+
+def forget(connection: sa.Connection, user_id: str) -> bool:
+    """Forget all that the user refused; whether there was anything."""
+    return _forget(connection, refusals.c.user_id == user_id)
+
+
+def _forget(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> bool:
+    return connection.execute(sa.delete(refusals).where(*conditions)).rowcount > 0
