@@ -15,15 +15,18 @@ from quadrupel.api.app import create_app
 from quadrupel.api.banner_texts import banner_texts
 from quadrupel.api.explain import explained
 from quadrupel.api.token_keys import TokenKeys, key_source
+from quadrupel.api.unsubscribe import Unsubscribing
 from quadrupel.bus import topics
+from quadrupel.channels.unsubscribing import UnsubscribeTokens
 from quadrupel.config import read_settings, rules_folder
-from quadrupel.core.contacts import Contact
+from quadrupel.core.contacts import EMAIL, Contact
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.looks import Look
 from quadrupel.core.profiles import Feeds
 from quadrupel.core.rates import Rate, rate
+from quadrupel.core.refusals import Wishes
 from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
-from quadrupel.store import contacts, database, looks
+from quadrupel.store import contacts, database, looks, refusals
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.database import Limits
 from quadrupel.store.read_order import Source
@@ -78,6 +81,15 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
 
         return first_answer(reads.order(), engines, look)
 
+    def find_wishes(user_id: str) -> Wishes:
+        return first_answer(reads.order(), engines, lambda it: refusals.wishes(it, user_id, EMAIL))
+
+    def change_wishes(user_id: str, topic: str, refuse: bool) -> Wishes:
+        with database.transaction(engines[Source.PRIMARY]) as connection:
+            return refusals.choose(
+                connection, user_id, EMAIL, topic, bootstrap.now(), refuse=refuse
+            )
+
     return create_app(
         reads=reads,
         news=BannerNews(database_url),
@@ -90,6 +102,9 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
         save_contact=save_contact,
         save_looks=save_looks,
         explain_user=explain_user,
+        unsubscribing=Unsubscribing(
+            UnsubscribeTokens(settings.unsubscribe_keys), find_wishes, change_wishes
+        ),
         languages=settings.languages,
         zone=settings.zone,
         now=bootstrap.now,

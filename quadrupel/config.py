@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from quadrupel import embedded
 from quadrupel.core.errors import SettingRefused
-from quadrupel.core.origins import read_origins
+from quadrupel.core.origins import read_base_url, read_origins
 
 
 def _time_zone(name: str) -> str:
@@ -85,6 +85,7 @@ def _host(url: HttpUrl) -> HttpUrl:
     return url
 
 
+LongSecret = Annotated[SecretStr, Field(min_length=32)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
 
@@ -166,6 +167,16 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/]+$",
         description="the portal that links in e-mails lead to",
     )
+    unsubscribe_url: Annotated[str, AfterValidator(read_base_url)] | None = Field(
+        None,
+        description="where citizens and their mail providers reach the API's /v1/unsubscribe/, like"
+        " https://api.portal.example; unset, e-mails have no link to refuse them",
+    )
+    unsubscribe_secrets: tuple[LongSecret, ...] = Field(
+        (),
+        description="JSON: the secrets that sign these links, of 32 characters or more, the newest"
+        " first; one that is left out ends the links that it signed",
+    )
     webhooks: dict[str, WebhookEndpoint] = Field(
         {}, description='JSON: {"crm": {"url": "https://...", "secret": "..."}}'
     )
@@ -239,6 +250,11 @@ class Settings(BaseSettings):
         """The origins whose pages may call the routes of citizens."""
         return read_origins(self.cors_origins) if self.cors_origins else frozenset()
 
+    @property
+    def unsubscribe_keys(self) -> list[str]:
+        """The secrets that sign links which refuse e-mails, the newest first."""
+        return [each.get_secret_value() for each in self.unsubscribe_secrets]
+
     def required(self, name: str) -> Any:
         """The value of a setting that this command cannot do without; SettingRefused names it."""
         value = getattr(self, name)
@@ -257,7 +273,10 @@ class Settings(BaseSettings):
         return self.database_url or running or str(self.required("database_url"))
 
 
-_SECRET = {"database_url", "replica_url", "smtp_url", "webhooks", "kafka_client"}
+_SECRET = {
+    *("database_url", "replica_url", "smtp_url", "webhooks", "kafka_client"),
+    *("unsubscribe_url", "unsubscribe_secrets"),
+}
 """Settings that may hold a password: what is wrong with one is told without its value."""
 
 
@@ -267,13 +286,19 @@ def read_settings(**overrides: Any) -> Settings:
     Raises SettingRefused that names every wrong setting.
     """
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        read = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
         raise SettingRefused("\n".join(lines)) from error
     except SettingsError as error:
         name = "".join(re.findall(r'field "(\w+)"', str(error))).upper()
         raise SettingRefused(f"QUADRUPEL_{name} is wrong: it must be JSON") from error
+    if bool(read.unsubscribe_url) != bool(read.unsubscribe_secrets):
+        raise SettingRefused(
+            "QUADRUPEL_UNSUBSCRIBE_URL and QUADRUPEL_UNSUBSCRIBE_SECRETS belong together: set both,"
+            " or neither"
+        )
+    return read
 
 
 def _explain(problem: Any) -> str:

@@ -171,6 +171,11 @@ RATE_LIMITED = Counter(
     "Requests refused because their caller asked too often, by who that is: `citizen`, `key`",
     ["who"],
 )
+REFUSALS = Counter(
+    "quadrupel_refusals",
+    "Choices that were made by links in e-mails: `refused`, `wanted` again; repetitions too",
+    ["action"],
+)
 STREAMS = Gauge(
     "quadrupel_banner_streams", "Streams of banners that are open", multiprocess_mode="livesum"
 )

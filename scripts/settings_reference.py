@@ -42,7 +42,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _default(value: Any) -> str:
-    if value is None or value == {}:
+    if value is None or value in ({}, ()):
         return ""
     if isinstance(value, tuple):
         value = "[" + ", ".join(f'"{part}"' for part in value) + "]"

@@ -79,6 +79,13 @@ WRONG = [
     ("CORS_ORIGINS", "*"),
     ("CORS_ORIGINS", "https://portal.example/"),
     ("CORS_ORIGINS", '["https://portal.example"]'),
+    ("UNSUBSCRIBE_URL", "http://api.portal.example"),
+    ("UNSUBSCRIBE_URL", "https://anna:geheim@api.portal.example"),
+    ("UNSUBSCRIBE_URL", "https://api.portal.example"),
+    ("UNSUBSCRIBE_SECRETS", "geheim"),
+    ("UNSUBSCRIBE_SECRETS", '["geheim"]'),
+    ("UNSUBSCRIBE_SECRETS", '{"geheim": 1}'),
+    ("UNSUBSCRIBE_SECRETS", '["geheim-geheim-geheim-geheim-geheim"]'),
     ("AUDIT_DAYS", "0"),
     ("AUDIT_DAYS", "for ever"),
 ]
@@ -90,6 +97,16 @@ def test_a_wrong_setting_is_named(monkeypatch, name, value):
     with pytest.raises(SettingRefused, match=f"QUADRUPEL_{name}") as refused:
         read_settings()
     assert "geheim" not in str(refused.value)
+
+
+def test_links_that_refuse_emails_have_an_address_and_secrets_that_nobody_reads(monkeypatch):
+    secrets = ["geheim" * 6, "geheimer" * 4]
+    monkeypatch.setenv("QUADRUPEL_UNSUBSCRIBE_URL", "https://api.portal.example/")
+    monkeypatch.setenv("QUADRUPEL_UNSUBSCRIBE_SECRETS", json.dumps(secrets))
+    settings = read_settings()
+    assert settings.unsubscribe_url == "https://api.portal.example"
+    assert settings.unsubscribe_keys == secrets
+    assert "geheim" not in repr(settings)
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch):

@@ -55,7 +55,7 @@ _TOO_OFTEN = {
 _MEANINGS = {
     400: "The body cannot be read as what it says it is; for events, `errors` has every bad one. Or"
     " two tokens are shown.",
-    404: "There is no such user, or no such rule.",
+    404: "There is no such user, no such rule, or no such link.",
     401: "No token or key, or none that holds.",
     403: "The key lacks the scope.",
     408: "The body took too long to come.",

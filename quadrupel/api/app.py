@@ -23,6 +23,7 @@ from quadrupel.api import (
     health,
     rates,
     stream_route,
+    unsubscribe,
 )
 from quadrupel.api.access import Scope
 from quadrupel.api.banner_answers import BannerReader
@@ -40,6 +41,7 @@ from quadrupel.api.stream_watch import Hears, Watch
 from quadrupel.api.streams import Streams
 from quadrupel.api.token_keys import TokenKeys
 from quadrupel.api.tokens import Tokens
+from quadrupel.api.unsubscribe import Unsubscribing
 from quadrupel.api.waiting import Waits
 from quadrupel.core.contacts import Contact
 from quadrupel.core.looks import Look
@@ -64,6 +66,7 @@ def create_app(
     save_contact: Callable[[Contact], None],
     save_looks: Callable[[Sequence[Look]], None],
     explain_user: explain.Explain,
+    unsubscribing: Unsubscribing,
     languages: Sequence[str],
     zone: zoneinfo.ZoneInfo,
     now: Callable[[], datetime],
@@ -74,10 +77,10 @@ def create_app(
 ) -> FastAPI:
     """The application. It runs `reads` and the producer from its start to its end.
 
-    `news` tells streams which sets changed. `save_contact`, `save_looks`, `explain_user` and what
-    `open_producer` returns may block: threads use them. `on_stop` is told at the start what to call
-    when the process is to stop, while requests still come: it ends those that wait, and streams,
-    and lets every answer close its connection.
+    `news` tells streams which sets changed. `save_contact`, `save_looks`, `explain_user`, what
+    `unsubscribing` calls, and what `open_producer` returns may block: threads use them. `on_stop`
+    is told at the start what to call when the process is to stop, while requests still come: it
+    ends those that wait, and streams, and lets every answer close its connection.
     `user_rate` and `key_rate` are how often each citizen and each service key may ask; None: as
     often as they like. Pages of `origins` may call the routes of citizens.
     """
@@ -129,6 +132,7 @@ def create_app(
         contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages, looks)
     )
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ), looks))
+    app.include_router(unsubscribe.routes(unsubscribing, limit_user))
     app.include_router(health.routes(reads, token_keys))
     _serve_openapi(app, texts, languages)
     handle_errors(app)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quadrupel import telemetry
 from quadrupel.api import problems
+from quadrupel.api.logged_paths import told
 from quadrupel.core.errors import InputRefused
 from quadrupel.telemetry import request_id
 
@@ -28,9 +29,9 @@ class RequestFrame:
     """Gives each request an id: the caller's `X-Request-ID` if it is a short word, else a new one.
 
     The id is in the answer and in every log line. The log gets one line per request, at debug
-    level unless it failed, with the path (user ids at most) and never the query, headers or body.
-    An error no one foresaw is logged with its traceback and answered 500. While the process
-    `is_leaving`, each answer asks the caller to connect anew, to another one.
+    level unless it failed, with the path (user ids at most, and no token of a link) and never the
+    query, headers or body. An error no one foresaw is logged with its traceback and answered 500.
+    While the process `is_leaving`, each answer asks the caller to connect anew, to another one.
     """
 
     def __init__(self, app: ASGIApp, is_leaving: Callable[[], bool] = lambda: False) -> None:
@@ -60,14 +61,14 @@ class RequestFrame:
                 log.debug(
                     "answered",
                     method=scope["method"],
-                    path=scope["path"],
+                    path=told(scope["path"]),
                     status=status,
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                 )
         except ClientDisconnect:
-            log.debug("the caller went away", method=scope["method"], path=scope["path"])
+            log.debug("the caller went away", method=scope["method"], path=told(scope["path"]))
         except Exception:
-            log.exception("the request failed", method=scope["method"], path=scope["path"])
+            log.exception("the request failed", method=scope["method"], path=told(scope["path"]))
             if status:
                 raise
             await problems.INTERNAL.response()(scope, receive, send_framed)

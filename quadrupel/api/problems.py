@@ -13,10 +13,12 @@ import msgspec
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quadrupel.api.logged_paths import told
 from quadrupel.core.errors import (
     EventsRefused,
     InputRefused,
@@ -145,7 +147,7 @@ def response_to(error: QuadrupelError, path: str) -> Response:
     """
     problem = problem_of(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem is not _OVERLOADED:
-        log.warning("a part did not answer", path=path, error=str(error))
+        log.warning("a part did not answer", path=told(path), error=str(error))
     return problem.response()
 
 
@@ -186,20 +188,28 @@ def _quadrupel_error(request: Request, error: Exception) -> Response:
     return response_to(error, request.url.path)
 
 
-def _http_error(_: Request, error: Exception) -> Response:
+def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     status = HTTPStatus(error.status_code)
     reason = status.phrase.lower().replace(" ", "-")
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"  # which every GET answers too
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request) or [headers.get("Allow", "")])
     details = {
         HTTPStatus.NOT_FOUND: "there is nothing at this path; /openapi.json lists what there is",
         HTTPStatus.METHOD_NOT_ALLOWED: "the path takes the methods in Allow only",
     }
     detail = details.get(status, status.description)
     return Problem(status, reason, detail, headers=headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """What all routes of the path take, and HEAD: the framework says it of the first one only."""
+    path = getattr(request.scope.get("route"), "path", None)
+    routes = [each for each in iter_route_contexts(request.app.routes) if each.path == path]
+    found = {method for each in routes for method in each.methods or ()}
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 def _validation_error(_: Request, error: Exception) -> Response:

@@ -6,8 +6,9 @@ import threading
 from quadrupel.bootstrap import load_templates, now, open_parts
 from quadrupel.bootstrap_stages import running
 from quadrupel.bus import topics
-from quadrupel.channels import smtp, webhook
+from quadrupel.channels import smtp, unsubscribing, webhook
 from quadrupel.channels.email import EmailChannel
+from quadrupel.channels.unsubscribing import UnsubscribeTokens
 from quadrupel.config import Settings
 from quadrupel.core.channels import Channel
 from quadrupel.core.contacts import EMAIL
@@ -30,8 +31,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
 def open_channels(settings: Settings) -> dict[str, Channel]:
     """Every channel by its name; none is connected yet. SettingRefused names a wrong setting."""
     server = smtp.read_smtp_url(settings.smtp_url)
+    templates, link_of = load_templates(settings), None
+    if settings.unsubscribe_url is not None:
+        tokens = UnsubscribeTokens(settings.unsubscribe_keys)
+        link_of = unsubscribing.links(settings.unsubscribe_url, tokens)
     channels: dict[str, Channel] = {
-        EMAIL: EmailChannel(server, settings.mail_from, load_templates(settings))
+        EMAIL: EmailChannel(server, settings.mail_from, templates, link_of=link_of)
     }
     for name, endpoint in settings.webhooks.items():
         key = webhook.read_secret(name, endpoint.secret.get_secret_value())

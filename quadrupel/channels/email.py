@@ -1,5 +1,6 @@
 """The e-mail channel: renders a message in the user's language and hands it to the mail server."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from email.headerregistry import Address
 from email.utils import getaddresses
@@ -14,15 +15,25 @@ from quadrupel.core.errors import InputRefused, SettingRefused
 
 
 class EmailChannel:
-    """Sends e-mail. `sender` is a mailbox: `Portal <no-reply@portal.example>`."""
+    """Sends e-mail. `sender` is a mailbox: `Portal <no-reply@portal.example>`.
+
+    `link_of` makes the link by which a user refuses e-mails of a topic; None: there are no links.
+    """
 
     def __init__(
-        self, server: SmtpServer, sender: str, templates: Templates, *, connections: int = 20
+        self,
+        server: SmtpServer,
+        sender: str,
+        templates: Templates,
+        *,
+        link_of: Callable[[str, str], str] | None = None,
+        connections: int = 20,
     ) -> None:
         self.concurrency = connections
         self._connections = SmtpConnections(server)
         self._sender = read_sender(sender)
         self._templates = templates
+        self._link_of = link_of
 
     async def deliver(self, envelope: Envelope) -> Outcome:
         """See Channel. What cannot be rendered or composed, or has no real address, is refused."""
@@ -32,8 +43,13 @@ class EmailChannel:
         message = envelope.message
         try:
             to = read_address(contact.email)
-            rendered = self._templates.render(message.template, contact.language, message.values)
-            contents = compose(self._sender, to, rendered, message.key, envelope.handed_over_at)
+            link = self._link(envelope)
+            rendered = self._templates.render(
+                message.template, contact.language, message.values, link
+            )
+            contents = compose(
+                self._sender, to, rendered, message.key, envelope.handed_over_at, link
+            )
         except EmailNotValidError:
             return RefusedForGood("it is not an e-mail address", about_address=True)
         except (InputRefused, ValueError) as error:
@@ -45,6 +61,11 @@ class EmailChannel:
             utf8=to.smtputf8,
         )
         return _without_address(await self._connections.hand_over(mail), mail.recipient)
+
+    def _link(self, envelope: Envelope) -> str:
+        if self._link_of is None or envelope.topic is None:
+            return ""
+        return self._link_of(envelope.message.key.user_id, envelope.topic)
 
     async def close(self) -> None:
         """Close the connections to the mail server."""

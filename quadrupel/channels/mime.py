@@ -8,6 +8,7 @@ one shape is written out. Equal arguments give equal bytes.
 import binascii
 import email.policy
 import functools
+import re
 from base64 import encodebytes
 from datetime import datetime
 from email.header import Header
@@ -19,14 +20,22 @@ from email_validator import ValidatedEmail
 from quadrupel.channels.templates import Rendered
 from quadrupel.core.messages import MessageKey
 
+_LINK = re.compile(r"https?://[!-;=?-~]{1,900}")
+
 
 def compose(
-    sender: Address, to: ValidatedEmail, rendered: Rendered, key: MessageKey, at: datetime
+    sender: Address,
+    to: ValidatedEmail,
+    rendered: Rendered,
+    key: MessageKey,
+    at: datetime,
+    unsubscribe: str = "",
 ) -> bytes:
     """The mail, with CRLF at the line ends; all ASCII unless the recipient's address is not.
 
     The Message-ID is the same whenever the same message is composed, so that a mail that does
-    arrive twice can be recognized. ValueError for a line break in a header.
+    arrive twice can be recognized. `unsubscribe` is the link by which such mails are refused, with
+    one request (RFC 2369, RFC 8058); empty: none. ValueError for a line break in a header.
     """
     boundary = f"=_{key.digest}"  # never in an encoded body: "=" is followed by a digit or nothing
     recipient = to.ascii_email or to.normalized
@@ -37,6 +46,7 @@ def compose(
             _subject(rendered.subject),
             f"Date: {format_datetime(at)}\r\n".encode(),
             f"Message-ID: <{key.digest}@{sender.domain}>\r\n".encode(),
+            _unsubscribe(unsubscribe) if unsubscribe else b"",
             b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n",
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode(),
             _part(boundary, "plain", rendered.text),
@@ -44,6 +54,15 @@ def compose(
             f"--{boundary}--\r\n".encode(),
         )
     )
+
+
+def _unsubscribe(link: str) -> bytes:
+    """The headers of the link, not folded: not everybody reads a folded one as a whole."""
+    if not _LINK.fullmatch(link):
+        raise ValueError("the header List-Unsubscribe takes an address in ASCII without < and >")
+    return (
+        f"List-Unsubscribe: <{link}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    ).encode()
 
 
 def _subject(text: str) -> bytes:

@@ -13,7 +13,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 
-RESERVED = frozenset({"portal", "language", "subject"})
+RESERVED = frozenset({"portal", "language", "subject", "unsubscribe"})
 """What every template knows beside the message's values."""
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (

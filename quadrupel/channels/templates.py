@@ -68,15 +68,19 @@ class Templates:
             )
         return self._placeholders[name]
 
-    def render(self, name: str, language: str | None, values: Mapping[str, str]) -> Rendered:
+    def render(
+        self, name: str, language: str | None, values: Mapping[str, str], unsubscribe: str = ""
+    ) -> Rendered:
         """The e-mail in the language, or in the first one if there is no text in it.
 
-        `values` are text forms. Raises InputRefused (`unknown-template`, `bad-values`).
+        `values` are text forms; `unsubscribe` is the link by which such e-mails are refused, if
+        any. Raises InputRefused (`unknown-template`, `bad-values`).
         """
         self.placeholders(name)
         spoken = language if language and language in self._languages else self._languages[0]
         subject, text, html = self._compiled[name, spoken]
-        context = {**values, "portal": self._portal, "language": spoken}
+        own = {"portal": self._portal, "language": spoken, "unsubscribe": unsubscribe}
+        context = {**values, **own}
         try:
             line = _one_line(subject.render(context))
             context["subject"] = line

@@ -1,4 +1,7 @@
-"""Origins of web pages, as browsers send them: `scheme://host[:port]`, RFC 6454, section 6.2."""
+"""Origins of web pages, as browsers send them: `scheme://host[:port]`, RFC 6454, section 6.2.
+
+And addresses that begin with one, under which a service is reached from outside.
+"""
 
 import re
 
@@ -8,12 +11,30 @@ _ORIGIN = re.compile(
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
 _USUAL_PORTS = {"http": 80, "https": 443}
+_LOCAL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+MAX_BASE_URL = 200
 _FORM = "an origin is http(s)://host[:port] in lower case, without a slash at the end"
 
 
 def read_origins(text: str) -> frozenset[str]:
     """The origins of a list with commas. ValueError says which is none, and why."""
     return frozenset(_origin(each.strip()) for each in text.split(","))
+
+
+def read_base_url(text: str) -> str:
+    """The address without a slash at its end. ValueError unless it is an origin and maybe a path.
+
+    It begins with https://, but for one of this machine. The error does not repeat it.
+    """
+    slash = text.find("/", len("https://"))
+    base, path = (text, "") if slash < 0 else (text[:slash], text[slash:])
+    found = _ORIGIN.fullmatch(base)
+    if found is None or not _PATH.fullmatch(path) or len(text) > MAX_BASE_URL:
+        raise ValueError("it is https://host[:port] in lower case, with a path at most")
+    if found["scheme"] != "https" and not _LOCAL.fullmatch(base):
+        raise ValueError("it begins with https://, unless the host is localhost")
+    return text.rstrip("/")
 
 
 def _origin(text: str) -> str:

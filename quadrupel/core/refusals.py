@@ -23,6 +23,14 @@ class Refusal:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The topics that a user refuses by a channel, and the user's language, if it is known."""
+
+    refused: frozenset[str] = frozenset()
+    language: str | None = None
+
+
 def topic_of(origin: str) -> str:
     """What is refused along with a message of that origin: all mailings, or its rule's messages."""
     return MAILINGS if origin.startswith("mailing:") else origin

@@ -1,12 +1,13 @@
 """What citizens refuse, in Postgres."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from quadrupel.core.refusals import Refusal
+from quadrupel.core.refusals import Refusal, Wishes
 from quadrupel.store import contacts
 from quadrupel.store.tables import refusals
 
@@ -30,7 +31,14 @@ def topics(found: Iterable[Refusal], channel: str) -> Mapping[str, frozenset[str
     return by_user
 
 
-def refuse(
+def wishes(connection: sa.Connection, user_id: str, channel: str) -> Wishes:
+    """What one user refuses through the channel, and the language of the user's contact."""
+    contact = contacts.find(connection, [user_id]).get(user_id)
+    refused = topics(find(connection, [user_id]), channel).get(user_id, frozenset())
+    return Wishes(refused, contact.language if contact else None)
+
+
+def remember(
     connection: sa.Connection, user_id: str, channel: str, topic: str, now: datetime
 ) -> bool:
     """Remember a refusal; whether it is news.
@@ -53,6 +61,27 @@ def withdraw(connection: sa.Connection, user_id: str, channel: str, topic: str) 
         refusals.c.channel == channel,
         refusals.c.topic == topic,
     )
+
+
+def choose(
+    connection: sa.Connection,
+    user_id: str,
+    channel: str,
+    topic: str,
+    now: datetime,
+    *,
+    refuse: bool,
+) -> Wishes:
+    """Let the user refuse a topic or want it again; returns what is refused then.
+
+    Who has no contact is told the same as anybody: nothing is sent there.
+    """
+    if not refuse:
+        withdraw(connection, user_id, channel, topic)
+        return wishes(connection, user_id, channel)
+    remember(connection, user_id, channel, topic, now)
+    found = wishes(connection, user_id, channel)
+    return replace(found, refused=found.refused | {topic})
 
 
 def forget(connection: sa.Connection, user_id: str) -> bool:

@@ -30,7 +30,9 @@ from psycopg.types.json import Jsonb
 from quadrupel.api.app import create_app
 from quadrupel.api.banner_texts import BannerTexts
 from quadrupel.api.token_keys import TokenKeys, key_source
+from quadrupel.api.unsubscribe import Unsubscribing
 from quadrupel.bus import topics
+from quadrupel.channels.unsubscribing import UnsubscribeTokens
 from quadrupel.config import migrations_folder
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.contacts import Contact
@@ -38,14 +40,17 @@ from quadrupel.core.looks import Look
 from quadrupel.core.ports import Message, Topic
 from quadrupel.core.positions import Position
 from quadrupel.core.profiles import Feeds
+from quadrupel.core.refusals import Wishes
 from quadrupel.portal import free_port
 from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
-from quadrupel.store import banner_news, contacts, database, keys, looks
+from quadrupel.store import banner_news, contacts, database, keys, looks, refusals
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 from quadrupel.store.read_servers import NEAR_SECONDS, ReadServers
 from quadrupel.testing import MemoryBus
+
+from .routes import UNSUBSCRIBE_TOKENS
 
 ISSUER = "https://login.portal.example"
 NOWHERE = "postgresql://127.0.0.1:1/none"
@@ -199,6 +204,10 @@ class Api:
         return [message for each in partitions for message in each if message.key == key]
 
 
+def nobody_chooses(*_: object) -> Wishes:
+    raise AssertionError
+
+
 def application(**given: Any) -> FastAPI:
     """The application without databases, on a bus in memory, unless the arguments say otherwise."""
     parts: dict[str, Any] = {
@@ -212,6 +221,7 @@ def application(**given: Any) -> FastAPI:
         "save_contact": lambda _: None,
         "save_looks": lambda _: None,
         "explain_user": lambda *_: {},
+        "unsubscribing": Unsubscribing(UnsubscribeTokens(()), lambda _: Wishes(), nobody_chooses),
         "languages": ("en", "ru"),
         "zone": zoneinfo.ZoneInfo("UTC"),
         "now": lambda: datetime.now(UTC),
@@ -248,6 +258,16 @@ def running(
         with database.transaction(engine) as connection:
             looks.save(connection, made)
 
+    def find_wishes(user_id: str) -> Wishes:
+        with database.transaction(engine) as connection:
+            return refusals.wishes(connection, user_id, "email")
+
+    def change_wishes(user_id: str, topic: str, refuse: bool) -> Wishes:
+        with database.transaction(engine) as connection:
+            now = datetime.now(UTC)
+            return refusals.choose(connection, user_id, "email", topic, now, refuse=refuse)
+
+    more = {"unsubscribing": Unsubscribing(UNSUBSCRIBE_TOKENS, find_wishes, change_wishes)} | more
     app = application(
         reads=ReadServers(new_pool(api_database, 4), replica_pool, near),
         news=BannerNews(api_database),

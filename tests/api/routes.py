@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import httpx
 
+from quadrupel.channels.unsubscribing import UnsubscribeTokens
+from quadrupel.core.refusals import MAILINGS
+
 OWN, OTHER = "table-own-41c8", "table-other-7f3a"
 """The user whom callers speak for or ask about, and one whom no answer may tell of."""
 
@@ -20,6 +23,11 @@ EVENT = {
 SEEN = {"banner": "birthday", "episode": "2026", "action": "seen"}
 
 
+UNSUBSCRIBE_SECRETS = ["a secret of tests, which is long enough"]
+UNSUBSCRIBE_TOKENS = UnsubscribeTokens(UNSUBSCRIBE_SECRETS)
+FORM = "application/x-www-form-urlencoded"
+
+
 @dataclass(frozen=True)
 class Route:
     """Whose door a route is (a scope is that of a key), and how it answers who is let in."""
@@ -28,6 +36,14 @@ class Route:
     good: int
     body: object = None
     query: str = ""
+    media_type: str = "application/json"
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as it is sent."""
+        if self.body is None or isinstance(self.body, bytes):
+            return self.body
+        return json.dumps(self.body).encode()
 
     @property
     def column(self) -> str | None:
@@ -43,6 +59,10 @@ ROUTES = {
     "GET /v1/users/{user_id}/explain": Route("explain:read", 200),
     "POST /v1/events": Route("events:write", 202, EVENT),
     "PUT /v1/users/{user_id}/contacts": Route("contacts:write", 204, {}),
+    "GET /v1/unsubscribe/{token}": Route("anyone", 200),
+    "POST /v1/unsubscribe/{token}": Route(
+        "anyone", 200, b"List-Unsubscribe=One-Click", media_type=FORM
+    ),
     "GET /livez": Route("anyone", 200),
     "GET /readyz": Route("anyone", 200),
     "GET /openapi.json": Route("anyone", 200),
@@ -60,16 +80,21 @@ def bearer(*credentials: str) -> Headers:
     return [("authorization", f"Bearer {each}") for each in credentials]
 
 
+def filled(path: str) -> str:
+    """A path of the user."""
+    return path.format(user_id=OWN, token=UNSUBSCRIBE_TOKENS.write(OWN, MAILINGS))
+
+
 def ask(api, tried: str, headers: Headers, method: str | None = None) -> httpx.Response:
     """The answer of a route; of a stream its head."""
     usual, _, path = tried.partition(",")[0].partition(" ")
     route = TRIED[tried]
-    content = None if route.body is None else json.dumps(route.body).encode()
+    content = route.content
     sent = [(name, value.encode("latin-1")) for name, value in headers]
-    sent += [("content-type", "application/json")] if content else []
+    sent += [("content-type", route.media_type)] if content else []
     asked = api.client.stream(
         method or usual,
-        path.format(user_id=OWN) + route.query,
+        filled(path) + route.query,
         headers=sent,
         content=content,
     )

@@ -25,12 +25,13 @@ from psycopg.types.json import Jsonb
 from quadrupel import bootstrap
 from quadrupel.bus.share import partition_of
 from quadrupel.core.profiles import Profile
+from quadrupel.core.refusals import MAILINGS
 from quadrupel.store import database, keys
 from quadrupel.store.profiles import ProfileStore
 
 from .documented import documented_reasons
 from .processes import Processes, ready
-from .routes import ROUTES
+from .routes import ROUTES, UNSUBSCRIBE_SECRETS, UNSUBSCRIBE_TOKENS
 
 HERE = Path(__file__).parent
 CITIZEN = "u0000123456"
@@ -38,6 +39,12 @@ CITIZEN = "u0000123456"
 
 ANY_NUMBER = {"QUADRUPEL_API_USER_RATE": "0", "QUADRUPEL_API_KEY_RATE": "0"}
 """One citizen and one key ask more often than they may."""
+
+LINKS = {
+    "QUADRUPEL_UNSUBSCRIBE_URL": "https://api.portal.example",
+    "QUADRUPEL_UNSUBSCRIBE_SECRETS": json.dumps(UNSUBSCRIBE_SECRETS),
+}
+"""E-mails have links."""
 
 SECONDS = 240
 """What a run may take before it is given up."""
@@ -66,7 +73,10 @@ class World:
 
 @pytest.fixture
 def world(database_url: str, tmp_path: Path) -> Iterator[World]:
-    with ready(database_url, tmp_path) as processes, processes.api(**ANY_NUMBER) as (_, client):
+    with (
+        ready(database_url, tmp_path) as processes,
+        processes.api(**ANY_NUMBER, **LINKS) as (_, client),
+    ):
         key = processes.identity.key
         private = tmp_path / "private.pem"
         private.write_bytes(
@@ -78,6 +88,7 @@ def world(database_url: str, tmp_path: Path) -> Iterator[World]:
             "CITIZENS_TOKEN": processes.bearer(CITIZEN)["authorization"].removeprefix("Bearer "),
             "CITIZENS_KEY": str(private),
             "BANNER": processes.rule,
+            "LINKS_TOKEN": UNSUBSCRIBE_TOKENS.write(CITIZEN, MAILINGS),
         }
         yield World(str(client.base_url).rstrip("/"), environment, tmp_path)
 
@@ -121,7 +132,7 @@ def problems(entries: list[dict[str, Any]]) -> set[tuple[int, str]]:
 def answers(entries: list[dict[str, Any]]) -> dict[str, set[int]]:
     """The statuses of all answers, by route."""
     patterns = {
-        re.compile(re.escape(route).replace(r"\{user_id\}", "[^/]*")): route for route in ROUTES
+        re.compile(re.sub(r"\\{\w+\\}", "[^/]*", re.escape(route))): route for route in ROUTES
     }
     found: dict[str, set[int]] = defaultdict(set)
     for entry in entries:

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,9 +28,9 @@ def envelope(email="anna@example.org", language="ru", values=None, template=KEY.
     return Envelope(Message(KEY, template, values), contact, NOW - timedelta(days=1), NOW)
 
 
-def deliver(url, *envelopes):
+def deliver(url, *envelopes, link_of=None):
     async def deliver_all():
-        channel = EmailChannel(read_smtp_url(url), SENDER, TEMPLATES)
+        channel = EmailChannel(read_smtp_url(url), SENDER, TEMPLATES, link_of=link_of)
         outcomes = await asyncio.gather(*map(channel.deliver, envelopes))
         await channel.close()
         return outcomes
@@ -50,6 +51,32 @@ def test_a_mail_arrives_whole_in_the_language_of_its_user():
     assert mail.message["Message-ID"] == f"<{KEY.digest}@portal.example>"
     assert mail.message["Auto-Submitted"] == "auto-generated"
     assert mail.message.get_content_type() == "multipart/alternative"
+
+
+def test_a_mail_of_a_topic_that_can_be_refused_shows_its_link_three_times_over():
+    link = "https://api.portal.example/v1/unsubscribe/"
+    given = replace(envelope(), topic="rule:driving_licence_expiring")
+    with MailCatcher() as catcher:
+        deliver(catcher.url, given, link_of=lambda user, topic: f"{link}{user}.{topic[5:]}")
+    [mail] = catcher.caught()
+    own = f"{link}anna.driving_licence_expiring"
+    assert mail.message["List-Unsubscribe"] == f"<{own}>"
+    assert mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert f"Если такие письма вам не нужны: {own}\n" in mail.text
+    assert f'<a href="{own}"' in mail.html
+    assert "anna@example.org" not in mail.text + mail.html
+
+
+@pytest.mark.parametrize(
+    ("topic", "link_of"), [(None, lambda *_: "https://x.example/"), ("rule:x", None)]
+)
+def test_a_mail_that_cannot_be_refused_or_where_no_link_is_set_up_has_none(topic, link_of):
+    with MailCatcher() as catcher:
+        deliver(catcher.url, replace(envelope(), topic=topic), link_of=link_of)
+    [mail] = catcher.caught()
+    assert not [name for name in mail.message if name.startswith("List-")]
+    assert "письма вам не нужны" not in mail.text
+    assert "Отказаться" not in mail.html
 
 
 def test_many_mails_at_once_arrive_each_to_its_own_recipient():

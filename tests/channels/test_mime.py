@@ -25,8 +25,11 @@ subjects = st.text(printable, min_size=1, max_size=250).map(
 bodies = st.text(st.characters(exclude_categories=("Cs",)) | st.sampled_from("\r\n.=- "))
 
 
-def composed(subject="x", text="x", html="x", to=ANNA, sender=SENDER):
-    return compose(sender, to, Rendered(subject, text, html), KEY, NOW)
+LINK = "https://api.portal.example/v1/unsubscribe/" + "aB3-_." * 60
+
+
+def composed(subject="x", text="x", html="x", to=ANNA, sender=SENDER, unsubscribe=""):
+    return compose(sender, to, Rendered(subject, text, html), KEY, NOW, unsubscribe)
 
 
 @settings(deadline=None)
@@ -61,6 +64,36 @@ def test_its_headers_are_those_of_an_automatic_mail():
         "Content-Type": f'multipart/alternative; boundary="=_{KEY.digest}"',
     }
     assert message.get_content_type() == "multipart/alternative"
+
+
+def test_a_mail_that_can_be_refused_says_how_with_one_request():
+    contents = composed(unsubscribe=LINK)
+    message = message_from_bytes(contents, policy=default)
+    assert message.defects == []
+    assert message["List-Unsubscribe"] == f"<{LINK}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert f"\r\nList-Unsubscribe: <{LINK}>\r\n".encode() in contents, "not folded"
+    assert max(map(len, contents.split(b"\r\n"))) < 998
+    assert "List-Unsubscribe" not in message_from_bytes(composed(), policy=default)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"{LINK}\r\nBcc: eve@example.org",
+        f"{LINK}\n",
+        f"{LINK}>, <mailto:eve@example.org",
+        f"{LINK} x",
+        f"{LINK}\0",
+        f"{LINK}ж",
+        f"https://portal.example/{'x' * 900}",
+        "mailto:eve@example.org",
+        "javascript:alert(1)",
+    ],
+)
+def test_a_link_that_is_more_than_one_never_reaches_a_header(link):
+    with pytest.raises(ValueError, match="the header List-Unsubscribe takes"):
+        composed(unsubscribe=link)
 
 
 def test_equal_messages_are_equal_bytes():

@@ -51,7 +51,7 @@ def test_what_a_citizen_refused_is_shown_outlives_an_import_and_goes_when_the_ci
         contacts.save(connection, [Contact("anna", "a@example.org")], NOW)
         contacts.suppress(connection, [Suppression("anna", "email", b"\xff", "550")], NOW)
         for topic in (MAILINGS, EVERYTHING):
-            refusals.refuse(connection, "anna", "email", topic, NOW)
+            refusals.remember(connection, "anna", "email", topic, NOW)
     content = file(HEADER + "anna,anna@example.org,en,true\n")
     assert quadrupel("contacts", "import", content, database_url=migrated_url).code == 0
     assert quadrupel("contacts", "allow", "anna").code == 0

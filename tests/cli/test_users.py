@@ -103,7 +103,7 @@ class World:
             )
             contacts.save(connection, [contact], NOW)
             contacts.suppress(connection, [Suppression(user, "email", b"\xff", "550")], NOW)
-            refusals.refuse(connection, user, "email", "rule:moscow", NOW)
+            refusals.remember(connection, user, "email", "rule:moscow", NOW)
             mailings.add_users(connection, "spring", [user])
             begun = Exposure(user, "moscow", "2020-11-23", "urgent", NOW, NOW)
             exposures.record(connection, News([begun], []), NOW)

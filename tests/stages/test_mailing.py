@@ -263,8 +263,8 @@ def test_a_survey_counts_who_refused_mailings_as_one_who_is_not_written_to(popul
     reached = [Contact(f"user{n:02}", "a@x.example", "ru", {"email": True}) for n in (0, 2, 4)]
     with transaction(population) as connection:
         contacts.save(connection, reached, NOW)
-        refusals.refuse(connection, "user00", "email", MAILINGS, NOW)
-        refusals.refuse(connection, "user02", "email", "rule:spring", NOW)
+        refusals.remember(connection, "user00", "email", MAILINGS, NOW)
+        refusals.remember(connection, "user02", "email", "rule:spring", NOW)
     pages = open_audience(population, RULES, SPRING, ["region"])
     found = survey(population, pages(None), "email")
     assert (found.recipients, found.reachable) == (10, 2)

@@ -104,8 +104,8 @@ def test_no_consent_no_address_and_no_contact_suppress_with_their_reason(world):
 def test_what_a_citizen_refused_is_not_sent_to_that_citizen_by_email(world, topic):
     batch = world.record(2) + world.record(2, channel="webhook:crm")
     with transaction(world.engine) as connection:
-        refusals.refuse(connection, "user0000", "email", topic, NOW)
-        refusals.refuse(connection, "user0001", "email", MAILINGS, NOW)
+        refusals.remember(connection, "user0000", "email", topic, NOW)
+        refusals.remember(connection, "user0001", "email", MAILINGS, NOW)
     world.send.process(batch)
     entry = world.entry()
     assert (entry.state, entry.error) == (
@@ -121,7 +121,7 @@ def test_a_refusal_counts_when_a_message_is_handed_over_though_it_was_recorded_b
     world.channel.answer = RefusedForNow("451 later")
     world.send.process(world.record())
     with transaction(world.engine) as connection:
-        refusals.refuse(connection, "user0000", "email", EVERYTHING, NOW)
+        refusals.remember(connection, "user0000", "email", EVERYTHING, NOW)
     world.look(after=timedelta(minutes=1))
     assert world.entry().state is MessageState.SUPPRESSED
     assert len(world.channel.given) == 1
@@ -131,7 +131,7 @@ def test_what_the_law_says_must_be_shown_cannot_be_refused(world):
     batch = world.record()
     with transaction(world.engine) as connection:
         for topic in (EVERYTHING, "rule:birthday"):
-            refusals.refuse(connection, "user0000", "email", topic, NOW)
+            refusals.remember(connection, "user0000", "email", topic, NOW)
     send = Send(world.engine, {"email": world.channel}, world.clock, lambda: {"rule:birthday"})
     send.process(batch)
     assert world.entry().state is MessageState.SENT

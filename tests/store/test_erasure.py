@@ -89,7 +89,7 @@ def full(engine):
         refused = [Suppression(user, "email", b"hash", "550") for user in users]
         contacts.suppress(connection, refused, NOW)
         for user in users:
-            refusals.refuse(connection, user, "email", MAILINGS, NOW)
+            refusals.remember(connection, user, "email", MAILINGS, NOW)
         mailings.create(
             connection,
             Mailing(
@@ -301,9 +301,9 @@ def test_what_was_just_refused_by_an_old_link_is_not_remembered(full, migrated_u
         refusals.forget(connection, "anna")
 
     def refuse(connection):
-        refusals.refuse(connection, "anna", "email", MAILINGS, NOW)
+        refusals.remember(connection, "anna", "email", MAILINGS, NOW)
 
     during(full, refuse, migrated_url)
     with transaction(full) as connection:
-        assert not refusals.refuse(connection, "anna", "email", MAILINGS, NOW)
+        assert not refusals.remember(connection, "anna", "email", MAILINGS, NOW)
     assert rows(full, "anna")["refusals"] == 0

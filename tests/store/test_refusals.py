@@ -22,7 +22,7 @@ def connection(engine):
 
 def test_what_was_refused_is_found_by_user_and_channel(connection):
     for user, topic in (("anna", "rule:birthday"), ("boris", EVERYTHING), ("anna", MAILINGS)):
-        assert refusals.refuse(connection, user, "email", topic, NOW)
+        assert refusals.remember(connection, user, "email", topic, NOW)
     found = refusals.find(connection, ["anna", "boris", "nobody"])
     assert found == [
         Refusal("anna", "email", MAILINGS, NOW),
@@ -35,14 +35,14 @@ def test_what_was_refused_is_found_by_user_and_channel(connection):
 
 
 def test_what_is_refused_again_is_no_news_and_stays_as_old_as_it_was(connection):
-    assert refusals.refuse(connection, "anna", "email", MAILINGS, NOW)
-    assert not refusals.refuse(connection, "anna", "email", MAILINGS, LATER)
+    assert refusals.remember(connection, "anna", "email", MAILINGS, NOW)
+    assert not refusals.remember(connection, "anna", "email", MAILINGS, LATER)
     assert refusals.find(connection, ["anna"]) == [Refusal("anna", "email", MAILINGS, NOW)]
 
 
 def test_what_is_wanted_again_is_forgotten_and_nothing_else(connection):
     for topic in (MAILINGS, EVERYTHING):
-        refusals.refuse(connection, "anna", "email", topic, NOW)
+        refusals.remember(connection, "anna", "email", topic, NOW)
     assert refusals.withdraw(connection, "anna", "email", EVERYTHING)
     assert not refusals.withdraw(connection, "anna", "email", EVERYTHING)
     assert refusals.find(connection, ["anna"]) == [Refusal("anna", "email", MAILINGS, NOW)]
@@ -51,11 +51,11 @@ def test_what_is_wanted_again_is_forgotten_and_nothing_else(connection):
 
 
 def test_a_contact_that_replaces_the_former_one_leaves_what_was_refused(connection):
-    refusals.refuse(connection, "anna", "email", MAILINGS, NOW)
+    refusals.remember(connection, "anna", "email", MAILINGS, NOW)
     contacts.save(connection, [Contact("anna", "new@example.org", "en", {"email": True})], LATER)
     assert refusals.find(connection, ["anna"]) == [Refusal("anna", "email", MAILINGS, NOW)]
 
 
 def test_of_a_user_without_contact_nothing_is_remembered(connection):
-    assert not refusals.refuse(connection, "clara", "email", MAILINGS, NOW)
+    assert not refusals.remember(connection, "clara", "email", MAILINGS, NOW)
     assert refusals.find(connection, ["clara"]) == []

@@ -1,0 +1,83 @@
+"""`/v1/unsubscribe/{token}`: where the link in an e-mail leads, by which such ones are refused.
+
+Whoever has the link may do this and nothing else. Programs that look at links follow them, so a GET
+changes nothing; mail providers ask by one POST when their user presses their button (RFC 8058).
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from quadrupel.api import unsubscribe_documents
+from quadrupel.api.bodies import media_type, read_body, unsupported
+from quadrupel.api.rates import Limit, unlimited
+from quadrupel.api.unsubscribe_bodies import MAX_BODY, MEDIA_TYPES, read_choice
+from quadrupel.api.unsubscribe_pages import page
+from quadrupel.channels.unsubscribing import PATH, UnsubscribeTokens, Unsubscription
+from quadrupel.core.errors import DatabaseUnavailable, NotFound
+from quadrupel.core.refusals import EVERYTHING, Wishes
+from quadrupel.telemetry import REFUSALS
+
+SECONDS = 5.0
+READS_AT_ONCE = 4
+WRITES_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribing:
+    """What the routes need. Both functions block, and raise DatabaseUnavailable.
+
+    `find` tells what the user refuses by e-mail; `change` lets the user refuse a topic (True) or
+    want it again (False), and tells what is refused then.
+    """
+
+    tokens: UnsubscribeTokens
+    find: Callable[[str], Wishes]
+    change: Callable[[str, str, bool], Wishes]
+
+
+def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
+    """The routes. `limit` counts the requests of the citizen whom the link is for."""
+    router = APIRouter(tags=["unsubscribe"])
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+    writing = asyncio.Semaphore(WRITES_AT_ONCE)
+
+    def link_of(request: Request) -> Unsubscription:
+        found = parts.tokens.read(request.path_params["token"])
+        if found is None:
+            raise NotFound("this link holds no longer, or a part of it is missing")
+        limit(found.user_id)
+        return found
+
+    @router.get(PATH + "{token}", **unsubscribe_documents.LOOK)
+    async def look_at_refusals(request: Request) -> Response:
+        link = link_of(request)
+        wishes = await _in_time(reading, lambda: parts.find(link.user_id))
+        return page(link.topic, wishes, request.headers.get("accept-language", ""))
+
+    @router.post(PATH + "{token}", **unsubscribe_documents.CHOOSE)
+    async def choose_refusals(request: Request) -> Response:
+        link = link_of(request)
+        media = media_type(request)
+        if media not in MEDIA_TYPES:
+            raise unsupported(f"a choice comes as {' or '.join(MEDIA_TYPES)}")
+        content_type = request.headers["content-type"]
+        choice = read_choice(await read_body(request, MAX_BODY), media, content_type)
+        topic = EVERYTHING if choice.everything else link.topic
+        wishes = await _in_time(writing, lambda: parts.change(link.user_id, topic, choice.refuse))
+        REFUSALS.labels("refused" if choice.refuse else "wanted").inc()
+        return page(link.topic, wishes, request.headers.get("accept-language", ""))
+
+    return router
+
+
+async def _in_time(room: asyncio.Semaphore, ask: Callable[[], Wishes]) -> Wishes:
+    """What is answered by a thread, as many at once as there is room for."""
+    try:
+        async with asyncio.timeout(SECONDS), room:
+            return await asyncio.to_thread(ask)
+    except TimeoutError as error:
+        raise DatabaseUnavailable(f"no answer about refusals within {SECONDS} s") from error

@@ -1,0 +1,449 @@
+"""Links that refuse e-mails: what a GET shows, what a POST does, and who may do neither."""
+
+import hashlib
+import re
+import uuid
+from base64 import b64encode
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import httpx
+import psycopg
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from quadrupel.api.unsubscribe import Unsubscribing
+from quadrupel.channels.unsubscribing import UnsubscribeTokens
+from quadrupel.core.errors import DatabaseUnavailable
+from quadrupel.core.rates import rate
+from quadrupel.core.refusals import EVERYTHING, MAILINGS, Wishes
+
+from .conftest import running
+from .routes import FORM, UNSUBSCRIBE_TOKENS
+
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+RULE = "rule:summons"
+
+
+class Page(HTMLParser):
+    """What assistive technology and a browser make of a page."""
+
+    VOID = ("meta",)
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.response = response
+        self.language, self.open = "", []
+        self.texts: dict[str, list[str]] = {}
+        self.buttons: dict[str, str] = {}
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(response.text)
+        assert self.open == [], "every element is closed"
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag == "html":
+            self.language = dict(attrs)["lang"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.texts.setdefault(self.open[-1], []).append(data)
+            if self.open[-1] == "button":
+                given = self.seen[-1][1]
+                self.buttons[f"{given['name']}={given['value']}"] = data
+
+    @property
+    def choices(self) -> set[str]:
+        return set(self.buttons)
+
+
+def known(api, language: str | None = "en") -> str:
+    """A citizen with a contact."""
+    user = f"refuser-{uuid.uuid4().hex[:12]}"
+    contact = {"email": "a@example.org", "language": language, "consents": {"email": True}}
+    saved = api.client.put(f"/v1/users/{user}/contacts", json=contact, headers=api.service)
+    assert saved.status_code == 204
+    return user
+
+
+def link(user: str, topic: str = MAILINGS) -> str:
+    return f"/v1/unsubscribe/{UNSUBSCRIBE_TOKENS.write(user, topic)}"
+
+
+def post(api, url: str, body: bytes, content_type: str = FORM, **headers: str) -> httpx.Response:
+    return api.client.post(url, content=body, headers={"content-type": content_type, **headers})
+
+
+def refused(api, user: str) -> set[str]:
+    with psycopg.connect(api.database_url) as connection:
+        rows = connection.execute("SELECT topic FROM refusals WHERE user_id = %s", [user])
+        return {topic for (topic,) in rows}
+
+
+@pytest.mark.parametrize("topic", [MAILINGS, RULE, EVERYTHING])
+def test_who_only_looks_at_a_link_changes_nothing(api, topic: str) -> None:
+    user = known(api)
+    url = link(user, topic)
+    scanners = ({}, {"user-agent": "scanner", "purpose": "prefetch"}, {"content-type": FORM})
+    for headers in scanners:
+        for query in ("", "?List-Unsubscribe=One-Click", "?refuse=all"):
+            for method in ("GET", "HEAD"):
+                response = api.client.request(method, url + query, headers=headers)
+                assert response.status_code == 200
+        assert api.client.request("GET", url, content=ONE_CLICK, headers=headers).is_success
+    assert refused(api, user) == set()
+
+
+def test_one_click_refuses_the_topic_and_the_second_one_changes_nothing(api) -> None:
+    user = known(api)
+    for _ in range(2):
+        response = post(api, link(user), ONE_CLICK)
+        assert response.status_code == 200
+        assert refused(api, user) == {MAILINGS}
+    with psycopg.connect(api.database_url) as connection:
+        [row] = connection.execute("SELECT * FROM refusals WHERE user_id = %s", [user]).fetchall()
+    assert row[:3] == (user, "email", MAILINGS)
+
+
+def parts(*fields: tuple[str, str], boundary: str = "x-1") -> tuple[bytes, str]:
+    body = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields
+    )
+    return f"{body}--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+GOOD_BODIES = {
+    "a form": (ONE_CLICK, FORM),
+    "a form with a charset": (ONE_CLICK, f"{FORM}; charset=UTF-8"),
+    "an escaped form": (b"List%2DUnsubscribe=One%2dClick", FORM),
+    "parts": parts(("List-Unsubscribe", "One-Click")),
+    "parts with a quoted boundary": (
+        parts(("List-Unsubscribe", "One-Click"), boundary="a b'()+_,./:=?")[0],
+        'multipart/form-data; boundary="a b\'()+_,./:=?"',
+    ),
+    "parts in other words": (
+        b"--x\r\ncontent-disposition:form-data;name=List-Unsubscribe\r\n\r\nOne-Click\r\n--x--",
+        "Multipart/Form-Data; charset=utf-8; Boundary=x",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type"), GOOD_BODIES.values(), ids=GOOD_BODIES)
+def test_one_click_comes_in_either_form(api, body: bytes, content_type: str) -> None:
+    user = known(api)
+    assert post(api, link(user, RULE), body, content_type).status_code == 200
+    assert refused(api, user) == {RULE}
+
+
+BAD_BODIES = {
+    "nothing": (b"", FORM, 422),
+    "another word": (b"List-Unsubscribe=Two-Clicks", FORM, 422),
+    "another case": (b"list-unsubscribe=one-click", FORM, 422),
+    "a word without a value": (b"refuse", FORM, 422),
+    "an empty value": (b"refuse=", FORM, 422),
+    "an unknown topic": (b"refuse=rule:summons", FORM, 422),
+    "a user": (b"refuse=all&user_id=anna", FORM, 422),
+    "two fields": (b"refuse=topic&allow=topic", FORM, 422),
+    "one field twice": (b"refuse=topic&refuse=topic", FORM, 422),
+    "an empty field beside it": (b"refuse=topic&x=", FORM, 422),
+    "a file of zeros": (b"\0" * 100, FORM, 422),
+    "not ASCII": ("refuse=все".encode(), FORM, 422),
+    "not UTF-8, escaped": (b"refuse=%ff%fe", FORM, 422),
+    "many fields": (b"a=1&" * 500, FORM, 422),
+    "too long": (ONE_CLICK + b" " * 3000, FORM, 413),
+    "JSON": (b'{"refuse": "all"}', "application/json", 415),
+    "text": (b"refuse=all", "text/plain", 415),
+    "no type": (ONE_CLICK, "", 415),
+    "another charset": (ONE_CLICK, f"{FORM}; charset=utf-16", 415),
+    "parts without a boundary": (parts(("refuse", "all"))[0], "multipart/form-data", 422),
+    "parts of another boundary": (
+        parts(("refuse", "all"))[0],
+        "multipart/form-data; boundary=y",
+        422,
+    ),
+    "no parts": (b"--x--\r\n", "multipart/form-data; boundary=x", 422),
+    "a part without an end": (
+        b'--x\r\nContent-Disposition: form-data; name="refuse"\r\n\r\nall',
+        "multipart/form-data; boundary=x",
+        422,
+    ),
+    "a part without a name": (
+        b"--x\r\nContent-Disposition: form-data\r\n\r\nall\r\n--x--",
+        "multipart/form-data; boundary=x",
+        422,
+    ),
+    "a file": (
+        b'--x\r\nContent-Disposition: form-data; name="refuse"; filename="a"\r\n\r\nall\r\n--x--',
+        "multipart/form-data; boundary=x",
+        422,
+    ),
+    "two parts": (*parts(("refuse", "all"), ("refuse", "all")), 422),
+    "a part that is not ASCII": (*parts(("refuse", "все")), 422),
+    "nested parts": (
+        b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" * 30,
+        "multipart/form-data; boundary=x",
+        422,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type", "status"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_any_other_body_is_refused_and_changes_nothing(
+    api, body: bytes, content_type: str, status: int
+) -> None:
+    user = known(api)
+    response = post(api, link(user), body, content_type)
+    assert response.status_code == status
+    reasons = {413: "too-large", 415: "unsupported-media-type", 422: "wrong-choice"}
+    assert response.json()["type"] == f"urn:quadrupel:problem:{reasons[status]}"
+    assert user not in response.text
+    assert refused(api, user) == set()
+
+
+def test_a_compressed_body_is_refused(api) -> None:
+    response = post(api, link(known(api)), ONE_CLICK, **{"content-encoding": "gzip"})
+    assert response.status_code == 415
+
+
+GOOD = UNSUBSCRIBE_TOKENS.write("anna", MAILINGS)
+BAD_TOKENS = {
+    "a word": "x",
+    "cut": GOOD[:-1],
+    "longer": f"{GOOD}A",
+    "of a secret of others": UnsubscribeTokens(["y" * 40]).write("anna", MAILINGS),
+    "a payload alone": GOOD.partition(".")[0],
+    "an empty signature": f"{GOOD.partition('.')[0]}.",
+    "a NUL": f"{GOOD}%00",
+    "not UTF-8": f"%ff{GOOD}",
+    "a slash": GOOD.replace(".", "%2F"),
+    "a line break": f"{GOOD}%0D%0AX-Evil:1",
+    "a script": "%3Cscript%3Ealert(1)%3C/script%3E",
+    "long": "A" * 8_000,
+    "a user id": "anna",
+}
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS)
+def test_a_wrong_token_is_told_nothing(api, token: str) -> None:
+    with capture_logs() as logs:
+        answers = [
+            api.client.get(f"/v1/unsubscribe/{token}"),
+            post(api, f"/v1/unsubscribe/{token}", ONE_CLICK),
+            post(api, f"/v1/unsubscribe/{token}", b"nonsense", "text/plain"),
+        ]
+    for each in answers:
+        assert each.status_code == 404
+        assert each.headers["content-type"] == "application/problem+json"
+        assert each.headers["cache-control"] == "no-store"
+        assert each.json()["type"] == "urn:quadrupel:problem:not-found"
+        assert "anna" not in each.text
+        assert "script" not in each.text
+        assert "x-evil" not in each.headers
+    assert token not in str(logs)
+
+
+def test_where_no_secret_is_set_every_token_is_wrong(api_database, signer, tmp_path) -> None:
+    def never(*_: object) -> Wishes:
+        raise AssertionError
+
+    nothing = Unsubscribing(UnsubscribeTokens(()), never, never)
+    with running(api_database, signer, tmp_path, unsubscribing=nothing) as own:
+        url = link("anna")
+        assert own.client.get(url).status_code == 404
+        assert post(own, url, ONE_CLICK).status_code == 404
+
+
+def test_the_page_offers_what_can_be_chosen_next(api) -> None:
+    user = known(api)
+    url = link(user, RULE)
+
+    def choose(body: str) -> set[str]:
+        chosen = Page(post(api, url, body.encode()))
+        looked_at = Page(api.client.get(url))
+        assert chosen.response.text == looked_at.response.text
+        return chosen.choices
+
+    assert Page(api.client.get(url)).choices == {"refuse=topic", "refuse=all"}
+    assert choose("refuse=topic") == {"allow=topic", "refuse=all"}
+    assert choose("refuse=all") == {"allow=all"}
+    assert refused(api, user) == {RULE, EVERYTHING}
+    assert choose("allow=all") == {"allow=topic", "refuse=all"}
+    assert choose("allow=topic") == {"refuse=topic", "refuse=all"}
+    assert refused(api, user) == set()
+    assert Page(api.client.get(link(user, EVERYTHING))).choices == {"refuse=all"}
+
+
+def test_a_link_is_good_for_its_own_topic_and_citizen_only(api) -> None:
+    user, other = known(api), known(api)
+    post(api, link(user, RULE), ONE_CLICK)
+    assert refused(api, other) == set()
+    assert Page(api.client.get(link(user, MAILINGS))).choices == {"refuse=topic", "refuse=all"}
+    assert Page(api.client.get(link(other, RULE))).choices == {"refuse=topic", "refuse=all"}
+
+
+LANGUAGES = [
+    ("en", "ru", "en", "E-mails from the portal"),
+    ("ru", "en", "ru", "Письма портала"),
+    ("ru-RU", "en", "ru", "Письма портала"),
+    (None, "ru-RU,ru;q=0.9,en;q=0.5", "ru", "Письма портала"),
+    (None, "fr", "en", "E-mails from the portal"),
+    (None, "", "en", "E-mails from the portal"),
+    ("fr", "ru", "ru", "Письма портала"),
+]
+
+
+@pytest.mark.parametrize(("own", "accept", "language", "title"), LANGUAGES)
+@pytest.mark.parametrize("topic", [MAILINGS, RULE, EVERYTHING])
+@pytest.mark.parametrize("chosen", [None, b"refuse=topic", b"refuse=all"])
+def test_the_page_is_in_the_citizens_language_and_can_be_used_by_anybody(
+    speaking, own, accept, language, title, topic, chosen
+) -> None:
+    user = f"speaks-{own}"
+    headers = {"accept-language": accept}
+    url = link(user, topic)
+    response = speaking.client.get(url, headers=headers)
+    if chosen is not None:
+        response = post(speaking, url, chosen, **headers)
+    page = Page(response)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.language == response.headers["content-language"] == language
+    assert page.texts["title"] == [title]
+    assert page.texts["h1"] == [title]
+    assert page.open == []
+    assert page.buttons
+    assert all(text.strip() for text in page.buttons.values())
+    tags = [tag for tag, _ in page.seen]
+    assert tags.count("form") == tags.count("button") == len(page.buttons)
+    assert tags.count("main") == 1
+    assert not {"script", "img", "link", "iframe", "a", "input"} & set(tags)
+    forms = [attributes for tag, attributes in page.seen if tag == "form"]
+    assert all(each == {"method": "post"} for each in forms)
+    assert ("status" in [each.get("role") for _, each in page.seen]) == (chosen is not None)
+    spoken = " ".join(text for tag in ("p", "button", "h1") for text in page.texts[tag])
+    assert bool(re.search("[а-я]", spoken)) == (language == "ru")
+    assert user not in response.text
+    assert "summons" not in response.text, "nor of what the e-mail was"
+
+
+@pytest.fixture(scope="module")
+def speaking(api_database, signer, tmp_path_factory):
+    """An API of citizens whose language is the end of their name; it remembers nothing."""
+
+    def wishes(user: str, topic: str | None = None, refuse: bool = True) -> Wishes:
+        own = user.removeprefix("speaks-")
+        refused = frozenset({topic} if topic else ())
+        return Wishes(refused, None if own == "None" else own)
+
+    parts = Unsubscribing(UNSUBSCRIBE_TOKENS, wishes, wishes)
+    folder = tmp_path_factory.mktemp("speaking")
+    with running(api_database, signer, folder, unsubscribing=parts) as api:
+        yield api
+
+
+def test_the_page_is_kept_by_nobody_runs_nothing_and_is_in_no_frame(api) -> None:
+    for response in (api.client.get(link("anna")), post(api, link(known(api)), ONE_CLICK)):
+        headers = response.headers
+        policy = dict(
+            each.strip().split(" ", 1) for each in headers["content-security-policy"].split(";")
+        )
+        assert re.fullmatch(r"'sha256-[A-Za-z0-9+/]{43}='", policy.pop("style-src"))
+        assert policy == {
+            "default-src": "'none'",
+            "form-action": "'self'",
+            "base-uri": "'none'",
+            "frame-ancestors": "'none'",
+        }
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-robots-tag"] == "noindex"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "set-cookie" not in headers
+
+
+def test_the_style_of_the_page_is_the_one_its_policy_allows(api) -> None:
+    response = api.client.get(link("anna"))
+    [style] = Page(response).texts["style"]
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in response.headers["content-security-policy"]
+
+
+def test_of_who_has_no_contact_nothing_is_kept_and_the_answer_is_as_any(api) -> None:
+    url = link("gone-and-erased")
+    assert Page(post(api, url, ONE_CLICK)).choices == {"allow=topic", "refuse=all"}
+    assert refused(api, "gone-and-erased") == set()
+
+
+def test_a_refusal_outlives_a_contact_that_other_systems_tell_anew(api) -> None:
+    user = known(api)
+    post(api, link(user), ONE_CLICK)
+    contact = {"email": "new@example.org", "consents": {"email": True}}
+    api.client.put(f"/v1/users/{user}/contacts", json=contact, headers=api.service)
+    assert refused(api, user) == {MAILINGS}
+
+
+def away(*_: object) -> Wishes:
+    raise DatabaseUnavailable("no database server answers")
+
+
+@pytest.mark.parametrize(
+    ("find", "change", "statuses"),
+    [(lambda _: Wishes(), away, (200, 503)), (away, away, (503, 503))],
+    ids=["the primary", "both"],
+)
+def test_what_is_away_is_said_and_when_to_ask_again(
+    api_database, signer, tmp_path, find: Callable, change: Callable, statuses: tuple[int, int]
+) -> None:
+    parts = Unsubscribing(UNSUBSCRIBE_TOKENS, find, change)
+    url = link("anna")
+    with (
+        running(api_database, signer, tmp_path, unsubscribing=parts) as own,
+        capture_logs() as logs,
+    ):
+        answers = (own.client.get(url), post(own, url, ONE_CLICK))
+    assert tuple(each.status_code for each in answers) == statuses
+    for each in answers:
+        if each.status_code == 503:
+            assert each.json()["type"] == "urn:quadrupel:problem:unavailable"
+            assert int(each.headers["retry-after"]) > 0
+    assert url.rpartition("/")[2] not in str(logs), "a token is for nobody who reads the log"
+    assert "/v1/unsubscribe/..." in str(logs)
+
+
+def test_no_token_is_in_the_log_even_when_it_says_all(api) -> None:
+    url = link(known(api))
+    with capture_logs() as logs:
+        api.client.get(url)
+        post(api, url, ONE_CLICK)
+        post(api, url, b"nonsense")
+        api.client.put(url)
+    assert url.rpartition("/")[2] not in str(logs)
+
+
+def test_requests_count_for_the_citizen_whom_the_link_is_of(api_database, signer, tmp_path) -> None:
+    with running(api_database, signer, tmp_path, user_rate=rate(1, 60, 2)) as strict:
+        assert strict.client.get(link("often")).status_code == 200
+        assert post(strict, link("often", RULE), ONE_CLICK).status_code == 200
+        for response in (strict.client.get(link("often")), post(strict, link("often"), ONE_CLICK)):
+            assert response.status_code == 429
+            assert int(response.headers["retry-after"]) > 0
+        assert strict.client.get(link("calm")).status_code == 200
+        assert strict.client.get("/v1/unsubscribe/x").status_code == 404
+
+
+def test_choices_are_counted_and_looks_are_not(api) -> None:
+    def counted(action: str) -> float:
+        return REGISTRY.get_sample_value("quadrupel_refusals_total", {"action": action}) or 0
+
+    before = counted("refused"), counted("wanted")
+    url = link(known(api))
+    api.client.get(url)
+    for body in (ONE_CLICK, b"refuse=all", b"allow=all", b"nonsense"):
+        post(api, url, body)
+    assert (counted("refused"), counted("wanted")) == (before[0] + 2, before[1] + 1)
