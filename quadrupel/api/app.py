@@ -132,7 +132,8 @@ def create_app(
         contacts.routes(save_contact, with_scope(Scope.CONTACTS_WRITE), languages, looks)
     )
     app.include_router(explain.routes(explain_user, with_scope(Scope.EXPLAIN_READ), looks))
-    app.include_router(unsubscribe.routes(unsubscribing, limit_user))
+    # Who has the link of a citizen's e-mail uses up nothing that the citizen reads banners with.
+    app.include_router(unsubscribe.routes(unsubscribing, rates.limit("citizen", user_rate)))
     app.include_router(health.routes(reads, token_keys))
     _serve_openapi(app, texts, languages)
     handle_errors(app)

@@ -5,4 +5,5 @@ from quadrupel.channels.unsubscribing import PATH
 
 def told(path: str) -> str:
     """The path without the token of such a link; user ids stay."""
-    return f"{PATH}..." if path.startswith(PATH) else path
+    before, found, token = path.partition(PATH)
+    return f"{before}{PATH}..." if token else before + found

@@ -434,6 +434,8 @@ def test_requests_count_for_the_citizen_whom_the_link_is_of(api_database, signer
             assert response.status_code == 429
             assert int(response.headers["retry-after"]) > 0
         assert strict.client.get(link("calm")).status_code == 200
+        own = strict.bearer(strict.signer.token("often"))
+        assert strict.client.get("/v1/me/banners", headers=own).is_success, "counted apart"
         assert strict.client.get("/v1/unsubscribe/x").status_code == 404
 
 
