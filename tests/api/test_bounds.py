@@ -8,7 +8,14 @@ import pytest
 
 from quadrupel.api.middleware import MAX_TARGET
 
+from .routes import FORM, UNSUBSCRIBE_TOKENS
+
 READ = "/v1/me/banners"
+LINK = f"/v1/unsubscribe/{UNSUBSCRIBE_TOKENS.write('u1', 'mailings')}"
+
+
+def filled(path: str) -> str:
+    return path.replace("{user_id}", "u1").replace("{token}", LINK.rpartition("/")[2])
 
 
 def sent(api, request: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -85,6 +92,7 @@ METHODS = [
     ("/v1/users/u1/explain", "GET, HEAD"),
     ("/v1/users/u1/contacts", "PUT"),
     ("/v1/events", "POST"),
+    (LINK, "GET, HEAD, POST"),
     ("/livez", "GET, HEAD"),
     ("/readyz", "GET, HEAD"),
     ("/openapi.json", "GET, HEAD"),
@@ -105,7 +113,7 @@ def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_takes(
 
 def test_every_route_is_in_the_table_of_methods(api) -> None:
     paths = api.client.get("/openapi.json").json()["paths"]
-    documented = {path.replace("{user_id}", "u1") for path in paths}
+    documented = {filled(path) for path in paths}
     assert documented | {"/openapi.json"} == {path for path, _ in METHODS}
 
 
@@ -113,13 +121,14 @@ BODIES = [
     ("POST", f"{READ}/feedback", 64 * 1024),
     ("PUT", "/v1/users/u1/contacts", 4 * 1024),
     ("POST", "/v1/events", 1024 * 1024),
+    ("POST", LINK, 2 * 1024),
 ]
 
 
 @pytest.mark.parametrize(("method", "path", "limit"), BODIES)
 def test_every_body_has_a_limit(api, method: str, path: str, limit: int) -> None:
     own = api.bearer(api.signer.token()) if "/me/" in path else api.service
-    headers = own | {"content-type": "application/json"}
+    headers = own | {"content-type": FORM if path == LINK else "application/json"}
     url = api.client.base_url.join(path)
     # On a connection of its own: a body that is not read to its end ends the connection.
     response = httpx.request(method, url, content=b" " * (limit + 1), headers=headers, timeout=20)
@@ -130,7 +139,7 @@ def test_every_body_has_a_limit(api, method: str, path: str, limit: int) -> None
 def test_every_body_is_in_the_table_of_bodies(api) -> None:
     paths = api.client.get("/openapi.json").json()["paths"]
     documented = {
-        (method.upper(), path.replace("{user_id}", "u1"))
+        (method.upper(), filled(path))
         for path, methods in paths.items()
         for method, operation in methods.items()
         if "requestBody" in operation
