@@ -103,7 +103,7 @@ def test_the_story_of_a_licence_is_seen_live_in_both_views(page, up, complaints,
     press(page, "The insurance certificate is issued anew")
     shows(page, "All services of the state in one place")
     press(page, "A traffic fine of 1,500 roubles")
-    shows(page, "Pay your fine with a discount")
+    shows(page, "Pay your latest fine with a discount")
     press(page, "A fine is paid")
     shows(page, "All services of the state in one place")
     assert [each.evaluate("window.kept") for each in page.frames] == [True] * 3, "no reload"
@@ -129,7 +129,7 @@ def test_each_banner_is_explained_by_every_clause_with_its_values(page, up):
 
 def test_what_is_dismissed_is_gone_in_both_views_and_stays_away(page, up):
     visit(page, up, "fines")
-    shows(page, "Pay your fine with a discount")
+    shows(page, "Pay your latest fine with a discount")
     banners(page).get_by_role("button").click()
     shows(page, "All services of the state in one place")
     expect(reason(page, "fine_discount_ending")).to_contain_text("dismissed")
