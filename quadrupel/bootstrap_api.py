@@ -84,11 +84,9 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
     def find_wishes(user_id: str) -> Wishes:
         return first_answer(reads.order(), engines, lambda it: refusals.wishes(it, user_id, EMAIL))
 
-    def change_wishes(user_id: str, topic: str, refuse: bool) -> Wishes:
+    def change_wishes(user_id: str, kind: str, refuse: bool) -> Wishes:
         with database.transaction(engines[Source.PRIMARY]) as connection:
-            return refusals.choose(
-                connection, user_id, EMAIL, topic, bootstrap.now(), refuse=refuse
-            )
+            return refusals.choose(connection, user_id, EMAIL, kind, bootstrap.now(), refuse=refuse)
 
     return create_app(
         reads=reads,

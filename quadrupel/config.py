@@ -14,7 +14,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    HttpUrl,
     SecretStr,
     ValidationError,
 )
@@ -23,6 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from quadrupel import embedded
 from quadrupel.core.errors import SettingRefused
 from quadrupel.core.origins import read_base_url, read_origins
+from quadrupel.http_urls import http_url
 
 
 def _time_zone(name: str) -> str:
@@ -80,11 +80,6 @@ def _origins(text: str) -> str:
     return text
 
 
-def _host(url: HttpUrl) -> HttpUrl:
-    (url.host or "").encode("idna")  # as it is looked up; ValueError for what no name server takes
-    return url
-
-
 LongSecret = Annotated[SecretStr, Field(min_length=32)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
@@ -93,7 +88,7 @@ KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
 class WebhookEndpoint(BaseModel):
     """Where a webhook's messages go, and the secret that signs them."""
 
-    url: Annotated[HttpUrl, AfterValidator(_host)]
+    url: Annotated[str, AfterValidator(http_url)]
     secret: SecretStr
 
 

@@ -1,20 +1,22 @@
 """URLs of services that are asked by HTTP, checked before anybody asks there."""
 
-import httpx
+from pydantic import HttpUrl, TypeAdapter, ValidationError
+
+_URL = TypeAdapter(HttpUrl)
 
 
-def check_http_url(text: str) -> None:
-    """Raise ValueError unless it is a URL with a host that can be asked.
+def http_url(text: str) -> str:
+    """The URL as it is asked. ValueError unless it has a host and a port that there can be.
 
     The error does not repeat the URL, which may hold a password.
     """
     try:
-        url = httpx.URL(text)
-        host = url.host
-        url.raw_host.decode("ascii").encode("idna")  # what the resolver refuses, if not httpx
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise ValueError("that is no URL with a host and a port that there can be") from error
-    if url.scheme not in ("https", "http") or not host:
-        raise ValueError("a URL starts with https:// or http:// and a host")
-    if url.port is not None and not 0 < url.port <= 65_535:
-        raise ValueError("a port is a number from 1 to 65535")
+        url = _URL.validate_python(text)
+        (url.host or "").encode("idna")  # as it is looked up: what no name server takes
+    except (ValidationError, UnicodeError):
+        raise ValueError(
+            "that is no http(s) URL with a host and a port that there can be"
+        ) from None
+    if url.port == 0 or not text.isprintable() or text != text.strip():
+        raise ValueError("a URL has a port from 1 to 65535, and no space or line break")
+    return str(url)

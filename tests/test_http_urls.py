@@ -1,6 +1,6 @@
 import pytest
 
-from quadrupel.http_urls import check_http_url
+from quadrupel.http_urls import http_url
 
 GOOD = [
     "https://portal.example/quadrupel",
@@ -30,11 +30,11 @@ WRONG = [
 
 @pytest.mark.parametrize("url", GOOD)
 def test_a_url_with_a_host_can_be_asked(url: str) -> None:
-    check_http_url(url)
+    http_url(url)
 
 
 @pytest.mark.parametrize("url", WRONG, ids=lambda url: url[:30])
 def test_a_url_that_nobody_could_ask_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL|port") as refused:
-        check_http_url(url)
+        http_url(url)
     assert "secret" not in str(refused.value)

@@ -12,9 +12,9 @@ def upgrade() -> None:
         "refusals",
         sa.Column("user_id", sa.Text(collation="C"), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("topic", sa.Text(), nullable=False, comment="mailings, rule:ID, or * for all"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="mailings, rule:ID, or * for all"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("user_id", "channel", "topic"),
+        sa.PrimaryKeyConstraint("user_id", "channel", "kind"),
     )
 
 

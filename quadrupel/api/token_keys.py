@@ -23,7 +23,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from jwt import PyJWK, PyJWTError
 
 from quadrupel.core.errors import SettingRefused, TokenKeysUnavailable
-from quadrupel.http_urls import check_http_url
+from quadrupel.http_urls import http_url
 
 MIN_RSA_BITS = 2048
 MAX_SOURCE_BYTES = 1024 * 1024
@@ -152,7 +152,7 @@ def key_source(setting: str, seconds: float = FETCH_SECONDS) -> Callable[[], Awa
     """
     if setting.startswith(("https://", "http://")):
         try:
-            check_http_url(setting)
+            http_url(setting)
         except ValueError as error:
             raise SettingRefused(f"QUADRUPEL_JWT_KEYS: {error}") from error
         return lambda: _fetch(setting, seconds)

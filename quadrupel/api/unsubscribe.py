@@ -30,7 +30,7 @@ WRITES_AT_ONCE = 4
 class Unsubscribing:
     """What the routes need. Both functions block, and raise DatabaseUnavailable.
 
-    `find` tells what the user refuses by e-mail; `change` lets the user refuse a topic (True) or
+    `find` tells what the user refuses by e-mail; `change` lets the user refuse a kind (True) or
     want it again (False), and tells what is refused then.
     """
 
@@ -56,7 +56,7 @@ def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
     async def look_at_refusals(request: Request) -> Response:
         link = link_of(request)
         wishes = await _in_time(reading, lambda: parts.find(link.user_id))
-        return page(link.topic, wishes, request.headers.get("accept-language", ""))
+        return page(link.kind, wishes, request.headers.get("accept-language", ""))
 
     @router.post(PATH + "{token}", **unsubscribe_documents.CHOOSE)
     async def choose_refusals(request: Request) -> Response:
@@ -66,10 +66,10 @@ def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
             raise unsupported(f"a choice comes as {' or '.join(MEDIA_TYPES)}")
         content_type = request.headers["content-type"]
         choice = read_choice(await read_body(request, MAX_BODY), media, content_type)
-        topic = EVERYTHING if choice.everything else link.topic
-        wishes = await _in_time(writing, lambda: parts.change(link.user_id, topic, choice.refuse))
+        kind = EVERYTHING if choice.everything else link.kind
+        wishes = await _in_time(writing, lambda: parts.change(link.user_id, kind, choice.refuse))
         REFUSALS.labels("refused" if choice.refuse else "wanted").inc()
-        return page(link.topic, wishes, request.headers.get("accept-language", ""))
+        return page(link.kind, wishes, request.headers.get("accept-language", ""))
 
     return router
 

@@ -1,8 +1,9 @@
 """The bodies of `POST /v1/unsubscribe/{token}`: forms with one field, which says what is chosen."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.parser import BytesParser
+from email.policy import HTTP
 from urllib.parse import parse_qsl
 
 from quadrupel.core.errors import InputRefused
@@ -14,7 +15,7 @@ MAX_BODY = 2048
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Whether the citizen refuses e-mails or wants them again: the link's topic, or everything."""
+    """Whether the citizen refuses e-mails or wants them again: the link's kind, or everything."""
 
     refuse: bool
     everything: bool = False
@@ -22,18 +23,12 @@ class Choice:
 
 CHOICES: Mapping[tuple[str, str], Choice] = {
     ("List-Unsubscribe", "One-Click"): Choice(refuse=True),
-    ("refuse", "topic"): Choice(refuse=True),
+    ("refuse", "kind"): Choice(refuse=True),
     ("refuse", "all"): Choice(refuse=True, everything=True),
-    ("allow", "topic"): Choice(refuse=False),
+    ("allow", "kind"): Choice(refuse=False),
     ("allow", "all"): Choice(refuse=False, everything=True),
 }
 """By the field of the form. The first is what mail providers send (RFC 8058)."""
-
-
-_BOUNDARY = re.compile(r";\s*boundary=(?:\"([^\"]{1,70})\"|([^\s;\"]{1,70}))", re.IGNORECASE)
-_NAME = re.compile(
-    rb"\r\ncontent-disposition: *form-data; *name=\"?([A-Za-z-]+)\"? *(?:\r\n|$)", re.IGNORECASE
-)
 
 
 def read_choice(body: bytes, media_type: str, content_type: str) -> Choice:
@@ -61,14 +56,11 @@ def _field(body: bytes) -> tuple[str, str] | None:
 
 
 def _part(body: bytes, content_type: str) -> tuple[str, str] | None:
-    """The field of a form in parts that has one (RFC 7578). ValueError for what is not ASCII."""
-    boundary = _BOUNDARY.search(content_type)
-    if boundary is None:
+    """The field of a form in parts that has one (RFC 7578)."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
+    form = BytesParser(policy=HTTP).parsebytes(head + body)
+    parts = [] if form.defects else list(form.iter_parts())
+    if len(parts) != 1 or parts[0].get_content_disposition() != "form-data":
         return None
-    delimiter = f"\r\n--{boundary[1] or boundary[2]}".encode("latin-1")
-    _, *parts = (b"\r\n" + body).split(delimiter)
-    if len(parts) != 2 or not parts[1].startswith(b"--"):
-        return None
-    head, _, value = parts[0].partition(b"\r\n\r\n")
-    name = _NAME.search(head)
-    return (name[1].decode("ascii"), value.decode("ascii")) if name else None
+    names = parts[0]["content-disposition"].params
+    return (names["name"], str(parts[0].get_payload())) if names.keys() == {"name"} else None

@@ -46,7 +46,7 @@ LOOK: Fields = {
 CHOOSE: Fields = {
     "summary": "Refuse e-mails, or want them again",
     "description": "`List-Unsubscribe=One-Click` is what mail providers send (RFC 8058): it refuses"
-    " what the link is for, as `refuse=topic` does; `refuse=all` refuses all e-mails. `allow` takes"
+    " what the link is for, as `refuse=kind` does; `refuse=all` refuses all e-mails. `allow` takes"
     " that back. Asking again changes nothing. No token or key is needed.",
     "response_class": HTMLResponse,
     "responses": {200: _PAGE, **problems(404, 408, 413, 414, 415, 422, 429, 500, 503)},

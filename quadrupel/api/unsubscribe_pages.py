@@ -17,16 +17,16 @@ from quadrupel.core.refusals import EVERYTHING, MAILINGS, Wishes
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The page in one language. `about` says what the link is for, by kind of topic."""
+    """The page in one language. `about` says what the link is for, by kind; all rules have one."""
 
     title: str
     about: Mapping[str, str]
     wanted: str
-    topic_refused: str
+    kind_refused: str
     all_refused: str
-    refuse_topic: str
+    refuse_kind: str
     refuse_all: str
-    allow_topic: str
+    allow_kind: str
     allow_all: str
     law: str
 
@@ -41,11 +41,11 @@ _WORDS = {
             EVERYTHING: "This link is about all e-mails from the portal.",
         },
         wanted="If you no longer want them, say so here. Nothing else about you changes.",
-        topic_refused="You will not be sent these e-mails any more.",
+        kind_refused="You will not be sent these e-mails any more.",
         all_refused="You will not be sent any more e-mails.",
-        refuse_topic="No more of these e-mails",
+        refuse_kind="No more of these e-mails",
         refuse_all="No e-mails at all",
-        allow_topic="Send these e-mails again",
+        allow_kind="Send these e-mails again",
         allow_all="Send e-mails again",
         law="What the law requires us to tell you is sent all the same.",
     ),
@@ -57,11 +57,11 @@ _WORDS = {
             EVERYTHING: "Эта ссылка — обо всех письмах портала.",
         },
         wanted="Если они вам больше не нужны, скажите об этом здесь. Больше ничего не изменится.",
-        topic_refused="Таких писем вы больше не получите.",
+        kind_refused="Таких писем вы больше не получите.",
         all_refused="Писем вы больше не получите.",
-        refuse_topic="Не присылать таких писем",
+        refuse_kind="Не присылать таких писем",
         refuse_all="Не присылать никаких писем",
-        allow_topic="Снова присылать такие письма",
+        allow_kind="Снова присылать такие письма",
         allow_all="Снова присылать письма",
         law="То, о чём мы обязаны сообщать по закону, придёт всё равно.",
     ),
@@ -90,12 +90,11 @@ HEADERS = {
 }
 
 
-def page(topic: str, wishes: Wishes, accept_language: str) -> Response:
-    """The page of a link for the topic, in the citizen's language, else in the browser's."""
+def page(kind: str, wishes: Wishes, accept_language: str) -> Response:
+    """The page of a link for the kind, in the citizen's language, else in the browser's."""
     language = _language(wishes.language, accept_language)
     words = _WORDS[language]
-    kind = topic if topic in (MAILINGS, EVERYTHING) else _RULE
-    body = "".join(_lines(words, kind, topic, wishes))
+    body = "".join(_lines(words, kind, wishes))
     html = (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -112,19 +111,20 @@ def _language(own: str | None, accept: str) -> str:
     return spoken if spoken in _WORDS else choose(None, accept, tuple(_WORDS))
 
 
-def _lines(words: _Words, kind: str, topic: str, wishes: Wishes) -> Iterator[str]:
-    yield f"<h1>{words.title}</h1>\n<p>{words.about[kind]}</p>\n"
+def _lines(words: _Words, kind: str, wishes: Wishes) -> Iterator[str]:
+    about = words.about.get(kind, words.about[_RULE])
+    yield f"<h1>{words.title}</h1>\n<p>{about}</p>\n"
     if EVERYTHING in wishes.refused:
         yield f'<p role="status"><strong>{words.all_refused}</strong></p>\n'
         yield _button("allow", "all", words.allow_all)
-    elif topic in wishes.refused:
-        yield f'<p role="status"><strong>{words.topic_refused}</strong></p>\n'
-        yield _button("allow", "topic", words.allow_topic)
+    elif kind in wishes.refused:
+        yield f'<p role="status"><strong>{words.kind_refused}</strong></p>\n'
+        yield _button("allow", "kind", words.allow_kind)
         yield _button("refuse", "all", words.refuse_all)
     else:
         yield f"<p>{words.wanted}</p>\n"
-        if topic != EVERYTHING:
-            yield _button("refuse", "topic", words.refuse_topic)
+        if kind != EVERYTHING:
+            yield _button("refuse", "kind", words.refuse_kind)
         yield _button("refuse", "all", words.refuse_all)
     yield f"<p>{words.law}</p>\n"
 

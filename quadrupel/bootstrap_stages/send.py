@@ -41,6 +41,6 @@ def open_channels(settings: Settings) -> dict[str, Channel]:
     for name, endpoint in settings.webhooks.items():
         key = webhook.read_secret(name, endpoint.secret.get_secret_value())
         channels[f"webhook:{name}"] = webhook.WebhookChannel(
-            webhook.Endpoint(name, str(endpoint.url), key)
+            webhook.Endpoint(name, endpoint.url, key)
         )
     return channels

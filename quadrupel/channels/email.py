@@ -17,7 +17,7 @@ from quadrupel.core.errors import InputRefused, SettingRefused
 class EmailChannel:
     """Sends e-mail. `sender` is a mailbox: `Portal <no-reply@portal.example>`.
 
-    `link_of` makes the link by which a user refuses e-mails of a topic; None: there are no links.
+    `link_of` makes the link by which a user refuses e-mails of a kind; None: there are no links.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class EmailChannel:
         return _without_address(await self._connections.hand_over(mail), mail.recipient)
 
     def _link(self, envelope: Envelope) -> str:
-        if self._link_of is None or envelope.topic is None:
+        if self._link_of is None or envelope.kind is None:
             return ""
-        return self._link_of(envelope.message.key.user_id, envelope.topic)
+        return self._link_of(envelope.message.key.user_id, envelope.kind)
 
     async def close(self) -> None:
         """Close the connections to the mail server."""

@@ -96,7 +96,7 @@ def show(user: User, as_json: Json = False) -> None:
                 "time_zone": contact.time_zone,
                 "consents": dict(contact.consents),
                 "refused": refused,
-                "refusals": [{"channel": each.channel, "topic": each.topic} for each in unwanted],
+                "refusals": [{"channel": each.channel, "kind": each.kind} for each in unwanted],
             }
         )
         return
@@ -109,7 +109,7 @@ def show(user: User, as_json: Json = False) -> None:
     for channel, reason in refused.items():
         console.print(f"refused    {channel}: {reason}", markup=False)
     for each in unwanted:
-        console.print(f"refuses    {each.channel}: {each.topic}", markup=False)
+        console.print(f"refuses    {each.channel}: {each.kind}", markup=False)
 
 
 @app.command()

@@ -20,7 +20,7 @@ from quadrupel.cli.output import Json, console, errors, print_json, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import BusUnavailable, InputRefused
 from quadrupel.core.ports import Outgoing
-from quadrupel.http_urls import check_http_url
+from quadrupel.http_urls import http_url
 from quadrupel.store.keys import split_key
 
 MAX_SHOWN = 100
@@ -150,7 +150,7 @@ def _check_way(url: str, key: str) -> None:
     The key is not repeated.
     """
     try:
-        check_http_url(url)
+        http_url(url)
     except ValueError as error:
         raise typer.BadParameter(f"--url: {error}") from error
     if split_key(key) is None:

@@ -25,7 +25,7 @@ def summary(held: HeldUser) -> Document:
         "profile": _profile(held.profile),
         "contact": held.contact is not None,
         "refused": {each.channel: each.reason for each in held.suppressions},
-        "refusals": [{"channel": each.channel, "topic": each.topic} for each in held.refusals],
+        "refusals": [{"channel": each.channel, "kind": each.kind} for each in held.refusals],
         "banner_set": _banner_set(held.banner_set),
         "open_matches": [_match(match) for match in held.open_matches],
         "feedback": [_of_user(row) for row in held.feedback],

@@ -147,7 +147,7 @@ def _counted(held: HeldUser) -> str:
         "banners that feedback is about": len(held.feedback),
         "arms in experiments": len(held.exposures),
         "refused addresses": len(held.suppressions),
-        "refused topics": len(held.refusals),
+        "refused kinds": len(held.refusals),
         "places in lists of mailings": len(held.mailings),
     }
     listed = ", ".join(f"{count} {what}" for what, count in counts.items())
@@ -220,7 +220,7 @@ def _print(document: Document) -> None:
 
 
 def _refused(refusals: list[Document]) -> list[str]:
-    return [f"{each['topic']} by {each['channel']}" for each in refusals]
+    return [f"{each['kind']} by {each['channel']}" for each in refusals]
 
 
 def _looks(found: Document) -> str:

@@ -16,7 +16,7 @@ MAX_ERROR = 500
 class Envelope:
     """One message as handed to its channel. `recorded_at` and `handed_over_at` are aware.
 
-    `contact` is None for channels that need no address. `topic` is what the user may refuse along
+    `contact` is None for channels that need no address. `kind` is what the user may refuse along
     with the message (see `quadrupel.core.refusals`); None: it cannot be refused.
     """
 
@@ -24,7 +24,7 @@ class Envelope:
     contact: Contact | None
     recorded_at: datetime
     handed_over_at: datetime
-    topic: str | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

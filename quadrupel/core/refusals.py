@@ -5,37 +5,37 @@ from dataclasses import dataclass
 from datetime import datetime
 
 EVERYTHING = "*"
-"""The topic of all messages of a channel."""
+"""The kind of all messages of a channel."""
 MAILINGS = "mailings"
-"""The topic of all mailings."""
+"""The kind of all mailings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One user wants no message of the topic through the channel: MAILINGS, EVERYTHING, `rule:ID`.
+    """One user wants no message of the kind through the channel: MAILINGS, EVERYTHING, `rule:ID`.
 
     Apart from the consent of a contact, which comes from other systems and is replaced by them.
     """
 
     user_id: str
     channel: str
-    topic: str
+    kind: str
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The topics that a user refuses by a channel, and the user's language, if it is known."""
+    """The kinds that a user refuses by a channel, and the user's language, if it is known."""
 
     refused: frozenset[str] = frozenset()
     language: str | None = None
 
 
-def topic_of(origin: str) -> str:
+def kind_of(origin: str) -> str:
     """What is refused along with a message of that origin: all mailings, or its rule's messages."""
     return MAILINGS if origin.startswith("mailing:") else origin
 
 
-def is_refused(topic: str, refused: Collection[str]) -> bool:
-    """Whether who refused these topics gets no message of the topic."""
-    return topic in refused or EVERYTHING in refused
+def is_refused(kind: str, refused: Collection[str]) -> bool:
+    """Whether who refused these kinds gets no message of the kind."""
+    return kind in refused or EVERYTHING in refused

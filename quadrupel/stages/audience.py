@@ -154,7 +154,7 @@ def _count_obstacles(engine: sa.Engine, page: Page, channel: str, counts: dict[s
             for each in contacts.suppressed(connection, users)
             if each.channel == channel
         }
-        unwanted = refusals.topics(refusals.find(connection, users), channel)
+        unwanted = refusals.kinds(refusals.find(connection, users), channel)
     for user in users:
         refuses = is_refused(MAILINGS, unwanted.get(user, ()))
         reason = obstacle(channel, known.get(user), refused.get(user), refused=refuses)

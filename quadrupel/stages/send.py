@@ -37,7 +37,7 @@ from quadrupel.core.errors import ChannelUnavailable, InputRefused, Unavailable
 from quadrupel.core.messages import MessageKey, MessageState
 from quadrupel.core.outages import Outages
 from quadrupel.core.ports import Message, Outgoing
-from quadrupel.core.refusals import is_refused, topic_of
+from quadrupel.core.refusals import is_refused, kind_of
 from quadrupel.stages.aside import put_aside
 from quadrupel.store import contacts, messages, refusals
 from quadrupel.store.database import transaction
@@ -61,7 +61,7 @@ log = structlog.get_logger()
 class _Claimed:
     """Messages to hand over, and what is known of where they go, by user.
 
-    `refused` has the topics of e-mail that users refused.
+    `refused` has the kinds of e-mail that users refused.
     """
 
     claims: Sequence[Claim]
@@ -188,17 +188,17 @@ class Send:
             key = claim.message.key
             contact = claimed.contacts.get(key.user_id)
             suppression = claimed.suppressions.get((key.user_id, key.channel))
-            topic = None if key.origin in must_send else topic_of(key.origin)
-            refused = topic and is_refused(topic, claimed.refused.get(key.user_id, ()))
+            kind = None if key.origin in must_send else kind_of(key.origin)
+            refused = kind and is_refused(kind, claimed.refused.get(key.user_id, ()))
             reason = obstacle(key.channel, contact, suppression, refused=bool(refused))
             if reason is None:
-                deliveries.append(self._deliver(claim, contact, topic, until))
+                deliveries.append(self._deliver(claim, contact, kind, until))
             else:
                 self._settle(claim, Settlement(MessageState.SUPPRESSED, reason))
         self._put_back(each for each in await asyncio.gather(*deliveries) if each is not None)
 
     async def _deliver(
-        self, claim: Claim, contact: Contact | None, topic: str | None, until: datetime
+        self, claim: Claim, contact: Contact | None, kind: str | None, until: datetime
     ) -> _NotTaken | None:
         name = claim.message.key.channel
         channel = self._channels.get(name)
@@ -209,7 +209,7 @@ class Send:
             now = self._clock()
             if now >= until or self._outages.is_out(name, now):
                 return _NotTaken(claim, BUSY, tried=False)
-            envelope = Envelope(claim.message, contact, claim.recorded_at, now, topic)
+            envelope = Envelope(claim.message, contact, claim.recorded_at, now, kind)
             try:
                 outcome = await channel.deliver(envelope)
             except ChannelUnavailable as error:
@@ -310,5 +310,5 @@ def _with_contacts(connection: sa.Connection, claims: Sequence[Claim]) -> _Claim
         claims,
         contacts.find(connection, users),
         {(each.user_id, each.channel): each for each in suppressions},
-        refusals.topics(refusals.find(connection, users), EMAIL),
+        refusals.kinds(refusals.find(connection, users), EMAIL),
     )

@@ -17,29 +17,29 @@ def find(connection: sa.Connection, user_ids: Sequence[str]) -> list[Refusal]:
     query = (
         sa.select(refusals)
         .where(refusals.c.user_id == sa.func.any(list(user_ids)))
-        .order_by(refusals.c.user_id, refusals.c.channel, refusals.c.topic)
+        .order_by(refusals.c.user_id, refusals.c.channel, refusals.c.kind)
     )
     return [Refusal(*row) for row in connection.execute(query)]
 
 
-def topics(found: Iterable[Refusal], channel: str) -> Mapping[str, frozenset[str]]:
-    """The topics that are refused for the channel, by user."""
+def kinds(found: Iterable[Refusal], channel: str) -> Mapping[str, frozenset[str]]:
+    """The kinds that are refused for the channel, by user."""
     by_user: dict[str, frozenset[str]] = {}
     for each in found:
         if each.channel == channel:
-            by_user[each.user_id] = by_user.get(each.user_id, frozenset()) | {each.topic}
+            by_user[each.user_id] = by_user.get(each.user_id, frozenset()) | {each.kind}
     return by_user
 
 
 def wishes(connection: sa.Connection, user_id: str, channel: str) -> Wishes:
     """What one user refuses through the channel, and the language of the user's contact."""
     contact = contacts.find(connection, [user_id]).get(user_id)
-    refused = topics(find(connection, [user_id]), channel).get(user_id, frozenset())
+    refused = kinds(find(connection, [user_id]), channel).get(user_id, frozenset())
     return Wishes(refused, contact.language if contact else None)
 
 
 def remember(
-    connection: sa.Connection, user_id: str, channel: str, topic: str, now: datetime
+    connection: sa.Connection, user_id: str, channel: str, kind: str, now: datetime
 ) -> bool:
     """Remember a refusal; whether it is news.
 
@@ -48,18 +48,18 @@ def remember(
     """
     if not contacts.hold(connection, [user_id]):
         return False
-    values = {"user_id": user_id, "channel": channel, "topic": topic, "created_at": now}
+    values = {"user_id": user_id, "channel": channel, "kind": kind, "created_at": now}
     statement = insert(refusals).values(values).on_conflict_do_nothing()
-    return connection.execute(statement.returning(refusals.c.topic)).first() is not None
+    return connection.execute(statement.returning(refusals.c.kind)).first() is not None
 
 
-def withdraw(connection: sa.Connection, user_id: str, channel: str, topic: str) -> bool:
+def withdraw(connection: sa.Connection, user_id: str, channel: str, kind: str) -> bool:
     """Forget a refusal; whether there was one."""
     return _forget(
         connection,
         refusals.c.user_id == user_id,
         refusals.c.channel == channel,
-        refusals.c.topic == topic,
+        refusals.c.kind == kind,
     )
 
 
@@ -67,21 +67,21 @@ def choose(
     connection: sa.Connection,
     user_id: str,
     channel: str,
-    topic: str,
+    kind: str,
     now: datetime,
     *,
     refuse: bool,
 ) -> Wishes:
-    """Let the user refuse a topic or want it again; returns what is refused then.
+    """Let the user refuse a kind or want it again; returns what is refused then.
 
     Who has no contact is told the same as anybody: nothing is sent there.
     """
     if not refuse:
-        withdraw(connection, user_id, channel, topic)
+        withdraw(connection, user_id, channel, kind)
         return wishes(connection, user_id, channel)
-    remember(connection, user_id, channel, topic, now)
+    remember(connection, user_id, channel, kind, now)
     found = wishes(connection, user_id, channel)
-    return replace(found, refused=found.refused | {topic})
+    return replace(found, refused=found.refused | {kind})
 
 
 def forget(connection: sa.Connection, user_id: str) -> bool:

@@ -89,7 +89,7 @@ refusals = sa.Table(
     metadata,
     _user_id(),
     sa.Column("channel", sa.Text, primary_key=True),
-    sa.Column("topic", sa.Text, primary_key=True, comment="mailings, rule:ID, or * for all"),
+    sa.Column("kind", sa.Text, primary_key=True, comment="mailings, rule:ID, or * for all"),
     sa.Column("created_at", Timestamp, nullable=False),
 )
 

@@ -262,10 +262,10 @@ def running(
         with database.transaction(engine) as connection:
             return refusals.wishes(connection, user_id, "email")
 
-    def change_wishes(user_id: str, topic: str, refuse: bool) -> Wishes:
+    def change_wishes(user_id: str, kind: str, refuse: bool) -> Wishes:
         with database.transaction(engine) as connection:
             now = datetime.now(UTC)
-            return refusals.choose(connection, user_id, "email", topic, now, refuse=refuse)
+            return refusals.choose(connection, user_id, "email", kind, now, refuse=refuse)
 
     more = {"unsubscribing": Unsubscribing(UNSUBSCRIBE_TOKENS, find_wishes, change_wishes)} | more
     app = application(

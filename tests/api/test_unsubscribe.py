@@ -72,8 +72,8 @@ def known(api, language: str | None = "en") -> str:
     return user
 
 
-def link(user: str, topic: str = MAILINGS) -> str:
-    return f"/v1/unsubscribe/{UNSUBSCRIBE_TOKENS.write(user, topic)}"
+def link(user: str, kind: str = MAILINGS) -> str:
+    return f"/v1/unsubscribe/{UNSUBSCRIBE_TOKENS.write(user, kind)}"
 
 
 def post(api, url: str, body: bytes, content_type: str = FORM, **headers: str) -> httpx.Response:
@@ -82,14 +82,14 @@ def post(api, url: str, body: bytes, content_type: str = FORM, **headers: str) -
 
 def refused(api, user: str) -> set[str]:
     with psycopg.connect(api.database_url) as connection:
-        rows = connection.execute("SELECT topic FROM refusals WHERE user_id = %s", [user])
-        return {topic for (topic,) in rows}
+        rows = connection.execute("SELECT kind FROM refusals WHERE user_id = %s", [user])
+        return {kind for (kind,) in rows}
 
 
-@pytest.mark.parametrize("topic", [MAILINGS, RULE, EVERYTHING])
-def test_who_only_looks_at_a_link_changes_nothing(api, topic: str) -> None:
+@pytest.mark.parametrize("kind", [MAILINGS, RULE, EVERYTHING])
+def test_who_only_looks_at_a_link_changes_nothing(api, kind: str) -> None:
     user = known(api)
-    url = link(user, topic)
+    url = link(user, kind)
     scanners = ({}, {"user-agent": "scanner", "purpose": "prefetch"}, {"content-type": FORM})
     for headers in scanners:
         for query in ("", "?List-Unsubscribe=One-Click", "?refuse=all"):
@@ -100,7 +100,7 @@ def test_who_only_looks_at_a_link_changes_nothing(api, topic: str) -> None:
     assert refused(api, user) == set()
 
 
-def test_one_click_refuses_the_topic_and_the_second_one_changes_nothing(api) -> None:
+def test_one_click_refuses_the_kind_and_the_second_one_changes_nothing(api) -> None:
     user = known(api)
     for _ in range(2):
         response = post(api, link(user), ONE_CLICK)
@@ -148,11 +148,11 @@ BAD_BODIES = {
     "another case": (b"list-unsubscribe=one-click", FORM, 422),
     "a word without a value": (b"refuse", FORM, 422),
     "an empty value": (b"refuse=", FORM, 422),
-    "an unknown topic": (b"refuse=rule:summons", FORM, 422),
+    "an unknown kind": (b"refuse=rule:summons", FORM, 422),
     "a user": (b"refuse=all&user_id=anna", FORM, 422),
-    "two fields": (b"refuse=topic&allow=topic", FORM, 422),
-    "one field twice": (b"refuse=topic&refuse=topic", FORM, 422),
-    "an empty field beside it": (b"refuse=topic&x=", FORM, 422),
+    "two fields": (b"refuse=kind&allow=kind", FORM, 422),
+    "one field twice": (b"refuse=kind&refuse=kind", FORM, 422),
+    "an empty field beside it": (b"refuse=kind&x=", FORM, 422),
     "a file of zeros": (b"\0" * 100, FORM, 422),
     "not ASCII": ("refuse=все".encode(), FORM, 422),
     "not UTF-8, escaped": (b"refuse=%ff%fe", FORM, 422),
@@ -270,22 +270,22 @@ def test_the_page_offers_what_can_be_chosen_next(api) -> None:
         assert chosen.response.text == looked_at.response.text
         return chosen.choices
 
-    assert Page(api.client.get(url)).choices == {"refuse=topic", "refuse=all"}
-    assert choose("refuse=topic") == {"allow=topic", "refuse=all"}
+    assert Page(api.client.get(url)).choices == {"refuse=kind", "refuse=all"}
+    assert choose("refuse=kind") == {"allow=kind", "refuse=all"}
     assert choose("refuse=all") == {"allow=all"}
     assert refused(api, user) == {RULE, EVERYTHING}
-    assert choose("allow=all") == {"allow=topic", "refuse=all"}
-    assert choose("allow=topic") == {"refuse=topic", "refuse=all"}
+    assert choose("allow=all") == {"allow=kind", "refuse=all"}
+    assert choose("allow=kind") == {"refuse=kind", "refuse=all"}
     assert refused(api, user) == set()
     assert Page(api.client.get(link(user, EVERYTHING))).choices == {"refuse=all"}
 
 
-def test_a_link_is_good_for_its_own_topic_and_citizen_only(api) -> None:
+def test_a_link_is_good_for_its_own_kind_and_citizen_only(api) -> None:
     user, other = known(api), known(api)
     post(api, link(user, RULE), ONE_CLICK)
     assert refused(api, other) == set()
-    assert Page(api.client.get(link(user, MAILINGS))).choices == {"refuse=topic", "refuse=all"}
-    assert Page(api.client.get(link(other, RULE))).choices == {"refuse=topic", "refuse=all"}
+    assert Page(api.client.get(link(user, MAILINGS))).choices == {"refuse=kind", "refuse=all"}
+    assert Page(api.client.get(link(other, RULE))).choices == {"refuse=kind", "refuse=all"}
 
 
 LANGUAGES = [
@@ -300,14 +300,14 @@ LANGUAGES = [
 
 
 @pytest.mark.parametrize(("own", "accept", "language", "title"), LANGUAGES)
-@pytest.mark.parametrize("topic", [MAILINGS, RULE, EVERYTHING])
-@pytest.mark.parametrize("chosen", [None, b"refuse=topic", b"refuse=all"])
+@pytest.mark.parametrize("kind", [MAILINGS, RULE, EVERYTHING])
+@pytest.mark.parametrize("chosen", [None, b"refuse=kind", b"refuse=all"])
 def test_the_page_is_in_the_citizens_language_and_can_be_used_by_anybody(
-    speaking, own, accept, language, title, topic, chosen
+    speaking, own, accept, language, title, kind, chosen
 ) -> None:
     user = f"speaks-{own}"
     headers = {"accept-language": accept}
-    url = link(user, topic)
+    url = link(user, kind)
     response = speaking.client.get(url, headers=headers)
     if chosen is not None:
         response = post(speaking, url, chosen, **headers)
@@ -336,9 +336,9 @@ def test_the_page_is_in_the_citizens_language_and_can_be_used_by_anybody(
 def speaking(api_database, signer, tmp_path_factory):
     """An API of citizens whose language is the end of their name; it remembers nothing."""
 
-    def wishes(user: str, topic: str | None = None, refuse: bool = True) -> Wishes:
+    def wishes(user: str, kind: str | None = None, refuse: bool = True) -> Wishes:
         own = user.removeprefix("speaks-")
-        refused = frozenset({topic} if topic else ())
+        refused = frozenset({kind} if kind else ())
         return Wishes(refused, None if own == "None" else own)
 
     parts = Unsubscribing(UNSUBSCRIBE_TOKENS, wishes, wishes)
@@ -376,7 +376,7 @@ def test_the_style_of_the_page_is_the_one_its_policy_allows(api) -> None:
 
 def test_of_who_has_no_contact_nothing_is_kept_and_the_answer_is_as_any(api) -> None:
     url = link("gone-and-erased")
-    assert Page(post(api, url, ONE_CLICK)).choices == {"allow=topic", "refuse=all"}
+    assert Page(post(api, url, ONE_CLICK)).choices == {"allow=kind", "refuse=all"}
     assert refused(api, "gone-and-erased") == set()
 
 

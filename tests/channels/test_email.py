@@ -55,9 +55,9 @@ def test_a_mail_arrives_whole_in_the_language_of_its_user():
 
 def test_a_mail_of_a_topic_that_can_be_refused_shows_its_link_three_times_over():
     link = "https://api.portal.example/v1/unsubscribe/"
-    given = replace(envelope(), topic="rule:driving_licence_expiring")
+    given = replace(envelope(), kind="rule:driving_licence_expiring")
     with MailCatcher() as catcher:
-        deliver(catcher.url, given, link_of=lambda user, topic: f"{link}{user}.{topic[5:]}")
+        deliver(catcher.url, given, link_of=lambda user, kind: f"{link}{user}.{kind[5:]}")
     [mail] = catcher.caught()
     own = f"{link}anna.driving_licence_expiring"
     assert mail.message["List-Unsubscribe"] == f"<{own}>"
@@ -68,11 +68,11 @@ def test_a_mail_of_a_topic_that_can_be_refused_shows_its_link_three_times_over()
 
 
 @pytest.mark.parametrize(
-    ("topic", "link_of"), [(None, lambda *_: "https://x.example/"), ("rule:x", None)]
+    ("kind", "link_of"), [(None, lambda *_: "https://x.example/"), ("rule:x", None)]
 )
-def test_a_mail_that_cannot_be_refused_or_where_no_link_is_set_up_has_none(topic, link_of):
+def test_a_mail_that_cannot_be_refused_or_where_no_link_is_set_up_has_none(kind, link_of):
     with MailCatcher() as catcher:
-        deliver(catcher.url, replace(envelope(), topic=topic), link_of=link_of)
+        deliver(catcher.url, replace(envelope(), kind=kind), link_of=link_of)
     [mail] = catcher.caught()
     assert not [name for name in mail.message if name.startswith("List-")]
     assert "письма вам не нужны" not in mail.text

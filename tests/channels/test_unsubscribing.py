@@ -9,13 +9,13 @@ from quadrupel.core.refusals import EVERYTHING, MAILINGS
 OLD, NEW, OTHER = "old-" + "o" * 32, "new-" + "n" * 32, "other-" + "x" * 32
 
 
-@pytest.mark.parametrize("topic", [MAILINGS, EVERYTHING, "rule:" + "x" * 64])
+@pytest.mark.parametrize("kind", [MAILINGS, EVERYTHING, "rule:" + "x" * 64])
 @pytest.mark.parametrize("user", ["anna", "u" * 64, "a.b-c_d:e"])
-def test_a_token_says_who_refuses_what_and_fits_a_link(user, topic):
+def test_a_token_says_who_refuses_what_and_fits_a_link(user, kind):
     tokens = UnsubscribeTokens([NEW])
-    token = tokens.write(user, topic)
+    token = tokens.write(user, kind)
     assert re.fullmatch(r"[A-Za-z0-9_.-]{1,300}", token)
-    assert tokens.read(token) == Unsubscription(user, topic)
+    assert tokens.read(token) == Unsubscription(user, kind)
 
 
 def test_secrets_are_replaced_one_after_the_other():

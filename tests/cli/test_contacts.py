@@ -50,14 +50,14 @@ def test_what_a_citizen_refused_is_shown_outlives_an_import_and_goes_when_the_ci
     with transaction(engine) as connection:
         contacts.save(connection, [Contact("anna", "a@example.org")], NOW)
         contacts.suppress(connection, [Suppression("anna", "email", b"\xff", "550")], NOW)
-        for topic in (MAILINGS, EVERYTHING):
-            refusals.remember(connection, "anna", "email", topic, NOW)
+        for kind in (MAILINGS, EVERYTHING):
+            refusals.remember(connection, "anna", "email", kind, NOW)
     content = file(HEADER + "anna,anna@example.org,en,true\n")
     assert quadrupel("contacts", "import", content, database_url=migrated_url).code == 0
     assert quadrupel("contacts", "allow", "anna").code == 0
     shown = json.loads(quadrupel("contacts", "show", "anna", "--json").out)
     assert (shown["refused"], shown["consents"]) == ({}, {"email": True})
-    refused = [{"channel": "email", "topic": topic} for topic in (EVERYTHING, MAILINGS)]
+    refused = [{"channel": "email", "kind": kind} for kind in (EVERYTHING, MAILINGS)]
     assert shown["refusals"] == refused
     assert "refuses    email: mailings" in quadrupel("contacts", "show", "anna").out
     assert quadrupel("contacts", "allow", "anna").code == 1

@@ -139,7 +139,7 @@ def test_what_is_known_is_shown_without_addresses(quadrupel, migrated_url, world
         },
         "contact": True,
         "refused": {"email": "550"},
-        "refusals": [{"channel": "email", "topic": "rule:moscow"}],
+        "refusals": [{"channel": "email", "kind": "rule:moscow"}],
         "banner_set": {
             "version": 1,
             "as_of": "2020-11-23",
@@ -228,7 +228,7 @@ def test_everything_that_is_held_is_exported(quadrupel, migrated_url, world):
     ]
     told_at = "2020-11-23T12:00:00Z"
     assert document["refusals"] == [
-        {"user_id": "anna", "channel": "email", "topic": "rule:moscow", "created_at": told_at}
+        {"user_id": "anna", "channel": "email", "kind": "rule:moscow", "created_at": told_at}
     ]
     assert [each["rule"] for each in document["matches"]] == ["moscow"]
     [message] = document["messages"]
@@ -289,7 +289,7 @@ def test_without_confirmation_it_is_only_said_what_would_be_erased(quadrupel, mi
     assert erased.code == 1
     assert (
         "would erase 4 attributes, 1 matches, 1 messages, 1 banners that feedback is about,"
-        " 1 arms in experiments, 1 refused addresses, 1 refused topics,"
+        " 1 arms in experiments, 1 refused addresses, 1 refused kinds,"
         " 1 places in lists of mailings, a banner set and a contact of anna"
     ) in erased.err
     assert "--confirm" in erased.err

@@ -1,10 +1,10 @@
 import pytest
 
-from quadrupel.core.refusals import EVERYTHING, MAILINGS, is_refused, topic_of
+from quadrupel.core.refusals import EVERYTHING, MAILINGS, is_refused, kind_of
 
 
 @pytest.mark.parametrize(
-    ("origin", "topic"),
+    ("origin", "kind"),
     [
         ("mailing:spring", MAILINGS),
         ("mailing:rule", MAILINGS),
@@ -12,8 +12,8 @@ from quadrupel.core.refusals import EVERYTHING, MAILINGS, is_refused, topic_of
         ("rule:mailings", "rule:mailings"),
     ],
 )
-def test_all_mailings_are_one_topic_and_each_rule_is_one(origin, topic):
-    assert topic_of(origin) == topic
+def test_all_mailings_are_one_kind_and_each_rule_is_one(origin, kind):
+    assert kind_of(origin) == kind
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_all_mailings_are_one_topic_and_each_rule_is_one(origin, topic):
         (("rule:birthday", MAILINGS), True),
     ],
 )
-def test_a_topic_is_refused_by_itself_or_with_everything(refused, expected):
+def test_a_kind_is_refused_by_itself_or_with_everything(refused, expected):
     assert is_refused(MAILINGS, refused) is expected

@@ -100,11 +100,11 @@ def test_no_consent_no_address_and_no_contact_suppress_with_their_reason(world):
     assert world.channel.given == []
 
 
-@pytest.mark.parametrize("topic", ["rule:birthday", EVERYTHING])
-def test_what_a_citizen_refused_is_not_sent_to_that_citizen_by_email(world, topic):
+@pytest.mark.parametrize("kind", ["rule:birthday", EVERYTHING])
+def test_what_a_citizen_refused_is_not_sent_to_that_citizen_by_email(world, kind):
     batch = world.record(2) + world.record(2, channel="webhook:crm")
     with transaction(world.engine) as connection:
-        refusals.remember(connection, "user0000", "email", topic, NOW)
+        refusals.remember(connection, "user0000", "email", kind, NOW)
         refusals.remember(connection, "user0001", "email", MAILINGS, NOW)
     world.send.process(batch)
     entry = world.entry()
@@ -114,7 +114,7 @@ def test_what_a_citizen_refused_is_not_sent_to_that_citizen_by_email(world, topi
     )
     assert world.channel.users == ["user0001"]
     assert world.hook.users == ["user0000", "user0001"]
-    assert [each.topic for each in world.channel.given] == ["rule:birthday"]
+    assert [each.kind for each in world.channel.given] == ["rule:birthday"]
 
 
 def test_a_refusal_counts_when_a_message_is_handed_over_though_it_was_recorded_before(world):
@@ -130,12 +130,12 @@ def test_a_refusal_counts_when_a_message_is_handed_over_though_it_was_recorded_b
 def test_what_the_law_says_must_be_shown_cannot_be_refused(world):
     batch = world.record()
     with transaction(world.engine) as connection:
-        for topic in (EVERYTHING, "rule:birthday"):
-            refusals.remember(connection, "user0000", "email", topic, NOW)
+        for kind in (EVERYTHING, "rule:birthday"):
+            refusals.remember(connection, "user0000", "email", kind, NOW)
     send = Send(world.engine, {"email": world.channel}, world.clock, lambda: {"rule:birthday"})
     send.process(batch)
     assert world.entry().state is MessageState.SENT
-    assert [each.topic for each in world.channel.given] == [None]
+    assert [each.kind for each in world.channel.given] == [None]
     send.close()
 
 

@@ -21,8 +21,8 @@ def connection(engine):
 
 
 def test_what_was_refused_is_found_by_user_and_channel(connection):
-    for user, topic in (("anna", "rule:birthday"), ("boris", EVERYTHING), ("anna", MAILINGS)):
-        assert refusals.remember(connection, user, "email", topic, NOW)
+    for user, kind in (("anna", "rule:birthday"), ("boris", EVERYTHING), ("anna", MAILINGS)):
+        assert refusals.remember(connection, user, "email", kind, NOW)
     found = refusals.find(connection, ["anna", "boris", "nobody"])
     assert found == [
         Refusal("anna", "email", MAILINGS, NOW),
@@ -30,8 +30,8 @@ def test_what_was_refused_is_found_by_user_and_channel(connection):
         Refusal("boris", "email", EVERYTHING, NOW),
     ]
     expected = {"anna": {MAILINGS, "rule:birthday"}, "boris": {EVERYTHING}}
-    assert refusals.topics(found, "email") == expected
-    assert refusals.topics(found, "webhook:crm") == {}
+    assert refusals.kinds(found, "email") == expected
+    assert refusals.kinds(found, "webhook:crm") == {}
 
 
 def test_what_is_refused_again_is_no_news_and_stays_as_old_as_it_was(connection):
@@ -41,8 +41,8 @@ def test_what_is_refused_again_is_no_news_and_stays_as_old_as_it_was(connection)
 
 
 def test_what_is_wanted_again_is_forgotten_and_nothing_else(connection):
-    for topic in (MAILINGS, EVERYTHING):
-        refusals.remember(connection, "anna", "email", topic, NOW)
+    for kind in (MAILINGS, EVERYTHING):
+        refusals.remember(connection, "anna", "email", kind, NOW)
     assert refusals.withdraw(connection, "anna", "email", EVERYTHING)
     assert not refusals.withdraw(connection, "anna", "email", EVERYTHING)
     assert refusals.find(connection, ["anna"]) == [Refusal("anna", "email", MAILINGS, NOW)]
