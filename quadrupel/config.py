@@ -7,88 +7,30 @@ import re
 import zoneinfo
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-)
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from quadrupel import embedded
 from quadrupel.core.errors import SettingRefused
-from quadrupel.core.origins import read_base_url, read_origins
-from quadrupel.http_urls import http_url
-
-
-def _time_zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone of the IANA database") from error
-    return name
-
-
-def _local_time(at: time) -> time:
-    if at.tzinfo is not None:
-        raise ValueError("a local time says nothing of its zone, like 02:30")
-    return at
-
-
-LocalTime = Annotated[time, AfterValidator(_local_time)]
-
-
-def _database_url(url: str) -> str:
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise ValueError("a database URL starts with postgresql://")
-    return url
-
-
-_ABOUT_CONNECTIONS = re.compile(
-    r"security\.protocol|enable\.ssl\.certificate\.verification|(sasl|ssl)\.[a-z0-9._]+"
-    r"|client\.(id|rack)|broker\.address\.family|socket\.keepalive\.enable"
+from quadrupel.core.origins import read_origins
+from quadrupel.setting_types import (
+    BaseUrl,
+    DatabaseUrl,
+    HttpUrl,
+    KafkaClient,
+    LocalTime,
+    LongSecret,
+    Origins,
+    TimeZone,
 )
-
-_NO_C_STRING = re.compile("[\0\ud800-\udfff]")
-
-
-def _kafka_client(given: Any) -> Any:
-    """Settings of librdkafka, each as text. What is wrong is told without the values."""
-    if not isinstance(given, dict):
-        return given
-    for name, value in given.items():
-        if not _ABOUT_CONNECTIONS.fullmatch(name):
-            raise ValueError(
-                f"{name!r} is none of security.protocol, ssl.*, sasl.*, client.id, client.rack,"
-                " enable.ssl.certificate.verification, broker.address.family and"
-                " socket.keepalive.enable; what else a client needs is set by Quadrupel"
-            )
-        if not isinstance(value, str | int | float) or _NO_C_STRING.search(str(value)):
-            raise ValueError(f"{name} is a text (without \\u0000), a number, true or false")
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in given.items()
-    }
-
-
-def _origins(text: str) -> str:
-    read_origins(text)
-    return text
-
-
-LongSecret = Annotated[SecretStr, Field(min_length=32)]
-DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
-KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
 
 
 class WebhookEndpoint(BaseModel):
     """Where a webhook's messages go, and the secret that signs them."""
 
-    url: Annotated[str, AfterValidator(http_url)]
+    url: HttpUrl
     secret: SecretStr
 
 
@@ -133,7 +75,7 @@ class Settings(BaseSettings):
     languages: tuple[str, ...] = Field(
         ("en", "ru"), description="the languages every rule has texts in; the first is the default"
     )
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+    time_zone: TimeZone = Field(
         "UTC", description="the zone of users who have none of their own, and of times in texts"
     )
     night_at: LocalTime = Field(
@@ -162,7 +104,7 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/]+$",
         description="the portal that links in e-mails lead to",
     )
-    unsubscribe_url: Annotated[str, AfterValidator(read_base_url)] | None = Field(
+    unsubscribe_url: BaseUrl | None = Field(
         None,
         description="where citizens and their mail providers reach the API's /v1/unsubscribe/, like"
         " https://api.portal.example; unset, e-mails have no link to refuse them",
@@ -210,7 +152,7 @@ class Settings(BaseSettings):
         1_000, ge=1, le=1_000_000, description="how many of them may come at once"
     )
 
-    cors_origins: Annotated[str, AfterValidator(_origins)] | None = Field(
+    cors_origins: Origins | None = Field(
         None,
         description="pages that may call the routes of citizens: origins like"
         " https://portal.example, with commas between; unset, none but those of the API's own",

@@ -135,10 +135,9 @@ def allow(
         allowed = contacts.allow(connection, user) > 0
         if wanted:
             allowed = refusals.forget(connection, user) or allowed
-        if not allowed and wanted:
-            raise NotFound(f"no address of {user!a} was refused, and nothing by the citizen")
         if not allowed:
-            raise NotFound(f"no address of {user!a} was refused")
+            nothing = ", and nothing by the citizen" if wanted else ""
+            raise NotFound(f"no address of {user!a} was refused{nothing}")
     console.print(f"{user} is written to again, from the next message on")
 
 

@@ -19,7 +19,7 @@ from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages import schedule
 from quadrupel.stages.pages import Pages
-from quadrupel.stages.proof import Proof, prove
+from quadrupel.stages.proof import Anew, Proof, prove
 from quadrupel.stages.rehearsal import Changes, rehearse
 from quadrupel.stages.trial import foresee
 from quadrupel.store import rule_holds, rule_numbers, run_users
@@ -53,18 +53,13 @@ def verify(
     with bootstrap.open_parts(settings) as parts:
         _check_covered(parts)
         with progress("verifying", sample) as advance:
-            proof = prove(
-                parts.engine,
+            anew = Anew(
                 RowReading(parts.rules),
                 ProfileStore(parts.rules.schema),
                 offers(parts.rules),
-                day,
-                bootstrap.now(),
-                sample,
-                seed,
-                advance,
                 settings.zone,
             )
+            proof = prove(parts.engine, anew, day, bootstrap.now(), sample, seed, advance)
     _show_proof(proof, day, as_json=as_json)
     if proof.differences:
         count = f"{len(proof.differences):,}"
@@ -92,7 +87,7 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
                 advance,
                 settings.reopen_days,
                 objections,
-                settings.zone,
+                own=settings.zone,
             )
     said = {rule: each.said for rule, each in objections.items() if rule not in held}
     _show_changes(changes, plan, said, day, as_json=as_json)

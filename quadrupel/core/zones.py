@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+UTC_ZONE = ZoneInfo("UTC")
+
 _DAY = timedelta(days=1)
 
 

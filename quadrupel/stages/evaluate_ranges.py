@@ -30,6 +30,7 @@ from quadrupel.core.errors import AssignmentLost, InputRefused
 from quadrupel.core.ports import Consumer, Message, Outgoing, Producer
 from quadrupel.core.run_plans import RunKind
 from quadrupel.core.runs import LEASE, RangeCounts, RunPace
+from quadrupel.core.zones import UTC_ZONE
 from quadrupel.stages.aside import put_aside
 from quadrupel.stages.evaluate import NAME
 from quadrupel.stages.lease import Lease, LeaseLost
@@ -58,8 +59,6 @@ AwaitTurn = Callable[[int, Callable[[], None]], None]
 
 GiveWay = Callable[[Callable[[], None]], None]
 """Block while others go first, calling the function again and again meanwhile."""
-
-_UTC = ZoneInfo("UTC")
 
 log = structlog.get_logger()
 
@@ -107,7 +106,7 @@ class EvaluateRanges:
         stop: threading.Event | None = None,
         page_size: int = PAGE_SIZE,
         looks: int = LOOKS,
-        own: ZoneInfo = _UTC,
+        own: ZoneInfo = UTC_ZONE,
         reads: PageReads | None = None,
         give_way: GiveWay = lambda _: None,
     ) -> None:

@@ -24,8 +24,6 @@ from quadrupel.store.database import driver, transaction, without_statement_limi
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.published import UserState
 
-_UTC = ZoneInfo("UTC")
-
 CHUNK = 1_000
 
 
@@ -51,22 +49,32 @@ class Proof:
     differences: tuple[Difference, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What evaluates and decides users anew: by the reading of the rules and by their offers.
+
+    `own` is the time zone of users who have none of their own.
+    """
+
+    reading: RowReading
+    store: ProfileStore
+    catalogue: Catalogue
+    own: ZoneInfo
+
+
 def prove(
     engine: sa.Engine,
-    reading: RowReading,
-    store: ProfileStore,
-    catalogue: Catalogue,
+    anew: Anew,
     as_of: date,
     now: datetime,
     sample: int,
     seed: int,
     progress: Callable[[int], None] = lambda _: None,
-    own: ZoneInfo = _UTC,
 ) -> Proof:
     """Evaluate `sample` users who are not due on the day, and compare with what is published.
 
-    `catalogue` has the offers of the rules, and `own` is as for publish. Users whose profile
-    changed since, and is about to be published, are left out, and so is what held rules say.
+    Users whose profile changed since, and is about to be published, are left out, and so is what
+    held rules say.
     """
     with transaction(engine) as connection:
         without_statement_limit(connection)
@@ -76,23 +84,31 @@ def prove(
         part = chosen[start : start + CHUNK]
         with transaction(engine) as connection:
             connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-            profiles = store.read_values(connection, part)
-            states = published.states(connection, part)
-            evaluations = heard(
-                connection,
-                [
-                    reading.evaluation(each.user_id, each.version, each.values, as_of, now)
-                    for each in _settled(profiles, states, as_of)
-                ],
-            )
-            # Which matches ended matters to new ones alone, and these differ anyway.
-            decisions = decide_all(connection, evaluations, states, catalogue, 0, own)
-        for evaluation, decision in zip(evaluations, decisions, strict=True):
-            state = states[evaluation.user_id]
-            differences += _matches(evaluation, state) or _banners(decision, state)
-        users += len(evaluations)
+            settled, found = _compare(connection, anew, part, as_of, now)
+        users += settled
+        differences += found
         progress(len(part))
     return Proof(users, tuple(differences))
+
+
+def _compare(
+    connection: sa.Connection, anew: Anew, users: Sequence[str], as_of: date, now: datetime
+) -> tuple[int, list[Difference]]:
+    """How many of the users are settled, and where these differ."""
+    profiles = anew.store.read_values(connection, users)
+    states = published.states(connection, users)
+    told = [
+        anew.reading.evaluation(each.user_id, each.version, each.values, as_of, now)
+        for each in _settled(profiles, states, as_of)
+    ]
+    evaluations = heard(connection, told)
+    # Which matches ended matters to new ones alone, and these differ anyway.
+    decisions = decide_all(connection, evaluations, states, anew.catalogue, 0, anew.own)
+    differences = list[Difference]()
+    for evaluation, decision in zip(evaluations, decisions, strict=True):
+        state = states[evaluation.user_id]
+        differences += _matches(evaluation, state) or _banners(decision, state)
+    return len(evaluations), differences
 
 
 def _settled(

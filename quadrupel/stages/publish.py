@@ -18,6 +18,7 @@ from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
 from quadrupel.core.publishing import Again, Publication, Published, Stale, without_offer
 from quadrupel.core.verdicts import Evaluation
+from quadrupel.core.zones import UTC_ZONE
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.aside import Refused, put_aside
 from quadrupel.stages.decisions import decide_all, heard
@@ -41,8 +42,6 @@ NAME = "publish"
 Carried = tuple[Message, Evaluation]
 """An evaluation, with the message that carried it."""
 
-_UTC = ZoneInfo("UTC")
-
 log = structlog.get_logger()
 
 
@@ -63,7 +62,7 @@ class Publish:
         catalogue: Callable[[Collection[str]], Catalogue],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         reopen_days: int = 0,
-        own: ZoneInfo = _UTC,
+        own: ZoneInfo = UTC_ZONE,
         alarm: Alarm | None = None,
         keep_alive: Callable[[], None] = lambda: None,
     ) -> None:

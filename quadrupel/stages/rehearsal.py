@@ -24,8 +24,6 @@ from quadrupel.store.database import transaction
 from quadrupel.store.range_pages import Part
 from quadrupel.store.run_users import due_days
 
-_UTC = ZoneInfo("UTC")
-
 PAGE_SIZE = 20_000
 CHUNK = 2_000
 """How many users' published states are read at once."""
@@ -67,7 +65,8 @@ def rehearse(
     progress: Callable[[int], None] = lambda _: None,
     reopen_days: int = 0,
     objected: Collection[str] = (),
-    own: ZoneInfo = _UTC,
+    *,
+    own: ZoneInfo,
 ) -> Changes:
     """Evaluate the users of a plan, and count what would be published.
 

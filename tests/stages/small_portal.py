@@ -4,12 +4,13 @@ from datetime import timedelta
 from itertools import count
 
 from quadrupel.bus import topics
+from quadrupel.core.zones import UTC_ZONE
 from quadrupel.rules import catalogue
 from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pages import Pages
-from quadrupel.stages.proof import prove
+from quadrupel.stages.proof import Anew, prove
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import fan_out, start_run
 from quadrupel.stages.trial import try_rules
@@ -50,8 +51,8 @@ class Portal:
 
     def differences(self, store, sample):
         """How many users a proof looks at, and what it finds."""
-        rules = (RowReading(self.rules), store, offers(self.rules))
-        proof = prove(self.engine, *rules, self.today, self.now, sample, 1)
+        anew = Anew(RowReading(self.rules), store, offers(self.rules), UTC_ZONE)
+        proof = prove(self.engine, anew, self.today, self.now, sample, 1)
         found = [(each.user_id, each.rule, each.says, each.published) for each in proof.differences]
         return proof.users, found
 

@@ -1,7 +1,6 @@
 """A rule that flaps, through ingest, evaluate and publish, and in the rehearsal of a run."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -16,6 +15,7 @@ from quadrupel.core.ports import Outgoing
 from quadrupel.core.profiles import Profile
 from quadrupel.core.publishing import Published
 from quadrupel.core.run_plans import RunKind, RunPlan
+from quadrupel.core.zones import UTC_ZONE
 from quadrupel.stages.decisions import decide_all
 from quadrupel.stages.evaluate import EvaluateProfiles, Rules
 from quadrupel.stages.ingest import Ingest, declared
@@ -29,7 +29,6 @@ from quadrupel.store.tables import matches, messages
 from .conftest import NOW, SCHEMA, TODAY, evaluator
 
 REOPEN_DAYS = 7
-UTC_ZONE = ZoneInfo("UTC")
 CATALOGUE = Catalogue(
     {"moscow": Offer("moscow", "main", 1, messages=(("email", "moscow"),))}, {"main": 3}
 )
@@ -149,6 +148,7 @@ def test_a_rehearsal_counts_the_messages_that_the_run_sends(citizen, small_pages
         citizen.today,
         citizen.now(),
         reopen_days=REOPEN_DAYS,
+        own=UTC_ZONE,
     )
     assert (found.opened, found.messages) == ({"moscow": 1}, told)
     citizen.verdicts = citizen.delivered(citizen.evaluate.process(citizen.delivered(changed)))

@@ -12,6 +12,7 @@ from quadrupel.bus import codec
 from quadrupel.core.guards import Reason, Trial
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
+from quadrupel.core.zones import UTC_ZONE
 from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.pages import Pages
@@ -185,6 +186,7 @@ def rehearsed(portal):
         RunPlan(RunKind.RULES, ("parent",)),
         portal.today,
         portal.now,
+        own=UTC_ZONE,
     )
 
 

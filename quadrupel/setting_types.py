@@ -1,0 +1,76 @@
+"""The types of settings: what each may hold, and what is said where it does not.
+
+What is wrong is told without the value where that may hold a password.
+"""
+
+import re
+import zoneinfo
+from datetime import time
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from quadrupel.core.origins import read_base_url, read_origins
+from quadrupel.http_urls import http_url
+
+
+def _time_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone of the IANA database") from error
+    return name
+
+
+def _local_time(at: time) -> time:
+    if at.tzinfo is not None:
+        raise ValueError("a local time says nothing of its zone, like 02:30")
+    return at
+
+
+def _database_url(url: str) -> str:
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("a database URL starts with postgresql://")
+    return url
+
+
+_ABOUT_CONNECTIONS = re.compile(
+    r"security\.protocol|enable\.ssl\.certificate\.verification|(sasl|ssl)\.[a-z0-9._]+"
+    r"|client\.(id|rack)|broker\.address\.family|socket\.keepalive\.enable"
+)
+
+_NO_C_STRING = re.compile("[\0\ud800-\udfff]")
+
+
+def _kafka_client(given: Any) -> Any:
+    """Settings of librdkafka, each as text. What is wrong is told without the values."""
+    if not isinstance(given, dict):
+        return given
+    for name, value in given.items():
+        if not _ABOUT_CONNECTIONS.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is none of security.protocol, ssl.*, sasl.*, client.id, client.rack,"
+                " enable.ssl.certificate.verification, broker.address.family and"
+                " socket.keepalive.enable; what else a client needs is set by Quadrupel"
+            )
+        if not isinstance(value, str | int | float) or _NO_C_STRING.search(str(value)):
+            raise ValueError(f"{name} is a text (without \\u0000), a number, true or false")
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in given.items()
+    }
+
+
+def _origins(text: str) -> str:
+    read_origins(text)
+    return text
+
+
+BaseUrl = Annotated[str, AfterValidator(read_base_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
+KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
+LocalTime = Annotated[time, AfterValidator(_local_time)]
+LongSecret = Annotated[SecretStr, Field(min_length=32)]
+Origins = Annotated[str, AfterValidator(_origins)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
