@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import uuid
 from base64 import b64encode
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -21,9 +20,7 @@ from quadrupel.core.refusals import EVERYTHING, MAILINGS, Wishes
 
 from .conftest import running
 from .routes import FORM, UNSUBSCRIBE_TOKENS
-
-ONE_CLICK = b"List-Unsubscribe=One-Click"
-RULE = "rule:summons"
+from .unsubscribe_links import ONE_CLICK, RULE, known, link, post, refused
 
 
 class Page(HTMLParser):
@@ -63,29 +60,6 @@ class Page(HTMLParser):
         return set(self.buttons)
 
 
-def known(api, language: str | None = "en") -> str:
-    """A citizen with a contact."""
-    user = f"refuser-{uuid.uuid4().hex[:12]}"
-    contact = {"email": "a@example.org", "language": language, "consents": {"email": True}}
-    saved = api.client.put(f"/v1/users/{user}/contacts", json=contact, headers=api.service)
-    assert saved.status_code == 204
-    return user
-
-
-def link(user: str, kind: str = MAILINGS) -> str:
-    return f"/v1/unsubscribe/{UNSUBSCRIBE_TOKENS.write(user, kind)}"
-
-
-def post(api, url: str, body: bytes, content_type: str = FORM, **headers: str) -> httpx.Response:
-    return api.client.post(url, content=body, headers={"content-type": content_type, **headers})
-
-
-def refused(api, user: str) -> set[str]:
-    with psycopg.connect(api.database_url) as connection:
-        rows = connection.execute("SELECT kind FROM refusals WHERE user_id = %s", [user])
-        return {kind for (kind,) in rows}
-
-
 @pytest.mark.parametrize("kind", [MAILINGS, RULE, EVERYTHING])
 def test_who_only_looks_at_a_link_changes_nothing(api, kind: str) -> None:
     user = known(api)
@@ -111,108 +85,9 @@ def test_one_click_refuses_the_kind_and_the_second_one_changes_nothing(api) -> N
     assert row[:3] == (user, "email", MAILINGS)
 
 
-def parts(*fields: tuple[str, str], boundary: str = "x-1") -> tuple[bytes, str]:
-    body = "".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields
-    )
-    return f"{body}--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
-
-
-GOOD_BODIES = {
-    "a form": (ONE_CLICK, FORM),
-    "a form with a charset": (ONE_CLICK, f"{FORM}; charset=UTF-8"),
-    "an escaped form": (b"List%2DUnsubscribe=One%2dClick", FORM),
-    "parts": parts(("List-Unsubscribe", "One-Click")),
-    "parts with a quoted boundary": (
-        parts(("List-Unsubscribe", "One-Click"), boundary="a b'()+_,./:=?")[0],
-        'multipart/form-data; boundary="a b\'()+_,./:=?"',
-    ),
-    "parts in other words": (
-        b"--x\r\ncontent-disposition:form-data;name=List-Unsubscribe\r\n\r\nOne-Click\r\n--x--",
-        "Multipart/Form-Data; charset=utf-8; Boundary=x",
-    ),
-}
-
-
-@pytest.mark.parametrize(("body", "content_type"), GOOD_BODIES.values(), ids=GOOD_BODIES)
-def test_one_click_comes_in_either_form(api, body: bytes, content_type: str) -> None:
-    user = known(api)
-    assert post(api, link(user, RULE), body, content_type).status_code == 200
-    assert refused(api, user) == {RULE}
-
-
-BAD_BODIES = {
-    "nothing": (b"", FORM, 422),
-    "another word": (b"List-Unsubscribe=Two-Clicks", FORM, 422),
-    "another case": (b"list-unsubscribe=one-click", FORM, 422),
-    "a word without a value": (b"refuse", FORM, 422),
-    "an empty value": (b"refuse=", FORM, 422),
-    "an unknown kind": (b"refuse=rule:summons", FORM, 422),
-    "a user": (b"refuse=all&user_id=anna", FORM, 422),
-    "two fields": (b"refuse=kind&allow=kind", FORM, 422),
-    "one field twice": (b"refuse=kind&refuse=kind", FORM, 422),
-    "an empty field beside it": (b"refuse=kind&x=", FORM, 422),
-    "a file of zeros": (b"\0" * 100, FORM, 422),
-    "not ASCII": ("refuse=все".encode(), FORM, 422),
-    "not UTF-8, escaped": (b"refuse=%ff%fe", FORM, 422),
-    "many fields": (b"a=1&" * 500, FORM, 422),
-    "too long": (ONE_CLICK + b" " * 3000, FORM, 413),
-    "JSON": (b'{"refuse": "all"}', "application/json", 415),
-    "text": (b"refuse=all", "text/plain", 415),
-    "no type": (ONE_CLICK, "", 415),
-    "another charset": (ONE_CLICK, f"{FORM}; charset=utf-16", 415),
-    "parts without a boundary": (parts(("refuse", "all"))[0], "multipart/form-data", 422),
-    "parts of another boundary": (
-        parts(("refuse", "all"))[0],
-        "multipart/form-data; boundary=y",
-        422,
-    ),
-    "no parts": (b"--x--\r\n", "multipart/form-data; boundary=x", 422),
-    "a part without an end": (
-        b'--x\r\nContent-Disposition: form-data; name="refuse"\r\n\r\nall',
-        "multipart/form-data; boundary=x",
-        422,
-    ),
-    "a part without a name": (
-        b"--x\r\nContent-Disposition: form-data\r\n\r\nall\r\n--x--",
-        "multipart/form-data; boundary=x",
-        422,
-    ),
-    "a file": (
-        b'--x\r\nContent-Disposition: form-data; name="refuse"; filename="a"\r\n\r\nall\r\n--x--',
-        "multipart/form-data; boundary=x",
-        422,
-    ),
-    "two parts": (*parts(("refuse", "all"), ("refuse", "all")), 422),
-    "a part that is not ASCII": (*parts(("refuse", "все")), 422),
-    "nested parts": (
-        b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" * 30,
-        "multipart/form-data; boundary=x",
-        422,
-    ),
-}
-
-
-@pytest.mark.parametrize(("body", "content_type", "status"), BAD_BODIES.values(), ids=BAD_BODIES)
-def test_any_other_body_is_refused_and_changes_nothing(
-    api, body: bytes, content_type: str, status: int
-) -> None:
-    user = known(api)
-    response = post(api, link(user), body, content_type)
-    assert response.status_code == status
-    reasons = {413: "too-large", 415: "unsupported-media-type", 422: "wrong-choice"}
-    assert response.json()["type"] == f"urn:quadrupel:problem:{reasons[status]}"
-    assert user not in response.text
-    assert refused(api, user) == set()
-
-
-def test_a_compressed_body_is_refused(api) -> None:
-    response = post(api, link(known(api)), ONE_CLICK, **{"content-encoding": "gzip"})
-    assert response.status_code == 415
-
-
 GOOD = UNSUBSCRIBE_TOKENS.write("anna", MAILINGS)
+
+
 BAD_TOKENS = {
     "a word": "x",
     "cut": GOOD[:-1],

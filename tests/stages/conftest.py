@@ -11,14 +11,17 @@ import pytest
 from quadrupel.core.attributes import Attribute, Feed, Operation, Schema, Type
 from quadrupel.core.offers import Catalogue, Offer
 from quadrupel.core.ports import Message
+from quadrupel.core.profiles import Profile
 from quadrupel.core.runs import RangeCounts, RuleCounts
 from quadrupel.core.verdicts import Evaluation, RuleMatch
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.page_reading import PageRead
+from quadrupel.stages import audience
 from quadrupel.stages.pages import Pages
 from quadrupel.store import schema
 from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.rule_numbers import RuleNumbers
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -155,3 +158,21 @@ def delivered():
         ]
 
     return deliver
+
+
+@pytest.fixture
+def population(applied, monkeypatch):
+    """20 users, every other one in region 77, every fifth with a child; pages of 3."""
+    monkeypatch.setattr(audience, "PAGE", 3)
+    profiles = [
+        Profile(
+            f"user{number:02}",
+            1,
+            {"region": "77" if number % 2 == 0 else "78"}
+            | ({"children": 1} if number % 5 == 0 else {}),
+        )
+        for number in range(20)
+    ]
+    with transaction(applied) as connection:
+        ProfileStore(SCHEMA).write(connection, profiles, NOW)
+    return applied

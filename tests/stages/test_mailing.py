@@ -8,40 +8,20 @@ import pytest
 
 from quadrupel.bus import message_codec, topics
 from quadrupel.core import lifecycle
-from quadrupel.core.contacts import Contact
-from quadrupel.core.errors import BusUnavailable, DeclarationRefused, NotFound
-from quadrupel.core.mailings import Audience, Mailing, MailingState
+from quadrupel.core.errors import BusUnavailable
+from quadrupel.core.mailings import Audience, MailingState
 from quadrupel.core.messages import MessageKey, MessageState
 from quadrupel.core.ports import Message
 from quadrupel.core.profiles import FoldState, Profile
-from quadrupel.core.refusals import MAILINGS
-from quadrupel.rules.catalogue import RuleSet
-from quadrupel.rules.holidays import Holidays
-from quadrupel.stages import audience, mailing, upkeep
-from quadrupel.stages.audience import Recipient, open_audience, survey
-from quadrupel.store import contacts, erasure, mailings, message_desk, messages, refusals
+from quadrupel.stages import mailing, upkeep
+from quadrupel.stages.audience import open_audience
+from quadrupel.store import erasure, mailings, message_desk, messages
 from quadrupel.store.database import transaction
 from quadrupel.store.message_desk import Filter
 from quadrupel.store.profiles import ProfileStore
 
-from .conftest import NOW, SCHEMA, TODAY
-
-RULES = RuleSet(SCHEMA, {}, {}, "hash")
-SPRING = Mailing(
-    name="spring",
-    audience=Audience(expression='user.region == "77"'),
-    channel="email",
-    template="news",
-    rate=1_000,
-    state=MailingState.SENDING,
-    as_of=TODAY,
-    audience_size=0,
-    cursor=None,
-    queued=0,
-    created_at=NOW,
-    updated_at=NOW,
-)
-MUSCOVITES = [f"user{number:02}" for number in range(0, 20, 2)]
+from .conftest import NOW, SCHEMA
+from .spring_mailing import MUSCOVITES, RULES, SPRING, create, erase, state
 
 
 class RecordingProducer:
@@ -65,108 +45,14 @@ class RecordingProducer:
 
 
 @pytest.fixture
-def population(applied, monkeypatch):
-    """20 users, every other one in region 77, every fifth with a child; pages of 3."""
-    monkeypatch.setattr(audience, "PAGE", 3)
-    profiles = [
-        Profile(
-            f"user{number:02}",
-            1,
-            {"region": "77" if number % 2 == 0 else "78"}
-            | ({"children": 1} if number % 5 == 0 else {}),
-        )
-        for number in range(20)
-    ]
-    with transaction(applied) as connection:
-        ProfileStore(SCHEMA).write(connection, profiles, NOW)
-    return applied
-
-
-@pytest.fixture
 def producer():
     return RecordingProducer()
-
-
-def create(engine, given, users=()):
-    with transaction(engine) as connection:
-        mailings.create(connection, given)
-        mailings.add_users(connection, given.name, users)
-    return given
-
-
-def state(engine, name="spring"):
-    with transaction(engine) as connection:
-        return mailings.get(connection, name)
 
 
 def send(engine, producer, given=None, wait=lambda _: False, shown=()):
     given = given or state(engine)
     pages = open_audience(engine, RULES, given, shown)
     return mailing.send(engine, producer, given, pages, lambda: NOW, wait)
-
-
-def erase(engine, user):
-    marks = {lifecycle.ERASED_TAG: (0, 1, lifecycle.ERASED_TAG)}
-    gone = Profile(user, 2, {}, FoldState(marks))
-    with transaction(engine) as connection:
-        ProfileStore(SCHEMA).write(connection, [gone], NOW)
-        erasure.erase(connection, [gone], NOW)
-
-
-def everyone(pages, after=None):
-    return [recipient for page in pages(after) for recipient in page.recipients]
-
-
-def test_an_expression_chooses_users_in_the_order_of_their_ids(population):
-    pages = open_audience(population, RULES, SPRING, ["region"])
-    assert everyone(pages) == [Recipient(user, {"region": "77"}) for user in MUSCOVITES]
-    assert [each.user_id for each in everyone(pages, "user14")] == ["user16", "user18"]
-    assert sum(page.looked_at for page in pages(None)) == 20
-
-
-def test_an_expression_may_ask_for_holidays(population):
-    rules = replace(RULES, holidays=Holidays((TODAY,)))
-    for expression, users in (("is_holiday(today)", 20), ("not is_holiday(today)", 0)):
-        given = replace(SPRING, audience=Audience(expression=expression))
-        assert len(everyone(open_audience(population, rules, given, []))) == users
-
-
-def test_a_user_who_lacks_what_the_template_shows_is_counted_and_left_out(population):
-    given = replace(SPRING, audience=Audience(expression="True"))
-    pages = open_audience(population, RULES, given, ["children"])
-    found = everyone(pages)
-    assert [each.values["children"] for each in found[:2]] == ["1", "0"], "no event is a count of 0"
-    with transaction(population) as connection:
-        connection.exec_driver_sql("UPDATE profiles SET region = NULL WHERE user_id = 'user04'")
-    pages = open_audience(population, RULES, given, ["region"])
-    assert "user04" not in [each.user_id for each in everyone(pages)]
-    assert survey(population, pages(None), "email").incomplete == 1
-
-
-def test_a_list_reaches_users_with_and_without_a_profile(population):
-    given = create(
-        population, replace(SPRING, audience=Audience(users=True)), ["user04", "stranger", "user02"]
-    )
-    assert everyone(open_audience(population, RULES, given, ())) == [
-        Recipient(user, {}) for user in ("stranger", "user02", "user04")
-    ]
-    pages = open_audience(population, RULES, given, ["region"])
-    assert [each.user_id for each in everyone(pages)] == ["user02", "user04"]
-
-
-def test_an_erased_user_is_in_no_audience(population):
-    listed = create(
-        population, replace(SPRING, audience=Audience(users=True)), ["user02", "user04"]
-    )
-    erase(population, "user02")
-    with transaction(population) as connection:
-        mailings.add_users(connection, "another", ["user02", "user06"])
-    another = replace(listed, name="another")
-    for given in (SPRING, replace(SPRING, audience=Audience(expression="True")), listed, another):
-        pages = open_audience(population, RULES, given, ())
-        found = [each.user_id for each in everyone(pages)]
-        assert found
-        assert "user02" not in found
 
 
 def test_a_user_erased_after_the_audience_was_read_gets_no_message(population, producer):
@@ -240,51 +126,6 @@ def wait_until_over_or_waiting(engine, thread):
 def messages_of(engine, user):
     with transaction(engine) as connection:
         return message_desk.find(connection, Filter(user_id=user), 10)
-
-
-@pytest.mark.parametrize(
-    ("chosen", "error", "says"),
-    [
-        (Audience(rule="newly_moved"), NotFound, "there is no rule newly_moved"),
-        (Audience(expression="user.regio == '77'"), DeclarationRefused, "did you mean region?"),
-        (Audience(expression="user.region =="), DeclarationRefused, "^"),
-        (Audience(expression="user.children + 1"), DeclarationRefused, "expression:1:1"),
-        (Audience(expression="__import__('os')"), DeclarationRefused, "expression:1:1"),
-        (Audience(expression=""), DeclarationRefused, "this is not one expression"),
-    ],
-)
-def test_an_audience_that_cannot_be_is_refused(population, chosen, error, says):
-    with pytest.raises(error) as refused:
-        open_audience(population, RULES, replace(SPRING, audience=chosen), ())
-    assert says in str(refused.value)
-
-
-def test_a_survey_counts_who_refused_mailings_as_one_who_is_not_written_to(population):
-    reached = [Contact(f"user{n:02}", "a@x.example", "ru", {"email": True}) for n in (0, 2, 4)]
-    with transaction(population) as connection:
-        contacts.save(connection, reached, NOW)
-        refusals.remember(connection, "user00", "email", MAILINGS, NOW)
-        refusals.remember(connection, "user02", "email", "rule:spring", NOW)
-    pages = open_audience(population, RULES, SPRING, ["region"])
-    found = survey(population, pages(None), "email")
-    assert (found.recipients, found.reachable) == (10, 2)
-    assert found.obstacles == {"the citizen refused these e-mails": 1, "no address": 7}
-    assert survey(population, pages(None), "webhook:crm").reachable == 10
-
-
-def test_a_survey_says_who_can_be_reached_and_keeps_samples(population):
-    reached = Contact("user00", "a@example.org", "ru", {"email": True})
-    silent = Contact("user02", "b@example.org", "ru", {"email": False})
-    with transaction(population) as connection:
-        contacts.save(connection, [reached, silent], NOW)
-    pages = open_audience(population, RULES, SPRING, ["region"])
-    looked_at = []
-    found = survey(population, pages(None), "email", 2, looked_at.append)
-    assert (found.recipients, found.reachable) == (10, 1)
-    assert found.obstacles == {"no consent": 1, "no address": 8}
-    assert [each.user_id for each in found.samples] == ["user00", "user02"]
-    assert sum(looked_at) == 20
-    assert survey(population, pages(None), "webhook:crm").reachable == 10
 
 
 def test_everyone_of_the_audience_gets_one_message(population, producer):
