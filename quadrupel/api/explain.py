@@ -81,7 +81,7 @@ def routes(
         ] = None,
     ) -> Response:
         check_user_id(user_id)
-        looks.record(key, user_id, LookAt.EXPLAIN, rule=rule, as_of=as_of)
+        looks.record(key, user_id, LookAt.EXPLAIN, rule=rule, as_of=as_of and as_of.isoformat())
         try:
             async with asyncio.timeout(SECONDS), looking:
                 told = await asyncio.to_thread(explain, user_id, rule, as_of)

@@ -99,7 +99,9 @@ def test_what_becomes_of_a_banner_is_explained(client):
 
 def test_another_day_is_explained_on_demand(client):
     params = {"rule": "fine_overdue", "as_of": "2026-11-22"}
-    answer = client.get("/v1/users/u1/explain", params=params).json()
+    with structlog.testing.capture_logs() as logs:
+        answer = client.get("/v1/users/u1/explain", params=params).json()
+    assert [each["as_of"] for each in logs if "as_of" in each] == ["2026-11-22"]
     assert answer["as_of"] == "2026-11-22"
     assert answer["rules"][0]["verdict"] == "no_match"
     assert answer["rules"][0]["deadline"] == "2026-11-23"
