@@ -5,21 +5,27 @@ changes nothing; mail providers ask by one POST when their user presses their bu
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import wraps
+from http import HTTPStatus
+from typing import TypeAlias
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from quadrupel.api import unsubscribe_documents
 from quadrupel.api.bodies import media_type, read_body, unsupported
+from quadrupel.api.problems import response_to
 from quadrupel.api.rates import Limit, unlimited
 from quadrupel.api.unsubscribe_bodies import MAX_BODY, MEDIA_TYPES, read_choice
-from quadrupel.api.unsubscribe_pages import page
+from quadrupel.api.unsubscribe_pages import failure, page
 from quadrupel.channels.unsubscribing import PATH, UnsubscribeTokens, Unsubscription
-from quadrupel.core.errors import DatabaseUnavailable, NotFound
+from quadrupel.core.errors import DatabaseUnavailable, NotFound, QuadrupelError
 from quadrupel.core.refusals import EVERYTHING, Wishes
 from quadrupel.telemetry import REFUSALS
+
+Route: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 SECONDS = 5.0
 READS_AT_ONCE = 4
@@ -53,12 +59,14 @@ def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
         return found
 
     @router.get(PATH + "{token}", **unsubscribe_documents.LOOK)
+    @_told_by_pages
     async def look_at_refusals(request: Request) -> Response:
         link = link_of(request)
         wishes = await _in_time(reading, lambda: parts.find(link.user_id))
-        return page(link.kind, wishes, request.headers.get("accept-language", ""))
+        return page(link.kind, wishes, _languages(request))
 
     @router.post(PATH + "{token}", **unsubscribe_documents.CHOOSE)
+    @_told_by_pages
     async def choose_refusals(request: Request) -> Response:
         link = link_of(request)
         media = media_type(request)
@@ -69,9 +77,34 @@ def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
         kind = EVERYTHING if choice.everything else link.kind
         wishes = await _in_time(writing, lambda: parts.change(link.user_id, kind, choice.refuse))
         REFUSALS.labels("refused" if choice.refuse else "wanted").inc()
-        return page(link.kind, wishes, request.headers.get("accept-language", ""))
+        return page(link.kind, wishes, _languages(request))
 
     return router
+
+
+def _told_by_pages(route: Route) -> Route:
+    """The route, which tells whoever asks for pages by one what citizens may meet of its errors."""
+
+    @wraps(route)
+    async def told(request: Request) -> Response:
+        try:
+            return await route(request)
+        except QuadrupelError as error:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            answer = response_to(error, request.url.path)
+            shown = failure(HTTPStatus(answer.status_code), _languages(request))
+            if shown is None:
+                return answer
+            if "retry-after" in answer.headers:
+                shown.headers["retry-after"] = answer.headers["retry-after"]
+            return shown
+
+    return told
+
+
+def _languages(request: Request) -> str:
+    return request.headers.get("accept-language", "")
 
 
 async def _in_time(room: asyncio.Semaphore, ask: Callable[[], Wishes]) -> Wishes:

@@ -1,13 +1,15 @@
 """The page that the link in an e-mail opens: what may be refused, and what is refused already.
 
 It says neither whose link it is nor of what the e-mail was, since whoever has the link sees it. It
-needs no script, and nothing that is given reaches it.
+needs no script, and nothing that is given reaches it. Who reads pages is told by one, too, that a
+link holds no longer, or that a choice must be made again later.
 """
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.responses import Response
 
@@ -29,6 +31,7 @@ class _Words:
     allow_kind: str
     allow_all: str
     law: str
+    failures: Mapping[HTTPStatus, str]
 
 
 _RULE = "rule"
@@ -48,6 +51,14 @@ _WORDS = {
         allow_kind="Send these e-mails again",
         allow_all="Send e-mails again",
         law="What the law requires us to tell you is sent all the same.",
+        failures={
+            HTTPStatus.NOT_FOUND: "This link holds no longer, or a part of it is missing. Please"
+            " open the one in the latest e-mail.",
+            HTTPStatus.TOO_MANY_REQUESTS: "That was too often in a short time, and nothing was"
+            " changed. Please try again in a minute.",
+            HTTPStatus.SERVICE_UNAVAILABLE: "This cannot be done at the moment. Please try again"
+            " in a few minutes.",
+        },
     ),
     "ru": _Words(
         title="Письма портала",
@@ -64,8 +75,19 @@ _WORDS = {
         allow_kind="Снова присылать такие письма",
         allow_all="Снова присылать письма",
         law="То, о чём мы обязаны сообщать по закону, придёт всё равно.",
+        failures={
+            HTTPStatus.NOT_FOUND: "Эта ссылка больше не действует, или в ней не хватает части."
+            " Откройте, пожалуйста, ссылку из последнего письма.",
+            HTTPStatus.TOO_MANY_REQUESTS: "Слишком много запросов за короткое время, ничего не"
+            " изменилось. Попробуйте, пожалуйста, ещё раз через минуту.",
+            HTTPStatus.SERVICE_UNAVAILABLE: "Сейчас это сделать не удаётся. Попробуйте, пожалуйста,"
+            " ещё раз через несколько минут.",
+        },
     ),
 }
+
+FAILURES = tuple(_WORDS["en"].failures)
+"""The statuses of errors that there are pages of."""
 
 _STYLE = """\
 body{margin:0;background:#eef1f5;color:#1c2733;font:18px/1.55 system-ui,sans-serif}
@@ -93,16 +115,28 @@ HEADERS = {
 def page(kind: str, wishes: Wishes, accept_language: str) -> Response:
     """The page of a link for the kind, in the citizen's language, else in the browser's."""
     language = _language(wishes.language, accept_language)
+    return _page(HTTPStatus.OK, language, _lines(_WORDS[language], kind, wishes))
+
+
+def failure(status: HTTPStatus, accept_language: str) -> Response | None:
+    """The page that says, in the browser's language, why this is the answer; None if none does."""
+    if status not in FAILURES:
+        return None
+    language = _language(None, accept_language)
     words = _WORDS[language]
-    body = "".join(_lines(words, kind, wishes))
+    told = f'<p role="alert">{words.failures[status]}</p>\n'
+    return _page(status, language, [f"<h1>{words.title}</h1>\n", told])
+
+
+def _page(status: HTTPStatus, language: str, lines: Iterable[str]) -> Response:
     html = (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{words.title}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
+        f"<title>{_WORDS[language].title}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n{''.join(lines)}</main>\n</body>\n</html>\n"
     )
     headers = {**HEADERS, "Content-Language": language}
-    return Response(html, 200, headers, "text/html")
+    return Response(html, status, headers, "text/html")
 
 
 def _language(own: str | None, accept: str) -> str:

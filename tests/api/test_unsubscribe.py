@@ -3,61 +3,18 @@
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Callable
-from html.parser import HTMLParser
 
-import httpx
 import psycopg
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from quadrupel.api.unsubscribe import Unsubscribing
-from quadrupel.channels.unsubscribing import UnsubscribeTokens
-from quadrupel.core.errors import DatabaseUnavailable
-from quadrupel.core.rates import rate
 from quadrupel.core.refusals import EVERYTHING, MAILINGS, Wishes
 
 from .conftest import running
 from .routes import FORM, UNSUBSCRIBE_TOKENS
-from .unsubscribe_links import ONE_CLICK, RULE, known, link, post, refused
-
-
-class Page(HTMLParser):
-    """What assistive technology and a browser make of a page."""
-
-    VOID = ("meta",)
-
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__()
-        self.response = response
-        self.language, self.open = "", []
-        self.texts: dict[str, list[str]] = {}
-        self.buttons: dict[str, str] = {}
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(response.text)
-        assert self.open == [], "every element is closed"
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-        if tag == "html":
-            self.language = dict(attrs)["lang"]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if data.strip():
-            self.texts.setdefault(self.open[-1], []).append(data)
-            if self.open[-1] == "button":
-                given = self.seen[-1][1]
-                self.buttons[f"{given['name']}={given['value']}"] = data
-
-    @property
-    def choices(self) -> set[str]:
-        return set(self.buttons)
+from .unsubscribe_links import ONE_CLICK, RULE, Page, known, link, post, refused
 
 
 @pytest.mark.parametrize("kind", [MAILINGS, RULE, EVERYTHING])
@@ -83,56 +40,6 @@ def test_one_click_refuses_the_kind_and_the_second_one_changes_nothing(api) -> N
     with psycopg.connect(api.database_url) as connection:
         [row] = connection.execute("SELECT * FROM refusals WHERE user_id = %s", [user]).fetchall()
     assert row[:3] == (user, "email", MAILINGS)
-
-
-GOOD = UNSUBSCRIBE_TOKENS.write("anna", MAILINGS)
-
-
-BAD_TOKENS = {
-    "a word": "x",
-    "cut": GOOD[:-1],
-    "longer": f"{GOOD}A",
-    "of a secret of others": UnsubscribeTokens(["y" * 40]).write("anna", MAILINGS),
-    "a payload alone": GOOD.partition(".")[0],
-    "an empty signature": f"{GOOD.partition('.')[0]}.",
-    "a NUL": f"{GOOD}%00",
-    "not UTF-8": f"%ff{GOOD}",
-    "a slash": GOOD.replace(".", "%2F"),
-    "a line break": f"{GOOD}%0D%0AX-Evil:1",
-    "a script": "%3Cscript%3Ealert(1)%3C/script%3E",
-    "long": "A" * 8_000,
-    "a user id": "anna",
-}
-
-
-@pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS)
-def test_a_wrong_token_is_told_nothing(api, token: str) -> None:
-    with capture_logs() as logs:
-        answers = [
-            api.client.get(f"/v1/unsubscribe/{token}"),
-            post(api, f"/v1/unsubscribe/{token}", ONE_CLICK),
-            post(api, f"/v1/unsubscribe/{token}", b"nonsense", "text/plain"),
-        ]
-    for each in answers:
-        assert each.status_code == 404
-        assert each.headers["content-type"] == "application/problem+json"
-        assert each.headers["cache-control"] == "no-store"
-        assert each.json()["type"] == "urn:quadrupel:problem:not-found"
-        assert "anna" not in each.text
-        assert "script" not in each.text
-        assert "x-evil" not in each.headers
-    assert token not in str(logs)
-
-
-def test_where_no_secret_is_set_every_token_is_wrong(api_database, signer, tmp_path) -> None:
-    def never(*_: object) -> Wishes:
-        raise AssertionError
-
-    nothing = Unsubscribing(UnsubscribeTokens(()), never, never)
-    with running(api_database, signer, tmp_path, unsubscribing=nothing) as own:
-        url = link("anna")
-        assert own.client.get(url).status_code == 404
-        assert post(own, url, ONE_CLICK).status_code == 404
 
 
 def test_the_page_offers_what_can_be_chosen_next(api) -> None:
@@ -263,34 +170,6 @@ def test_a_refusal_outlives_a_contact_that_other_systems_tell_anew(api) -> None:
     assert refused(api, user) == {MAILINGS}
 
 
-def away(*_: object) -> Wishes:
-    raise DatabaseUnavailable("no database server answers")
-
-
-@pytest.mark.parametrize(
-    ("find", "change", "statuses"),
-    [(lambda _: Wishes(), away, (200, 503)), (away, away, (503, 503))],
-    ids=["the primary", "both"],
-)
-def test_what_is_away_is_said_and_when_to_ask_again(
-    api_database, signer, tmp_path, find: Callable, change: Callable, statuses: tuple[int, int]
-) -> None:
-    parts = Unsubscribing(UNSUBSCRIBE_TOKENS, find, change)
-    url = link("anna")
-    with (
-        running(api_database, signer, tmp_path, unsubscribing=parts) as own,
-        capture_logs() as logs,
-    ):
-        answers = (own.client.get(url), post(own, url, ONE_CLICK))
-    assert tuple(each.status_code for each in answers) == statuses
-    for each in answers:
-        if each.status_code == 503:
-            assert each.json()["type"] == "urn:quadrupel:problem:unavailable"
-            assert int(each.headers["retry-after"]) > 0
-    assert url.rpartition("/")[2] not in str(logs), "a token is for nobody who reads the log"
-    assert "/v1/unsubscribe/..." in str(logs)
-
-
 def test_no_token_is_in_the_log_even_when_it_says_all(api) -> None:
     url = link(known(api))
     with capture_logs() as logs:
@@ -299,19 +178,6 @@ def test_no_token_is_in_the_log_even_when_it_says_all(api) -> None:
         post(api, url, b"nonsense")
         api.client.put(url)
     assert url.rpartition("/")[2] not in str(logs)
-
-
-def test_requests_count_for_the_citizen_whom_the_link_is_of(api_database, signer, tmp_path) -> None:
-    with running(api_database, signer, tmp_path, user_rate=rate(1, 60, 2)) as strict:
-        assert strict.client.get(link("often")).status_code == 200
-        assert post(strict, link("often", RULE), ONE_CLICK).status_code == 200
-        for response in (strict.client.get(link("often")), post(strict, link("often"), ONE_CLICK)):
-            assert response.status_code == 429
-            assert int(response.headers["retry-after"]) > 0
-        assert strict.client.get(link("calm")).status_code == 200
-        own = strict.bearer(strict.signer.token("often"))
-        assert strict.client.get("/v1/me/banners", headers=own).is_success, "counted apart"
-        assert strict.client.get("/v1/unsubscribe/x").status_code == 404
 
 
 def test_choices_are_counted_and_looks_are_not(api) -> None:

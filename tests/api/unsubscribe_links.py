@@ -1,6 +1,7 @@
 """Links that refuse e-mails, as a citizen and a mail provider use them."""
 
 import uuid
+from html.parser import HTMLParser
 
 import httpx
 import psycopg
@@ -36,3 +37,40 @@ def refused(api, user: str) -> set[str]:
     with psycopg.connect(api.database_url) as connection:
         rows = connection.execute("SELECT kind FROM refusals WHERE user_id = %s", [user])
         return {kind for (kind,) in rows}
+
+
+class Page(HTMLParser):
+    """What assistive technology and a browser make of a page."""
+
+    VOID = ("meta",)
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.response = response
+        self.language, self.open = "", []
+        self.texts: dict[str, list[str]] = {}
+        self.buttons: dict[str, str] = {}
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(response.text)
+        assert self.open == [], "every element is closed"
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag == "html":
+            self.language = dict(attrs)["lang"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.texts.setdefault(self.open[-1], []).append(data)
+            if self.open[-1] == "button":
+                given = self.seen[-1][1]
+                self.buttons[f"{given['name']}={given['value']}"] = data
+
+    @property
+    def choices(self) -> set[str]:
+        return set(self.buttons)
