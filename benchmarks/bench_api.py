@@ -8,10 +8,13 @@ order and over any connection; there are `--connections`, so many that a worker 
 while some wait for their query. What is measured:
 
 - reads/s in a closed loop, all answered 200 with texts;
-- the same when each read is a citizen's first, so that every token must be verified;
+- the times of answers in an open loop, at 80 % of that rate: from when a request was due;
+- reads/s when each read is a citizen's first, so that every token must be verified;
 - the same when browsers ask with If-None-Match what they have, so that most answers are 304;
-- the times of answers in an open loop, at 80 % of the first rate: from when a request was due;
 - streams, on one worker: `api_streams.py`.
+
+The first two come in `TURNS`, each open loop at 80 % of the closed one just before it: a machine
+that slows down for half a minute would be measured by the load of another.
 
 The anchor (`plain_api.py`) answers the first load in the same run, on the same server with as many
 workers and the same database: one FastAPI handler, one query for each read, each token verified.
@@ -26,11 +29,12 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from statistics import quantiles
+from statistics import mean, quantiles
 from typing import TypeAlias
 
 import api_streams
@@ -61,6 +65,7 @@ PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 GOAL, ANCHOR_RATIO, P99_GOAL = 15_000, 3, 25
 WARM_UP_SECONDS = 2.0
+TURNS = 3
 LOAD_SHARE = 0.8
 BANNERS = (0, 1, 1, 2, 2, 3, 4)
 """How many banners a citizen is shown, each number as likely as it is often here."""
@@ -103,10 +108,9 @@ def main() -> None:
         fill(parts, arguments.users)
         bench = Bench(parts, Path(folder), arguments)
         with bench.ours():
-            reads = bench.load()
+            reads, steady = bench.turns()
             first = bench.load("--reads-per-visit", "1")
             again = bench.load("--revalidate")
-            steady = bench.load("--rate", str(reads.rate * LOAD_SHARE))
         with bench.anchor():
             anchor = bench.load()
         with bench.ours(workers=1):
@@ -207,12 +211,21 @@ class Bench:
             process.terminate()
             process.wait(30)
 
-    def load(self, *options: str) -> Answers:
+    def turns(self) -> tuple[Answers, Answers]:
+        """The closed loop and the open one, a part of the time each and in turns."""
+        closed, opened = [], []
+        for _ in range(TURNS):
+            closed.append(self.load(seconds=self._arguments.seconds / TURNS))
+            rate = str(closed[-1].rate * LOAD_SHARE)
+            opened.append(self.load("--rate", rate, seconds=self._arguments.seconds / TURNS))
+        return together(closed), together(opened)
+
+    def load(self, *options: str, seconds: float | None = None) -> Answers:
         """Play a load, with tokens of which most were not used before."""
-        mine = self._arguments
+        mine, seconds = self._arguments, seconds or self._arguments.seconds
         command = [sys.executable, str(ROOT / "benchmarks" / "api_load.py")]
         command += ["--port", str(self._port), "--tokens", str(self._tokens)]
-        command += ["--connections", str(mine.connections), "--seconds", str(mine.seconds)]
+        command += ["--connections", str(mine.connections), "--seconds", str(seconds)]
         command += ["--reads-per-visit", str(mine.reads_per_visit), "--there", str(mine.there)]
         command += ["--first", str(self._next), "--warm-up", str(WARM_UP_SECONDS)]
         cpu = CpuClock({"api": self._servers, "postgres": self._parts.postgres_pids()})
@@ -225,7 +238,7 @@ class Bench:
         unexpected = set(seen["statuses"]) - {"200", "304"}
         if unexpected:
             raise RuntimeError(f"the API answered {seen['statuses']}")
-        reads = len(seen["milliseconds"]) * (1 + WARM_UP_SECONDS / mine.seconds)
+        reads = len(seen["milliseconds"]) * (1 + WARM_UP_SECONDS / seconds)
         each = {name: seconds / reads * 1000 for name, seconds in used.items()}
         return Answers(seen["rate"], seen["milliseconds"], seen["statuses"], each)
 
@@ -248,6 +261,19 @@ class Bench:
             return httpx.get(f"http://127.0.0.1:{self._port}/readyz").is_success
         except httpx.TransportError:
             return False
+
+
+def together(parts: Sequence[Answers]) -> Answers:
+    """The answers to loads that were played as long as one another, as those of one."""
+    statuses = Counter[str]()
+    for part in parts:
+        statuses.update(part.statuses)
+    return Answers(
+        mean(part.rate for part in parts),
+        [each for part in parts for each in part.milliseconds],
+        dict(statuses),
+        {name: mean(part.cpu[name] for part in parts) for name in parts[0].cpu},
+    )
 
 
 def new_key(algorithm: str) -> PrivateKey:
