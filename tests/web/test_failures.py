@@ -149,23 +149,44 @@ def test_when_the_api_wants_to_be_left_alone_it_is(api, open_page, status, turn)
     busy = Response(status_code=status, headers={"Retry-After": "1"})
     api.refuse = {"stream": busy, "read": busy}
     page = open_page()
-    api.wait(lambda: api.asked)
+    api.wait(lambda: api.to("read"))
     api.refuse = {}
     api.show(FIRST)
     for hidden in (True, False):  # not even whoever comes back asks earlier
         page.wait_for_timeout(100)
         turn(page, hidden)
     expect(shown(page)).to_have_text(["1"])
-    first, second, *_ = api.asked
-    assert second.at - first.at >= 1
+    _, refused, answered, *_ = api.asked
+    assert answered.at - refused.at >= 1
+
+
+TOO_MANY_STREAMS = Response(status_code=429, headers={"Retry-After": "30"})
+
+
+def test_a_stream_that_is_to_be_left_alone_holds_up_no_read(api, open_page):
+    api.refuse = {"stream": TOO_MANY_STREAMS}
+    api.show(FIRST)
+    expect(shown(open_page())).to_have_text(["1"])
+    api.wait(lambda: len(api.to("read")) > 4)
+    assert len(api.to("stream")) == 1
+
+
+def test_a_stream_is_left_alone_also_when_a_read_is_answered_again(api, open_page):
+    api.show(FIRST)
+    reads = InTurn(Response(status_code=500), JSONResponse(api.set("main")))
+    api.refuse = {"stream": TOO_MANY_STREAMS, "read": reads}
+    expect(shown(open_page())).to_have_text(["1"])
+    api.wait(lambda: len(api.to("read")) > 4)
+    assert len(api.to("stream")) == 1
 
 
 def test_a_date_to_come_back_at_is_understood(api, open_page):
     busy = Response(status_code=503, headers={"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"})
-    api.refuse = {"stream": busy}
+    api.refuse = {"stream": busy, "read": busy}
     page = open_page()
+    api.wait(lambda: api.to("read"))
     page.wait_for_timeout(500)
-    assert len(api.asked) == 1
+    assert len(api.asked) == 2
 
 
 def test_a_stream_says_after_how_long_to_come_back(api, open_page):

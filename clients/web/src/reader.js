@@ -26,7 +26,8 @@ export function openReader(session, waits, needs) {
   let request = new AbortController();
   let wake = () => {};
   let [asked, etag, lastId] = ['', '', ''];
-  let [due, held, noStreamUntil, failures, refusals, badStreams, guard, hiding] = [0, 0, 0, 0, 0, 0, 0, 0];
+  let [due, held, streamHeld, noStreamUntil] = [0, 0, 0, 0]; // held: the API wants to be left alone until then
+  let [failures, refusals, badStreams, guard, hiding] = [0, 0, 0, 0, 0];
   let [confirmed, retry] = [Date.now(), waits.retry];
   let [paused, closed, interrupted, silent] = [document.hidden, false, false, false];
 
@@ -58,7 +59,7 @@ export function openReader(session, waits, needs) {
     request = new AbortController();
     interrupted = false;
     try {
-      return await (Date.now() < noStreamUntil ? poll() : stream());
+      return await (Date.now() < Math.max(noStreamUntil, streamHeld) ? poll() : stream());
     } catch (error) {
       return interrupted ? 0 : failed(refusal(error));
     } finally {
@@ -134,8 +135,7 @@ export function openReader(session, waits, needs) {
   function avoid() {
     refusals = 0; // whatever was wrong, it was not the token
     badStreams += 1;
-    const wait = badStreams < BAD_STREAMS ? waits.poll : waits.again;
-    noStreamUntil = Math.max(held, Date.now()) + wait;
+    noStreamUntil = Date.now() + (badStreams < BAD_STREAMS ? waits.poll : waits.again);
   }
 
   /** Nothing, when there is no stream to be had for a while. */
@@ -151,7 +151,7 @@ export function openReader(session, waits, needs) {
       const { status, after } = refusal(error);
       if (interrupted || status === 401) throw error;
       if (NO_STREAM.includes(status)) badStreams = BAD_STREAMS;
-      held = Date.now() + after;
+      streamHeld = Date.now() + after; // a read may be answered all the same
       avoid();
     }
   }
