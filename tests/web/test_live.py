@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
+from starlette.responses import Response
 
 from .portal import CONFIGURE, ELEMENT
 from .scripted_api import banner
@@ -109,6 +110,30 @@ def test_a_placement_that_comes_later_joins_the_stream(api, open_page):
     expect(shown(page)).to_have_count(2)
     assert [each.query.get("placement") for each in api.to("stream")] == ["main", None]
     api.wait(lambda: len(api.streams) == 1)
+
+
+ONE_MORE = """
+configure({ api, waits, token: () => 'citizen' });
+const [first] = document.querySelectorAll('quadrupel-banners');
+first.addEventListener('quadrupel-banners', async () => {
+  for (let turn = 0; turn < %d; turn += 1) await null;
+  const element = document.createElement('quadrupel-banners');
+  element.setAttribute('placement', 'profile');
+  first.after(element);
+}, { once: true });
+"""
+"""Mounts one more placement when the first one is shown banners, so many microtasks later."""
+
+
+@pytest.mark.parametrize("microtasks", range(6))
+def test_a_placement_that_comes_in_answer_to_banners_does_not_wait_for_the_next_poll(
+    api, open_page, microtasks
+):
+    api.refuse = {"stream": Response(status_code=404)}
+    api.show(banner(), FINE)
+    page = open_page(ELEMENT, ONE_MORE % microtasks, poll=60_000)
+    expect(shown(page)).to_have_text([TITLE, FINE_TITLE])
+    assert [each.query.get("placement") for each in api.to("read")] == ["main", None]
 
 
 def test_an_element_that_is_moved_keeps_its_stream_and_one_that_is_removed_ends_it(api, open_page):

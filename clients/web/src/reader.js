@@ -38,7 +38,7 @@ export function openReader(session, waits, needs) {
         await sleep(wait);
       } else {
         const pause = await round();
-        due = Date.now() + pause;
+        due = interrupted ? 0 : Date.now() + pause; // also by what came of the answer
       }
     }
   }
@@ -180,7 +180,7 @@ export function openReader(session, waits, needs) {
   function interrupt() {
     interrupted = true;
     request.abort();
-    wake();
+    hurry();
   }
 
   function pause() {
@@ -223,7 +223,6 @@ export function openReader(session, waits, needs) {
     /** Ask again if what is to be asked for has changed. Whether it has. */
     renew() {
       if (!asked || asked === parameters()) return false;
-      due = 0;
       interrupt();
       return true;
     },
