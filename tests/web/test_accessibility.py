@@ -163,6 +163,17 @@ def test_what_arrives_later_is_announced_and_what_was_there_is_not(api, open_pag
     expect(said(page)).to_have_attribute("aria-live", "polite")
 
 
+@pytest.mark.parametrize(("attribute", "lang"), [('locale="ru"', "ru"), ("", None)])
+def test_what_is_said_has_the_language_of_the_element_where_the_page_has_another(
+    api, open_page, attribute, lang
+):
+    page = open_page(ELEMENT.replace("placement", f"{attribute} placement"), language="en")
+    api.wait(lambda: api.streams)
+    api.show(banner())
+    expect(said(page)).to_contain_text(banner()["title"])
+    assert said(page).get_attribute("lang") == lang
+
+
 def test_what_goes_or_is_reworded_is_not_announced(api, open_page):
     api.show(banner(), FINE)
     page = open_page()

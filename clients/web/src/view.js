@@ -26,18 +26,19 @@ function make(name, attributes, ...children) {
 }
 
 /**
- * Fills `root`, which has to be empty. `label` names the region to screen readers, `lang` is its language if that is not
+ * Fills `root`, which has to be empty. `label` names the region to screen readers, `lang` is the language if that is not
  * the page's; after `second` in view a banner counts as seen.
  * @param {ShadowRoot} root @param {Looks} looks @param {Actions} actions
  */
 export function openView(root, { words, label, lang, second }, actions) {
   const list = make('ul', { part: 'list', role: 'list' });
-  const region = make('section', { part: 'region', 'aria-label': label, ...(lang && { lang }) }, list);
+  const region = make('section', { part: 'region', 'aria-label': label }, list);
   const status = make('p', { class: 'status', role: 'status', 'aria-live': 'polite', tabindex: '-1' });
   /** @type {Map<string, { node: HTMLElement, banner: Banner, form: string }>} */
   let items = new Map();
   let answered = false;
   let saying = 0;
+  if (lang) region.lang = status.lang = lang;
   region.hidden = true;
   root.append(region, status);
   const watch = watchSeen(second, (node) => {
@@ -88,7 +89,11 @@ export function openView(root, { words, label, lang, second }, actions) {
   function arrange() {
     /** @type {Element[]} */
     const nodes = [...items.values()].map((item) => item.node);
-    for (const node of [...list.children]) if (!nodes.includes(node)) drop(node);
+    for (const node of [...list.children]) {
+      if (nodes.includes(node)) continue;
+      watch.forget(node);
+      node.remove();
+    }
     nodes.forEach((node, place) => {
       const there = list.children[place] || null;
       if (there === node) return;
@@ -97,11 +102,6 @@ export function openView(root, { words, label, lang, second }, actions) {
     });
     region.hidden = !nodes.length;
     root.host.toggleAttribute('empty', !nodes.length);
-  }
-
-  function drop(/** @type {Element} */ node) {
-    watch.forget(node);
-    node.remove();
   }
 
   /** What is focused when `lost` is not any more: its like in the banner that has taken its place. */
