@@ -91,7 +91,12 @@ class Settings(BaseSettings):
         description="a match that returns within so many days is the same episode; 0: never",
     )
     range_size: int = Field(50_000, ge=100, le=1_000_000, description="users in one range of a run")
-    batch_size: int = Field(2_000, ge=1, le=100_000, description="messages a stage takes at once")
+    batch_size: int = Field(
+        2_000,
+        ge=1,
+        le=100_000,
+        description="messages a stage takes at once; ingest: five times as many",
+    )
 
     smtp_url: str = Field(
         "smtp://127.0.0.1:1025",

@@ -147,6 +147,24 @@ def cancel(name: Name) -> None:
 
 
 @app.command()
+def rate(
+    name: Name,
+    messages: Annotated[
+        int,
+        typer.Argument(metavar="N", help="Messages per second, at most.", min=1, max=MAX_RATE),
+    ],
+) -> None:
+    """Change how fast a mailing may go, also while it is being sent; its sender obeys at once.
+
+    Example:
+      quadrupel mailing rate spring 500
+    """
+    with bootstrap.open_engine(read_settings()) as engine, transaction(engine) as connection:
+        mailings.set_rate(connection, name, messages, bootstrap.now())
+    console.print(f"mailing {name} sends {messages:,} messages/s at most")
+
+
+@app.command()
 def status(
     name: Annotated[str | None, typer.Argument(help="The mailing; else the latest ones.")] = None,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
@@ -228,6 +246,7 @@ def _show_plan(planned: Planned) -> None:
     mailing, found = planned.mailing, planned.survey
     console.print(f"mailing {mailing.name}: {mailing.template} by {mailing.channel}", markup=False)
     console.print(f"for {mailing.audience}, as of {mailing.as_of}", markup=False)
+    console.print(f"{mailing.rate:,} messages/s at most", markup=False)
     console.print(f"{found.recipients:>12,}  recipients")
     for reason, count in sorted(found.obstacles.items()):
         console.print(f"{count:>12,}  of them will not be sent to: {reason}", markup=False)

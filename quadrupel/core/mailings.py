@@ -67,11 +67,6 @@ class Mailing:
         """The origin of its messages."""
         return origin(self.name)
 
-    @property
-    def chunk(self) -> int:
-        """How many messages are queued at a time: a second's worth at most."""
-        return min(self.rate, MAX_CHUNK)
-
 
 def origin(name: str) -> str:
     """The origin of the messages of the mailing of that name."""
@@ -90,13 +85,21 @@ def check_name(name: str) -> str:
 
 
 class MailingPace:
-    """Holds a rate: says how long to wait before the next chunk. Times are seconds of a clock."""
+    """Holds a rate: says how long to wait before the next chunk. Times are seconds of a clock.
+
+    `rate` may be changed, and holds from the next chunk on.
+    """
 
     def __init__(self, rate: int, now: float) -> None:
-        self._rate = rate
+        self.rate = rate
         self._next = now
+
+    @property
+    def chunk(self) -> int:
+        """How many messages are queued at a time: a second's worth at most."""
+        return min(self.rate, MAX_CHUNK)
 
     def wait(self, count: int, now: float) -> float:
         """Seconds to wait after `count` messages went out; time lost before is not caught up."""
-        self._next = max(self._next, now - count / self._rate) + count / self._rate
+        self._next = max(self._next, now - count / self.rate) + count / self.rate
         return max(0.0, self._next - now)

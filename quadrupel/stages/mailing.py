@@ -2,7 +2,7 @@
 
 Each chunk is recorded, published, and then the cursor is moved. A process that dies between
 repeats its last chunk when it goes on: the messages are recorded already, so nobody gets two.
-Pausing and cancelling are seen before each chunk, that is within a second.
+Pausing, cancelling and another rate are seen before each chunk, that is within a second.
 """
 
 import time
@@ -43,8 +43,8 @@ def send(
     """
     pace = MailingPace(mailing.rate, time.monotonic())
     for page in pages(mailing.cursor):
-        for last, chunk in _chunks(page, mailing.chunk):
-            state = _queue(engine, producer, mailing, chunk, last, clock)
+        for last, chunk in _chunks(page, pace):
+            state, pace.rate = _queue(engine, producer, mailing, chunk, last, clock)
             if state is not MailingState.SENDING:
                 return state
             on_progress(page.looked_at if last == page.last else 0, len(chunk))
@@ -69,11 +69,13 @@ def cancel(engine: sa.Engine, name: str, clock: Callable[[], datetime]) -> int:
         last = keys[-1]
 
 
-def _chunks(page: Page, size: int) -> Iterator[tuple[str, Sequence[Recipient]]]:
-    """The recipients of a page, a few at a time, each with the user up to whom it goes."""
-    for start in range(0, len(page.recipients), size):
-        chunk = page.recipients[start : start + size]
-        yield page.last if start + size >= len(page.recipients) else chunk[-1].user_id, chunk
+def _chunks(page: Page, pace: MailingPace) -> Iterator[tuple[str, Sequence[Recipient]]]:
+    """The recipients of a page, a chunk at a time, each with the user up to whom it goes."""
+    done = 0
+    while done < len(page.recipients):
+        chunk = page.recipients[done : done + pace.chunk]
+        done += len(chunk)
+        yield page.last if done == len(page.recipients) else chunk[-1].user_id, chunk
     if not page.recipients:
         yield page.last, ()
 
@@ -85,18 +87,19 @@ def _queue(
     chunk: Sequence[Recipient],
     last: str,
     clock: Callable[[], datetime],
-) -> MailingState:
+) -> tuple[MailingState, int]:
+    """Queue a chunk if the mailing is in `sending`; its state and its rate, as they are now."""
     with transaction(engine) as connection:
-        state = mailings.hold_state(connection, mailing.name)
+        state, rate = mailings.hold(connection, mailing.name)
         if state is not MailingState.SENDING:
-            return state
+            return state, rate
         gone = _erased(connection, mailing, [each.user_id for each in chunk])
         given = [_message(mailing, each) for each in chunk if each.user_id not in gone]
         due = messages.record(connection, given, clock())
     producer.publish([message_codec.outgoing(key) for key in due])
     with transaction(engine) as connection:
         mailings.advance(connection, mailing.name, last, len(given), clock())
-    return state
+    return state, rate
 
 
 def _erased(connection: sa.Connection, mailing: Mailing, users: Sequence[str]) -> set[str]:

@@ -145,13 +145,31 @@ def move(
     return _mailing(moved)
 
 
-def hold_state(connection: sa.Connection, name: str) -> MailingState:
-    """The state of a mailing, which nobody changes until the transaction ends."""
-    query = sa.select(mailings.c.state).where(mailings.c.name == name).with_for_update(read=True)
-    state = connection.execute(query).scalar_one_or_none()
-    if state is None:
+def set_rate(connection: sa.Connection, name: str, rate: int, now: datetime) -> Mailing:
+    """Change how many messages a second a mailing sends at most. Raises NotFound, or Conflict."""
+    over = [MailingState.DONE, MailingState.CANCELLED]
+    changed = (
+        connection.execute(
+            sa.update(mailings)
+            .where(mailings.c.name == name, mailings.c.state.not_in(over))
+            .values(rate=rate, updated_at=now)
+            .returning(mailings)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if changed is None:
+        raise Conflict(f"mailing {name} is {get(connection, name).state.value}: it sends no more")
+    return _mailing(changed)
+
+
+def hold(connection: sa.Connection, name: str) -> tuple[MailingState, int]:
+    """The state and the rate of a mailing, which nobody changes until the transaction ends."""
+    query = sa.select(mailings.c.state, mailings.c.rate).where(mailings.c.name == name)
+    row = connection.execute(query.with_for_update(read=True)).one_or_none()
+    if row is None:
         raise _not_found(name)
-    return MailingState(state)
+    return MailingState(row.state), row.rate
 
 
 def advance(connection: sa.Connection, name: str, cursor: str, queued: int, now: datetime) -> None:

@@ -174,6 +174,18 @@ def test_a_dry_run_of_a_list_stores_nothing(portal, portal_url, csv):
         assert connection.execute("SELECT count(*) FROM mailings").fetchone() == (0,)
 
 
+def test_the_rate_of_a_mailing_is_changed_until_it_is_over(portal):
+    assert "50 messages/s at most" in portal(*PLAN, *OLD).out
+    assert portal("mailing", "rate", "spring", "1000").out == (
+        "mailing spring sends 1,000 messages/s at most\n"
+    )
+    assert status(portal)["rate"] == 1_000
+    portal("mailing", "cancel", "spring")
+    refused = portal("mailing", "rate", "spring", "5")
+    assert (refused.code, status(portal)["rate"]) == (1, 1_000)
+    assert "mailing spring is cancelled: it sends no more" in refused.err
+
+
 def test_a_paused_mailing_is_resumed_and_a_cancelled_one_is_not(portal):
     portal(*PLAN, *OLD)
     refused = portal("mailing", "pause", "spring")
@@ -210,6 +222,10 @@ WRONG = [
     (("resume", "autumn"), 1, "there is no mailing autumn"),
     (("pause", "autumn"), 1, "there is no mailing autumn"),
     (("cancel", "autumn"), 1, "there is no mailing autumn"),
+    (("rate", "autumn", "5"), 1, "there is no mailing autumn"),
+    (("rate", "autumn", "0"), 2, "should be greater than or equal to 1"),
+    (("rate", "autumn", "none"), 2, "should be a valid integer"),
+    (("rate", "autumn"), 2, "Missing argument 'N'"),
     (("status", "autumn"), 1, "there is no mailing autumn"),
 ]
 FILES = [

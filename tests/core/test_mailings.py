@@ -37,3 +37,12 @@ def test_a_pace_never_catches_up_in_a_burst():
     pace = MailingPace(50, 0.0)
     assert pace.wait(50, 3600.0) == 0.0
     assert pace.wait(50, 3600.0) == pytest.approx(1.0)
+
+
+def test_a_pace_takes_another_rate_from_the_next_chunk_on():
+    pace = MailingPace(50, 0.0)
+    assert pace.wait(50, 0.0) == pytest.approx(1.0)
+    pace.rate = 200
+    assert (pace.chunk, pace.wait(50, 1.0)) == (200, pytest.approx(0.25))
+    pace.rate = 10
+    assert (pace.chunk, pace.wait(50, 1.25)) == (10, pytest.approx(5.0))

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -295,6 +296,23 @@ def test_the_rate_is_held(population, producer):
     began = datetime.now(UTC)
     assert send(population, producer, wait=threading.Event().wait) is MailingState.DONE
     assert (datetime.now(UTC) - began).total_seconds() >= 20 / 40
+
+
+def test_another_rate_is_obeyed_before_the_next_chunk(population, producer):
+    create(population, replace(SPRING, rate=1))
+    queued = []
+
+    def wait(_: float) -> bool:
+        queued.append(len(producer.users))
+        with transaction(population) as connection:
+            mailings.set_rate(connection, "spring", 5, NOW)
+        return False
+
+    assert send(population, producer, wait=wait) is MailingState.DONE
+    assert producer.users == MUSCOVITES
+    chunks = [after - before for before, after in pairwise([0, *queued])]
+    assert chunks[0] == 1, "the one after which it was changed"
+    assert max(chunks) > 1, chunks
 
 
 def test_an_audience_of_nobody_is_done_at_once(population, producer):

@@ -9,6 +9,7 @@ from quadrupel.store import mailings
 from quadrupel.store.database import open_engine, transaction
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
 SPRING = Mailing(
     name="spring",
     audience=Audience(expression='user.region == "77"'),
@@ -52,11 +53,26 @@ def test_a_name_is_taken_once(connection):
 def test_a_mailing_that_is_not_there_is_not_found(connection):
     for call in (
         lambda: mailings.get(connection, "autumn"),
-        lambda: mailings.hold_state(connection, "autumn"),
+        lambda: mailings.hold(connection, "autumn"),
         lambda: mailings.move(connection, "autumn", list(MailingState), MailingState.DONE, NOW),
     ):
         with pytest.raises(NotFound, match="there is no mailing autumn"):
             call()
+
+
+def test_the_rate_of_a_mailing_is_changed_until_it_is_over(connection):
+    mailings.create(connection, SPRING)
+    for state in (MailingState.SENDING, MailingState.PAUSED):
+        mailings.move(connection, "spring", list(MailingState), state, NOW)
+        changed = mailings.set_rate(connection, "spring", 7 + len(state), LATER)
+        assert (changed.rate, changed.updated_at) == (7 + len(state), LATER)
+        assert mailings.hold(connection, "spring") == (state, 7 + len(state))
+    for state in (MailingState.DONE, MailingState.CANCELLED):
+        mailings.move(connection, "spring", list(MailingState), state, NOW)
+        with pytest.raises(Conflict, match=f"mailing spring is {state.value}: it sends no more"):
+            mailings.set_rate(connection, "spring", 5, LATER)
+    with pytest.raises(NotFound, match="there is no mailing autumn"):
+        mailings.set_rate(connection, "autumn", 5, LATER)
 
 
 def test_the_latest_come_first(connection):
@@ -69,7 +85,8 @@ def test_the_latest_come_first(connection):
 def test_a_mailing_moves_only_from_a_state_it_is_in(connection):
     mailings.create(connection, SPRING)
     moved = mailings.move(connection, "spring", [MailingState.PLANNED], MailingState.SENDING, NOW)
-    assert moved.state is mailings.hold_state(connection, "spring") is MailingState.SENDING
+    assert (moved.state, moved.rate) == mailings.hold(connection, "spring")
+    assert moved.state is MailingState.SENDING
     with pytest.raises(Conflict, match="mailing spring is sending, not paused or planned"):
         mailings.move(
             connection,
