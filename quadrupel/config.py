@@ -141,7 +141,8 @@ class Settings(BaseSettings):
         600,
         ge=0,
         le=60_000,
-        description="requests a minute of one citizen, to one process of the API; 0: any number",
+        description="requests a minute of one citizen, to one process of the API, each piece of"
+        " feedback being one; 0: any number",
     )
     api_user_burst: int = Field(
         300, ge=1, le=60_000, description="how many of them may come at once"

@@ -39,13 +39,8 @@ def routes(
     now: Callable[[], datetime],
     limit: Limit = unlimited,
 ) -> APIRouter:
-    """The route."""
+    """The route. `limit` counts a request as often as it has pieces of feedback."""
     router = APIRouter(tags=["banners"])
-
-    async def citizen_of(token: str) -> str:
-        user_id = await tokens.user_of(token)
-        limit(user_id)
-        return user_id
 
     @router.post("/v1/me/banners/feedback", **feedback_documents.FEEDBACK)
     async def give_feedback(
@@ -53,14 +48,15 @@ def routes(
     ) -> Response:
         if media_type(request) not in MEDIA_TYPES:
             raise unsupported(f"feedback comes as {' or '.join(MEDIA_TYPES)}")
-        user_id = None if token is None else await citizen_of(token)
+        user_id = None if token is None else await tokens.user_of(token)
         posted = read_posted(await read_body(request, MAX_BODY))
         if posted.token is not None and user_id is not None:
             raise InputRefused("two-tokens", "the token is in the header or in the body, not both")
         if posted.token is not None:
-            user_id = await citizen_of(posted.token)
+            user_id = await tokens.user_of(posted.token)
         if user_id is None:
             raise NotAuthenticated(f"{access.MISSING}, or access_token in the body")
+        limit(user_id, len(posted.feedback) or 1)
         events = read_events(posted.feedback, user_id, texts().banners, now())
         positions = await inbox.accept([event_message(each) for each in events]) if events else []
         contained = False
@@ -68,7 +64,7 @@ def routes(
         if posted.token is None and any(each.type == DISMISSED for each in events):
             contained = await _wait(waits, user_id, positions[-1], request)
         after = write_token({user_id: positions[-1]} if positions else {})
-        answer = {"accepted": len(events), "after": after, "contains_event": contained}
+        answer = {"accepted": len(posted.feedback), "after": after, "contains_event": contained}
         return JSONResponse(answer, 202)
 
     return router

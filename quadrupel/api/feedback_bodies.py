@@ -53,9 +53,10 @@ def read_events(
 ) -> list[Event]:
     """The events that tell of a citizen's feedback which comes `now`, all of it good.
 
-    `banners` are the rules that have one. Raises EventsRefused with every bad one.
+    What is told several times is one event, the first. `banners` are the rules that have one.
+    Raises EventsRefused with every bad one.
     """
-    events = []
+    events: dict[str, Event] = {}
     refused = []
     for index, each in enumerate(feedback):
         try:
@@ -65,10 +66,10 @@ def read_events(
         except EventRefused as error:
             refused.append((index, error))
         else:
-            events.append(event)
+            events.setdefault(event.id, event)
     if refused:
         raise EventsRefused("index", refused)
-    return events
+    return list(events.values())
 
 
 def _read(feedback: object, banners: Container[str], now: datetime) -> Given:

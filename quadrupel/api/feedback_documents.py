@@ -56,7 +56,11 @@ SCHEMAS: Fields = {
     "FeedbackTaken": object_(
         ["accepted", "after", "contains_event"],
         {
-            "accepted": {"type": "integer", "minimum": 0},
+            "accepted": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "how many pieces were taken, repeated ones too",
+            },
             "after": text("a token for reading banners that contain the feedback"),
             "contains_event": {
                 "type": "boolean",
@@ -83,7 +87,7 @@ FEEDBACK: Fields = {
         "Answered when all of it is durable; if one part is bad, none is taken. What is told again"
         " changes nothing: with the banner of an episode each action counts once a day. A dismissed"
         " banner is gone from the next read: the answer waits for that, a second at most, and"
-        " `contains_event` says whether it is so.\n\n"
+        " `contains_event` says whether it is so. Each piece counts as one request.\n\n"
         "`navigator.sendBeacon` sets no headers: send the token as `access_token` in the body, as"
         " `text/plain`. Then nothing is waited for."
     ),

@@ -7,7 +7,7 @@ window of times. Only who was verified is counted, so nobody fills the table wit
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import structlog
 
@@ -24,13 +24,17 @@ SAY_SECONDS = 10
 
 Who: TypeAlias = Literal["citizen", "key"]
 
-Limit: TypeAlias = Callable[[str], None]
-"""Counts a request of a caller, by its id. Raises TooOften."""
-
 log = structlog.get_logger()
 
 
-def unlimited(_: str) -> None:
+class Limit(Protocol):
+    """Counts a request of a caller."""
+
+    def __call__(self, caller: str, times: int = 1, /) -> None:
+        """Count it, as one or as several, of the caller with that id. Raises TooOften."""
+
+
+def unlimited(_caller: str, _times: int = 1) -> None:
     """The limit where none is set."""
 
 
@@ -54,10 +58,13 @@ class Rates:
     def __len__(self) -> int:
         return len(self._due)
 
-    def count(self, caller: str) -> None:
-        """Count a request of the caller. Raises TooOften, and then it has not counted."""
+    def count(self, caller: str, times: int = 1) -> None:
+        """Count a request of the caller, as one or as several.
+
+        Raises TooOften, and then it has not counted.
+        """
         now = self._clock()
-        due, wait = arrive(self._due.get(caller, 0), now, self._rate)
+        due, wait = arrive(self._due.get(caller, 0), now, self._rate, times)
         if wait:
             raise self._refusal(caller, now, wait)
         self._due[caller] = due

@@ -25,13 +25,14 @@ def rate(requests: int, seconds: int, burst: int) -> Rate:
     return Rate(interval, (burst - 1) * interval)
 
 
-def arrive(due: int, now: int, rate: Rate) -> tuple[int, int]:
+def arrive(due: int, now: int, rate: Rate, times: int = 1) -> tuple[int, int]:
     """What a request that comes `now` makes of a caller whose next request is `due`.
 
     Returns when the next one is due then, and how long to wait: 0 if this one is let in; else how
-    long until one is, and this one has not counted.
+    long until one is, and this one has not counted. One that counts several `times` is let in when
+    any would be, however small the burst: the next ones wait for what it took.
     """
     wait = due - rate.early - now
     if wait > 0:
         return due, wait
-    return max(due, now) + rate.interval, 0
+    return max(due, now) + rate.interval * times, 0

@@ -79,12 +79,19 @@ def test_what_is_told_again_is_the_same_event_and_nothing_else_is(api) -> None:
         told(time=noon.isoformat(), episode="2026-12-21"),
         told(time=noon.isoformat(), banner="birthday"),
     ]
-    assert give(api, "again", [*same, *others]).status_code == 202
-    first, second, *rest = (event.id for event in events(api, "again"))
-    assert first == second
+    for each in ([same[0], *others], same[1:], same[:1]):
+        assert give(api, "again", each).status_code == 202
+    first, *rest, second, third = (event.id for event in events(api, "again"))
+    assert first == second == third
     assert give(api, "another", same[:1]).status_code == 202
     [of_another] = (event.id for event in events(api, "another"))
     assert len({first, *rest, of_another}) == 6
+
+
+def test_what_one_request_tells_several_times_is_one_event(api) -> None:
+    answer = give(api, "repeater", [told()] * 50 + [told("clicked")] + [told()] * 49)
+    assert answer.json()["accepted"] == 100
+    assert [event.type for event in events(api, "repeater")] == ["banner.seen", "banner.clicked"]
 
 
 def test_a_beacon_brings_its_token_along_and_waits_for_nothing(api) -> None:

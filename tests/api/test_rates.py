@@ -218,6 +218,35 @@ def test_a_batch_of_events_is_one_request(strict) -> None:
     assert_rate_limited(strict.client.post("/v1/events", json=batch, headers=headers))
 
 
+def give_pieces(strict, token: str, pieces: int):
+    """Feedback on banners of so many episodes."""
+    told = [BANNER | {"episode": str(number)} for number in range(pieces)]
+    return strict.client.post("/v1/me/banners/feedback", json=told, headers=strict.bearer(token))
+
+
+def test_feedback_counts_as_often_as_it_has_pieces(strict) -> None:
+    token = strict.signer.token("often-told")
+    assert give_pieces(strict, token, BURST).is_success
+    for refusing in CITIZENS_ROUTES.values():
+        assert_rate_limited(refusing(strict, token))
+
+
+def test_feedback_is_let_in_whole_and_what_it_takes_beyond_the_burst_is_waited_for(strict) -> None:
+    token = strict.signer.token("often-at-once")
+    assert read(strict, token).is_success
+    assert give_pieces(strict, token, 100).json()["accepted"] == 100
+    refusal = give_pieces(strict, token, 1)
+    assert refusal.status_code == 429
+    assert (1 + 100 - BURST) * 60 <= int(refusal.headers["retry-after"]) <= 99 * 60
+
+
+def test_feedback_that_tells_nothing_is_one_request(strict) -> None:
+    token = strict.signer.token("often-silent")
+    for _ in range(BURST):
+        assert give_pieces(strict, token, 0).is_success
+    assert_rate_limited(give_pieces(strict, token, 0))
+
+
 def test_keys_that_do_not_hold_count_for_nobody(strict) -> None:
     key = strict.create_key("banners:read")
     guess = strict.bearer(key[:-43] + "b" * 43)

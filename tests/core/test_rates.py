@@ -55,3 +55,17 @@ def test_who_waits_as_long_as_told_is_let_in_and_who_waits_less_is_not(
             assert due == before, "who was refused has not counted"
             assert arrive(due, now + wait, asked)[1] == 0
             assert arrive(due, now + wait - 1, asked)[1] == 1
+
+
+@given(RATES, GAPS, st.integers(2, 100))
+def test_what_counts_several_times_is_as_if_as_many_had_come_without_being_refused(
+    asked: Rate, gaps: list, times: int
+) -> None:
+    due, now = 0, SECOND
+    for gap in gaps:
+        now += gap
+        _, wait = arrive(due, now, asked)
+        after, wait_for_all = arrive(due, now, asked, times)
+        assert wait_for_all == wait, "it is let in when one would be"
+        assert after == (due if wait else max(due, now) + times * asked.interval)
+        due = after
