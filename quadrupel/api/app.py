@@ -163,7 +163,13 @@ def _serve_openapi(
     app: FastAPI, texts: Callable[[], BannerTexts], languages: Sequence[str]
 ) -> None:
     document = documents.openapi(app)
+    written = "", b""
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
-        return JSONResponse(with_declared(document, texts(), languages))
+        nonlocal written
+        now = texts()
+        if now.digest != written[0]:  # anyone may ask, and it takes milliseconds
+            made = with_declared(document, now, languages)
+            written = now.digest, bytes(JSONResponse(made).body)
+        return Response(written[1], media_type="application/json")

@@ -179,6 +179,15 @@ def test_an_unchanged_set_is_304_by_its_tag(api) -> None:
     assert ask(api, tag).status_code == 200
 
 
+@pytest.mark.parametrize("query", ["", "?wait=0"])
+def test_a_list_of_more_tags_than_a_kilobyte_is_not_looked_through(api, query: str) -> None:
+    mine = api.bearer(api.signer.token("many-tags"))
+    tag = api.client.get("/v1/me/banners", headers=mine).headers["etag"]
+    for more, status in ((1024 - len(tag), 304), (1025 - len(tag), 200), (60_000, 200)):
+        held = mine | {"if-none-match": "," * more + tag}
+        assert api.client.get(f"/v1/me/banners{query}", headers=held).status_code == status
+
+
 def test_a_tag_is_of_one_user_language_placement_and_client(api) -> None:
     for user in ("tagged-1", "tagged-2"):
         api.publish(user, 1, LICENCE)

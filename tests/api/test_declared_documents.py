@@ -1,14 +1,20 @@
 """What the document says is taken is what is taken."""
 
+import asyncio
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 
+import httpx
 import pytest
 
 from quadrupel.api.declared_documents import locale_pattern, with_declared
 from quadrupel.api.languages import choose
+from quadrupel.api.token_keys import TokenKeys
 from quadrupel.core.errors import InputRefused
+from quadrupel.rules.placements import Placement
 
-from .conftest import TEXTS
+from .conftest import TEXTS, application
 
 LANGUAGES = ("en", "pt-BR", "ru")
 
@@ -49,3 +55,41 @@ def test_what_is_given_is_left_as_it_is(api) -> None:
     made = with_declared(document, TEXTS, ("tlh",))
     assert parameters(made)["locale"] != parameters(document)["locale"]
     assert str(document) == before
+
+
+class CountedPlacements(dict[str, Placement]):
+    """Placements that count how often they are written."""
+
+    written = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.written += 1
+        return super().__iter__()
+
+
+def test_it_is_written_once_for_what_is_declared_and_again_when_that_changes() -> None:
+    async def load() -> bytes:
+        raise httpx.ConnectError("refused")
+
+    placements = CountedPlacements(TEXTS.placements)
+    texts = replace(TEXTS, placements=placements)
+
+    async def story() -> None:
+        nonlocal texts
+        app = application(token_keys=TokenKeys(load), texts=lambda: texts)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            first = await client.get("/openapi.json")
+            written = placements.written
+            for _ in range(3):
+                again = await client.get("/openapi.json")
+                assert (again.content, again.headers["content-type"]) == (
+                    first.content,
+                    "application/json",
+                )
+            assert placements.written == written
+            texts = replace(texts, placements={"top": TEXTS.placements["main"]}, digest="texts-2")
+            other = (await client.get("/openapi.json")).json()
+            assert parameters(other)["placement"]["enum"] == ["top"]
+
+    asyncio.run(story())
