@@ -90,7 +90,7 @@ def _plain(scope: Scope) -> tuple[str, Question, _After | None] | None:
             headers[name] = value
     bearer = headers.get(b"authorization", b"")
     rest, after = _after(scope["query_string"])
-    parameters = _parameters(rest)
+    parameters = _parameters(rest) if len(rest) <= _MAX_QUERY else None
     if parameters is None or not bearer.startswith(_BEARER) or not bearer.isascii():
         return None
     placement, client, locale = parameters
@@ -118,13 +118,13 @@ def _after(query: bytes) -> tuple[bytes, _After | None]:
     return rest[1:], (token.decode(), wait)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # of what anyone sends: so it is asked for short queries only
 def _parameters(query: bytes) -> tuple[str | None, str | None, str | None] | None:
     """`placement`, `client` and `locale` of a plain query; None if it has anything else."""
     if not query:
         return None, None, None
-    found = [_PARAMETERS.fullmatch(part) for part in query[: _MAX_QUERY + 1].split(b"&")]
+    found = [_PARAMETERS.fullmatch(part) for part in query.split(b"&")]
     named = {each[1]: each[2].decode() for each in found if each}
-    if len(query) > _MAX_QUERY or len(named) < len(found):
+    if len(named) < len(found):
         return None
     return named.get(b"placement"), named.get(b"client"), named.get(b"locale")

@@ -129,7 +129,7 @@ class RememberedUsers:
             self._users.popitem(last=False)
 
 
-@lru_cache(maxsize=256)  # all tokens that one key signs have the same header
+@lru_cache(maxsize=64)  # all that one key signs have the same one; of the longest it keeps 1 MB
 def _header(segment: str) -> tuple[str | None, str]:
     try:
         header = jwt.get_unverified_header(f"{segment}..")

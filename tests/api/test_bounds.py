@@ -1,12 +1,23 @@
-"""How large a request may be, and which methods a path takes: what is refused, and by whom."""
+"""How large a request may be, what it leaves behind, and which methods a path takes."""
 
+import asyncio
+import base64
 import contextlib
+import gc
+import json
 import socket
+import tracemalloc
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
 
+from quadrupel.api.hot_route import HotRoute
+from quadrupel.api.languages import choose
 from quadrupel.api.middleware import MAX_TARGET
+from quadrupel.api.token_keys import TokenKeys
+from quadrupel.api.tokens import Tokens
+from quadrupel.core.errors import TokenKeysUnavailable
 
 from .routes import FORM, UNSUBSCRIBE_TOKENS
 
@@ -145,3 +156,53 @@ def test_every_body_is_in_the_table_of_bodies(api) -> None:
         if "requestBody" in operation
     }
     assert documented == {(method, path) for method, path, _ in BODIES}
+
+
+async def handed_on(scope, receive, send) -> None:
+    pass
+
+
+async def unreadable() -> bytes:
+    raise httpx.ConnectError("refused")
+
+
+HOT = HotRoute(handed_on, None, None)
+TOKENS = Tokens(TokenKeys(unreadable), "issuer", "audience")
+
+
+async def show_query(number: int) -> None:
+    """A read without a token, with one of many long queries."""
+    query = f"{number:06}".encode() * 10_000
+    scope = {"type": "http", "path": READ, "method": "GET", "headers": [], "query_string": query}
+    await HOT(scope, None, None)
+
+
+async def show_languages(number: int) -> None:
+    choose(None, f"{number:06}" + "\xff" * 60_000, ("en", "ru"))
+
+
+async def show_token(number: int) -> None:
+    """One of many tokens that name a long key."""
+    header = json.dumps({"alg": "ES256", "kid": f"{number:06}" + "k" * 6_000}).encode()
+    with pytest.raises(TokenKeysUnavailable):
+        await TOKENS.user_of(base64.urlsafe_b64encode(header).decode().rstrip("=") + "..")
+
+
+@pytest.mark.parametrize(
+    ("show", "times"), [(show_query, 1_500), (show_languages, 5_000), (show_token, 500)]
+)
+def test_what_anyone_can_send_is_remembered_in_two_megabytes(
+    show: Callable[[int], Awaitable[None]], times: int
+) -> None:
+    async def story() -> int:
+        await show(0)
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(1, times):
+            await show(number)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return after - before
+
+    assert asyncio.run(story()) < 2_000_000
