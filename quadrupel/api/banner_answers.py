@@ -5,6 +5,7 @@ import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from typing import TypeAlias
 
 import msgspec
@@ -62,13 +63,17 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class BannerReader:
-    """What answers a read: where sets are, the texts now, how values are written, what was told."""
+    """What answers a read: where sets are, the texts now, how values are written, what was told.
+
+    `release` is in the tags: another one may answer with more.
+    """
 
     sets: BannerReads
     waits: Waits[BannerSet]
     texts: Callable[[], BannerTexts]
     languages: Sequence[str]
     zone: zoneinfo.ZoneInfo
+    release: str = field(default_factory=partial(version, "quadrupel"))
     told: "Remembered[_Told]" = field(default_factory=Remembered)
 
     async def answer(
@@ -92,7 +97,7 @@ class BannerReader:
         told = self.told.find((found.text, *asked))
         if told is not None:
             return _with_age(told.answer(question.if_none_match), found.age)
-        headers = _headers(_entity_tag(asked), language, contains)
+        headers = _headers(self._entity_tag(asked), language, contains)
         if _matches(question.if_none_match, headers):
             return _with_age(_Answer(304, headers, b""), found.age)
         shown = self.shown(user_id, found, texts, language, *where)
@@ -112,6 +117,11 @@ class BannerReader:
         """What is shown of the user's set, and fallbacks where that is nothing."""
         shown = render(user_id, found, texts, language, self.zone, placement, client)
         return with_fallbacks(shown, texts, language, placement, client)
+
+    def _entity_tag(self, asked: tuple[object, ...]) -> bytes:
+        """A strong tag: equal tags mean equal bytes, also between users behind one cache."""
+        content = repr((*asked, self.zone.key, self.release)).encode()
+        return b'"%s"' % hashlib.blake2b(content, digest_size=12).hexdigest().encode()
 
     async def _wait(self, user_id: str, awaited: Awaited) -> BannerSet:
         """The user's set as soon as it contains what is awaited, or as it is then."""
@@ -178,11 +188,6 @@ def _headers(tag: bytes, language: str, contains: bool | None) -> list[Header]:
     if contains is not None:
         headers.append((b"contains-event", b"true" if contains else b"false"))
     return headers
-
-
-def _entity_tag(asked: tuple[object, ...]) -> bytes:
-    """A strong tag: equal tags mean equal bytes, also between users behind one cache."""
-    return b'"%s"' % hashlib.blake2b(repr(asked).encode(), digest_size=12).hexdigest().encode()
 
 
 def _matches(if_none_match: str | None, headers: Sequence[Header]) -> bool:

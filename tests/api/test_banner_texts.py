@@ -177,6 +177,20 @@ def test_who_was_never_heard_of_reads_fallbacks_and_is_told_when_they_change() -
     assert read(tag).status_code == 200
 
 
+def test_a_tag_is_of_what_writes_the_answer_too() -> None:
+    """Of the time zone in which times are told, and of the release, whose answers may have more."""
+
+    def read(zone: str, release: str, tag: str | None = None) -> Response:
+        where = zoneinfo.ZoneInfo(zone)
+        reader = BannerReader(NoSets(), None, lambda: PLACED, ("en", "ru"), where, release)
+        return asyncio.run(reader.answer("u1", Question("main", None, "", tag)))
+
+    tag = dict(read("UTC", "1.0.0").raw_headers)[b"etag"].decode()
+    assert read("UTC", "1.0.0", tag).status_code == 304
+    assert read("Asia/Kamchatka", "1.0.0", tag).status_code == 200
+    assert read("UTC", "1.1.0", tag).status_code == 200
+
+
 def test_values_are_never_read_as_a_template(shipped: RuleSet) -> None:
     texts = BannerTexts(
         {

@@ -1,6 +1,7 @@
 import threading
 import time
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -8,6 +9,8 @@ import structlog
 
 from quadrupel.api.after import write_token
 from quadrupel.core.positions import Position
+
+from .conftest import running
 
 LICENCE = (
     "licence_expiring", {"licence_expires": "2026-12-20", "fee": "1234.50"}, "2026-12-20"
@@ -177,6 +180,15 @@ def test_an_unchanged_set_is_304_by_its_tag(api) -> None:
         assert "content-type" not in response.headers
     api.publish("tagged", 2, BIRTHDAY)
     assert ask(api, tag).status_code == 200
+
+
+def test_a_tag_of_another_time_zone_does_not_match(api, api_database, signer, tmp_path) -> None:
+    api.publish("moved", 1, LICENCE)
+    mine = api.bearer(signer.token("moved"))
+    tag = api.client.get("/v1/me/banners", headers=mine).headers["etag"]
+    with running(api_database, signer, tmp_path, zone=ZoneInfo("Asia/Kamchatka")) as moved:
+        held = mine | {"if-none-match": tag}
+        assert moved.client.get("/v1/me/banners", headers=held).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["", "?wait=0"])
