@@ -14,7 +14,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from psycopg.rows import class_row
 
-from quadrupel.core.errors import NotFound
+from quadrupel.core.errors import DatabaseUnavailable, NotFound
+from quadrupel.store.read_order import Source
 from quadrupel.store.read_servers import ReadServers
 from quadrupel.store.tables import api_keys
 
@@ -90,13 +91,20 @@ def revoke(connection: sa.Connection, key_id: str, now: datetime) -> None:
 
 
 async def find(servers: ReadServers, key_id: str) -> ServiceKey | None:
-    """The key of that id; None if there is none. Raises DatabaseUnavailable."""
+    """The key of that id; None if there is none.
+
+    The primary is asked, so that a revoked key ends in time, and the replica while it is away.
+    Raises DatabaseUnavailable, also where the replica does not have the key: it may be too new.
+    """
     answer = await servers.fetch_all(
         "SELECT key_id, name, secret_hash, scopes, created_at, expires_at, revoked_at"
         " FROM api_keys WHERE key_id = %s",
         (key_id,),
         class_row(ServiceKey),
+        newest=True,
     )
+    if not answer.rows and answer.source is Source.REPLICA:
+        raise DatabaseUnavailable("the replica does not have the key, and the primary is away")
     return next(iter(answer.rows), None)
 
 

@@ -47,6 +47,15 @@ def order(states: Mapping[Source, State], behind: float | None, near: float) -> 
     return sorted(asked, key=lambda each: states[each])
 
 
+def newest_first(states: Mapping[Source, State]) -> Sequence[Source]:
+    """The servers to ask for what may not be old: the replica second, also if the primary failed.
+
+    One that is away is not asked.
+    """
+    asked = (Source.PRIMARY, Source.REPLICA)
+    return [each for each in asked if states.get(each, State.AWAY) is not State.AWAY]
+
+
 class ReplicaAge:
     """Since when a replica may lack something, as far as both servers told. Times in seconds."""
 

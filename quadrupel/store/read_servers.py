@@ -19,7 +19,7 @@ from psycopg.rows import AsyncRowFactory, tuple_row
 from quadrupel.core.errors import ConcurrentWrite, DatabaseUnavailable
 from quadrupel.store import replica as replicas
 from quadrupel.store.database import transaction
-from quadrupel.store.read_order import Place, ReplicaAge, Source, State, order
+from quadrupel.store.read_order import Place, ReplicaAge, Source, State, newest_first, order
 from quadrupel.store.read_pool import SECONDS, Pool, TooSlow, end, fetch_all, why_unreachable
 from quadrupel.store.replica import Standing
 from quadrupel.telemetry import API_QUERIES, API_REPLICA_BEHIND_SECONDS
@@ -55,6 +55,7 @@ class Answer(Generic[Row]):
     """What a server answered. `age`: seconds since when something may be missing, if it may be."""
 
     rows: list[Row]
+    source: Source
     age: int | None = None
 
 
@@ -122,7 +123,8 @@ class _Server:
 class ReadServers:
     """Where the API reads: from `replica`, if there is one, and from `primary`.
 
-    The replica goes first unless it is more than `near` seconds behind. Belongs to one event loop;
+    The replica goes first unless it is more than `near` seconds behind, or what is asked may not be
+    old. Belongs to one event loop;
     `order` may be asked by other threads.
     """
 
@@ -141,17 +143,25 @@ class ReadServers:
             source: _Server(source, pool, clock) for source, pool in pools.items() if pool
         }
 
-    def order(self) -> Sequence[Source]:
-        """The servers to ask now, the first one first; those that are away are not among them."""
+    def order(self, *, newest: bool = False) -> Sequence[Source]:
+        """The servers to ask now, the first one first; those that are away are not among them.
+
+        `newest`: the primary goes first, whatever the replica has.
+        """
         states = {source: server.state for source, server in self._servers.items()}
-        return order(states, self.behind(), self._near)
+        return newest_first(states) if newest else order(states, self.behind(), self._near)
 
     def behind(self) -> float | None:
         """How many seconds ago the replica had everything, for all that is known; None: unknown."""
         return self._age.seconds(self._clock())
 
     async def fetch_all(
-        self, query: LiteralString, parameters: Sequence[object], shape: AsyncRowFactory[Row]
+        self,
+        query: LiteralString,
+        parameters: Sequence[object],
+        shape: AsyncRowFactory[Row],
+        *,
+        newest: bool = False,
     ) -> Answer[Row]:
         """All rows of a query that changes nothing, from the first server that answers.
 
@@ -160,7 +170,7 @@ class ReadServers:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SECONDS
         failure: Exception | None = None
-        asked = [self._servers[source] for source in self.order()]
+        asked = [self._servers[source] for source in self.order(newest=newest)]
         for server in asked:
             is_last, left = server is asked[-1], deadline - loop.time()
             seconds = left if is_last else FIRST_SECONDS
@@ -174,7 +184,7 @@ class ReadServers:
             else:
                 server.answered()
                 API_QUERIES.labels(server.source.value).inc()
-                return Answer(rows, self._age_from(server.source))
+                return Answer(rows, server.source, self._age_from(server.source))
         raise DatabaseUnavailable(f"no database server answers: {failure or 'all are away'}")
 
     @contextlib.asynccontextmanager

@@ -2,8 +2,11 @@
 
 import time
 
+import psycopg
+
 from quadrupel.api.after import write_token
 from quadrupel.core.positions import Position
+from quadrupel.store.keys import split_key
 
 from .conftest import running
 
@@ -80,3 +83,46 @@ def test_a_late_replica_is_not_read_but_the_primary_and_after_is_judged_there(
         assert answer.json()["version"] == 2
         assert "age" not in answer.headers
         pair.standby.ask("SELECT pg_wal_replay_resume()")
+
+
+def test_keys_are_asked_of_the_primary_however_late_the_replica_is(
+    pair, pair_urls, signer, tmp_path
+) -> None:
+    primary, replica = pair_urls
+    with running(primary, signer, tmp_path, replica) as api:
+        old = api.create_key("banners:read")
+        pair.lets_go()
+        pair.standby.ask("SELECT pg_wal_replay_pause()")
+        new = api.create_key("banners:read")
+        with psycopg.connect(primary) as connection:
+            connection.execute(
+                "UPDATE api_keys SET revoked_at = now() WHERE key_id = %s", split_key(old)[:1]
+            )
+        asked = [
+            api.client.get("/v1/users/reader/banners", headers=api.bearer(key))
+            for key in (old, new)
+        ]
+    assert [answer.status_code for answer in asked] == [401, 200]
+
+
+def test_a_key_that_a_late_replica_does_not_have_is_neither_good_nor_bad(
+    pair, pair_urls, signer, tmp_path
+) -> None:
+    primary, replica = pair_urls
+    with running(primary, signer, tmp_path, replica) as api:
+        known = api.create_key("banners:read")
+        pair.lets_go()
+        pair.standby.ask("SELECT pg_wal_replay_pause()")
+        new = api.create_key("banners:read")
+        pair.primary.stop()
+
+        def ask(key: str) -> int:
+            answer = api.client.get("/v1/users/reader/banners", headers=api.bearer(key))
+            return answer.status_code
+
+        assert (ask(known), ask(new)) == (200, 503)
+        pair.lets_go()
+        deadline = time.monotonic() + 20
+        while ask(new) != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from quadrupel.store.read_order import ReplicaAge, Source, State, order
+from quadrupel.store.read_order import ReplicaAge, Source, State, newest_first, order
 from quadrupel.store.replica import Mark, Standing
 
 P, R = Source.PRIMARY, Source.REPLICA
@@ -38,6 +38,20 @@ def standing(replayed: int, timeline: int = 1, system: int = 7, seconds=None) ->
 )
 def test_the_order(primary, replica, behind, expected) -> None:
     assert order({P: primary, R: replica}, behind, NEAR) == expected
+
+
+@pytest.mark.parametrize(
+    ("primary", "replica", "expected"),
+    [
+        (UP, UP, [P, R]),
+        (DOUBTED, UP, [P, R]),
+        (UP, AWAY, [P]),
+        (AWAY, UP, [R]),
+        (AWAY, AWAY, []),
+    ],
+)
+def test_the_newest_is_asked_of_the_primary_unless_it_is_away(primary, replica, expected) -> None:
+    assert newest_first({P: primary, R: replica}) == expected
 
 
 @pytest.mark.parametrize(("primary", "expected"), [(UP, [P]), (DOUBTED, [P]), (AWAY, [])])

@@ -71,9 +71,23 @@ def test_the_replica_is_read_and_the_primary_while_that_is_away(pair, pair_urls)
         for stop in (pair.standby.stop, pair.standby.kill):
             await asyncio.to_thread(stop)
             for _ in range(20):
-                assert await reader.ask() == Answer([("primary",)])
+                assert await reader.ask() == Answer([("primary",)], Source.PRIMARY)
             await asyncio.to_thread(pair.standby.start)
             await reader.until("replica")
+
+    reading(*pair_urls, story)
+
+
+def test_the_newest_is_read_from_the_primary_and_from_the_replica_while_that_is_away(
+    pair, pair_urls
+) -> None:
+    async def story(reader: Reader) -> None:
+        await reader.until("replica")
+        newest = await reader.servers.fetch_all(WHO, (), tuple_row, newest=True)
+        assert newest == Answer([("primary",)], Source.PRIMARY)
+        await asyncio.to_thread(pair.primary.stop)
+        newest = await reader.servers.fetch_all(WHO, (), tuple_row, newest=True)
+        assert newest == Answer([("replica",)], Source.REPLICA)
 
     reading(*pair_urls, story)
 
@@ -122,7 +136,7 @@ def test_on_a_quiet_primary_the_replica_is_read_without_an_age(pair, pair_urls) 
         await reader.until("replica")
         quiet_until = time.monotonic() + read_servers.AGE_FROM_SECONDS + 2
         while time.monotonic() < quiet_until:
-            assert await reader.ask() == Answer([("replica",)])
+            assert await reader.ask() == Answer([("replica",)], Source.REPLICA)
             await asyncio.sleep(0.1)
 
     reading(*pair_urls, story, near=3.0)
@@ -132,7 +146,7 @@ def test_the_first_read_on_a_quiet_primary_has_no_age(pair, pair_urls) -> None:
     """Which only the replica's place can tell: its last commit is as old as it is quiet."""
 
     async def story(reader: Reader) -> None:
-        assert await reader.ask() == Answer([("replica",)])
+        assert await reader.ask() == Answer([("replica",)], Source.REPLICA)
         behind = reader.servers.behind()
         assert behind is not None
         assert behind < 1
@@ -243,7 +257,7 @@ def test_one_server_is_enough_and_a_restart_is_got_over(own_server, replica) -> 
         async with asyncio.timeout(SECONDS):
             while await reader.is_refused():
                 await asyncio.sleep(0.02)
-        assert await reader.ask() == Answer([("primary",)])
+        assert await reader.ask() == Answer([("primary",)], Source.PRIMARY)
 
     reading(own_server.url, replica, story)
 
