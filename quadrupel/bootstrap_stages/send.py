@@ -9,10 +9,10 @@ from quadrupel.bus import topics
 from quadrupel.channels import smtp, unsubscribing, webhook
 from quadrupel.channels.email import EmailChannel
 from quadrupel.channels.unsubscribing import UnsubscribeTokens
-from quadrupel.config import Settings
+from quadrupel.config import Settings, rules_folder
 from quadrupel.core.channels import Channel
 from quadrupel.core.contacts import EMAIL
-from quadrupel.rules.live import following
+from quadrupel.rules.live import Live, following
 from quadrupel.rules.offered import must_send
 from quadrupel.stages.send import Send
 from quadrupel.store.database import STAGE
@@ -31,12 +31,18 @@ def run(settings: Settings, stop: threading.Event) -> None:
 def open_channels(settings: Settings) -> dict[str, Channel]:
     """Every channel by its name; none is connected yet. SettingRefused names a wrong setting."""
     server = smtp.read_smtp_url(settings.smtp_url)
-    templates, link_of = load_templates(settings), None
+    folder, link_of = rules_folder(settings) / "templates", None
+    templates = Live(
+        "templates",
+        lambda: folder.rglob("*"),
+        lambda: load_templates(settings),
+        lambda read: {"templates": len(read.names)},
+    )
     if settings.unsubscribe_url is not None:
         tokens = UnsubscribeTokens(settings.unsubscribe_keys)
         link_of = unsubscribing.links(settings.unsubscribe_url, tokens)
     channels: dict[str, Channel] = {
-        EMAIL: EmailChannel(server, settings.mail_from, templates, link_of=link_of)
+        EMAIL: EmailChannel(server, settings.mail_from, templates.look, link_of=link_of)
     }
     for name, endpoint in settings.webhooks.items():
         key = webhook.read_secret(name, endpoint.secret.get_secret_value())

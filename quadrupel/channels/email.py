@@ -11,20 +11,21 @@ from quadrupel.channels.mime import compose, header
 from quadrupel.channels.smtp import Mail, SmtpConnections, SmtpServer
 from quadrupel.channels.templates import Templates
 from quadrupel.core.channels import Delivered, Envelope, Outcome, RefusedForGood
-from quadrupel.core.errors import InputRefused, SettingRefused
+from quadrupel.core.errors import SettingRefused
 
 
 class EmailChannel:
     """Sends e-mail. `sender` is a mailbox: `Portal <no-reply@portal.example>`.
 
-    `link_of` makes the link by which a user refuses e-mails of a kind; None: there are no links.
+    `templates` gives those in force. `link_of` makes the link by which a user refuses e-mails of a
+    kind; None: there are no links.
     """
 
     def __init__(
         self,
         server: SmtpServer,
         sender: str,
-        templates: Templates,
+        templates: Callable[[], Templates],
         *,
         link_of: Callable[[str, str], str] | None = None,
         connections: int = 20,
@@ -36,7 +37,10 @@ class EmailChannel:
         self._link_of = link_of
 
     async def deliver(self, envelope: Envelope) -> Outcome:
-        """See Channel. What cannot be rendered or composed, or has no real address, is refused."""
+        """See Channel. What cannot be composed, or has no real address, is refused for good.
+
+        What cannot be rendered raises InputRefused.
+        """
         contact = envelope.contact
         if contact is None or not contact.email:
             return RefusedForGood("no address")
@@ -44,7 +48,7 @@ class EmailChannel:
         try:
             to = read_address(contact.email)
             link = self._link(envelope)
-            rendered = self._templates.render(
+            rendered = self._templates().render(
                 message.template, contact.language, message.values, link
             )
             contents = compose(
@@ -52,7 +56,7 @@ class EmailChannel:
             )
         except EmailNotValidError:
             return RefusedForGood("it is not an e-mail address", about_address=True)
-        except (InputRefused, ValueError) as error:
+        except ValueError as error:
             return RefusedForGood(str(error))
         mail = Mail(
             sender=self._sender.addr_spec,

@@ -1,7 +1,7 @@
 """Templates of e-mails: a folder per template with a subject, a text and an HTML body per language.
 
-All files are read, checked and compiled when the process starts; rendering touches no file. What
-a template may contain is said, and held, by `quadrupel.channels.template_check`.
+All files are read, checked and compiled at once; rendering touches no file. What a template may
+contain is said, and held, by `quadrupel.channels.template_check`.
 """
 
 import re

@@ -69,8 +69,9 @@ class Channel(Protocol):
     async def deliver(self, envelope: Envelope) -> Outcome:
         """Hand over one message and say what came of it, within two minutes.
 
-        Raises ChannelUnavailable when the channel as a whole is away or refuses everybody; the
-        message was then certainly not taken. Safe to call concurrently.
+        Raises ChannelUnavailable when the channel as a whole is away or refuses everybody, and
+        InputRefused for a message that cannot be written by the templates here; the message was
+        then certainly not taken. Safe to call concurrently.
         """
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The rule set in force: reloaded when its files change, kept as it was when they are wrong.
+"""What is in force of the folder of rules: reloaded when files change, kept when they are wrong.
 
 A process asks between batches, so a batch is worked through with one rule set. Looking is cheap:
 names, sizes and times of the files, every LOOK_SECONDS at most.
@@ -6,9 +6,9 @@ names, sizes and times of the files, every LOOK_SECONDS at most.
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -26,12 +26,66 @@ Made = TypeVar("Made")
 log = structlog.get_logger()
 
 
-class LiveRules:
-    """The rule set of a folder. Safe for several threads.
+class Live(Generic[Made]):
+    """What `load` makes of files, as they were when they were last right. Safe for several threads.
 
-    `load` reads the folder and raises QuadrupelError for what cannot be put in force: wrong
-    scripts, or attributes without a column. At construction the error is the caller's; later it
-    is logged, once per change of the files, and the old set stays.
+    `files` finds them, `what` is what the log calls them, `told` what it says of new ones. `load`
+    raises QuadrupelError for what cannot be put in force. At construction the error is the
+    caller's; later it is logged, once per change of the files, and the old stays.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        files: Callable[[], Iterable[Path]],
+        load: Callable[[], Made],
+        told: Callable[[Made], Mapping[str, Any]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reloaded = f"{what} reloaded"
+        self._wrong = f"{what} changed and are wrong, the old ones stay"
+        self._files = files
+        self._load = load
+        self._told = told
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen = fingerprint(files())
+        self._current = load()
+        self._looked_at = clock()
+
+    @property
+    def current(self) -> Made:
+        """What is in force."""
+        return self._current
+
+    def look(self, *, at_once: bool = False) -> Made:
+        """What is in force, after reloading it if its files changed.
+
+        `at_once`: the files are looked at even if they just were.
+        """
+        with self._lock:
+            if at_once or self._clock() - self._looked_at >= LOOK_SECONDS:
+                self._looked_at = self._clock()
+                self._reload_if_changed()
+            return self._current
+
+    def _reload_if_changed(self) -> None:
+        try:
+            found = fingerprint(self._files())
+            if found == self._seen:
+                return
+            self._seen = found
+            self._current = self._load()
+        except (QuadrupelError, OSError) as error:
+            log.warning(self._wrong, problems=str(error))
+        else:
+            log.info(self._reloaded, **self._told(self._current))
+
+
+class LiveRules:
+    """The rule set of a folder, see Live. Safe for several threads.
+
+    `load` reads the folder; it refuses wrong scripts and templates, or attributes without a column.
     """
 
     def __init__(
@@ -40,19 +94,14 @@ class LiveRules:
         load: Callable[[], RuleSet],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder = folder
         self._load = load
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._seen = fingerprint(folder)
-        self._current = load()
-        self._kept = {self._current.hash: self._current}
-        self._looked_at = clock()
+        self._kept: dict[str, RuleSet] = {}
+        self._live = Live("rules", lambda: rule_files(folder), self._loaded, _told, clock)
 
     @property
     def current(self) -> RuleSet:
         """The rule set in force."""
-        return self._current
+        return self._live.current
 
     def look(self, others: Collection[str] = ()) -> RuleSet:
         """The rule set in force, after reloading it if its files changed.
@@ -60,12 +109,7 @@ class LiveRules:
         `others`: hashes of rule sets that others work with; if one is not ours, the files are
         looked at even if they just were.
         """
-        with self._lock:
-            eager = any(other != self._current.hash for other in others)
-            if eager or self._clock() - self._looked_at >= LOOK_SECONDS:
-                self._looked_at = self._clock()
-                self._reload_if_changed()
-            return self._current
+        return self._live.look(at_once=any(other != self.current.hash for other in others))
 
     def pinned(self, wanted: Collection[str]) -> RuleSet:
         """The rule set with one of these hashes, if it is or was in force here; else `look`.
@@ -75,30 +119,27 @@ class LiveRules:
         found = self.look(wanted)
         return next((self._kept[each] for each in wanted if each in self._kept), found)
 
-    def _reload_if_changed(self) -> None:
-        try:
-            found = fingerprint(self._folder)
-            if found == self._seen:
-                return
-            self._seen = found
-            self._remember(self._load())
-        except (QuadrupelError, OSError) as error:
-            log.warning("rules changed and are wrong, the old ones stay", problems=str(error))
-        else:
-            log.info("rules reloaded", rules=len(self._current.rules), hash=self._current.hash)
-
-    def _remember(self, rules: RuleSet) -> None:
+    def _loaded(self) -> RuleSet:
+        rules = self._load()
         others = [each for each in self._kept.values() if each.hash != rules.hash]
         self._kept = {each.hash: each for each in [*others[1 - KEPT :], rules]}
-        self._current = rules
+        return rules
 
 
-def fingerprint(folder: Path) -> Fingerprint:
-    """What changes when a script or the calendar of holidays does: path, size and time of each."""
+def _told(rules: RuleSet) -> Mapping[str, Any]:
+    return {"rules": len(rules.rules), "hash": rules.hash}
+
+
+def rule_files(folder: Path) -> list[Path]:
+    """What a rule set is read from: scripts, the calendar of holidays, templates of e-mails."""
+    scripts = folder.rglob("*.py")
+    return [*scripts, *folder.glob(holidays.FILE_NAME), *(folder / "templates").rglob("*")]
+
+
+def fingerprint(files: Iterable[Path]) -> Fingerprint:
+    """What changes when one of the files does: path, size and time of each."""
     return frozenset(
-        (str(path), stat.st_size, stat.st_mtime_ns)
-        for path in (*folder.rglob("*.py"), *folder.glob(holidays.FILE_NAME))
-        if (stat := path.lstat())
+        (str(path), stat.st_size, stat.st_mtime_ns) for path in files if (stat := path.lstat())
     )
 
 

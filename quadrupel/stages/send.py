@@ -6,9 +6,10 @@ disappeared in it becomes `unknown` when its claim lapses, and an operator decid
 few messages are claimed at a time. A redelivered message that is claimed, or settled, is left
 alone.
 
-What a channel refuses for now comes again by its time, from the table, not from the bus. A
-channel that is away is waited for without using up the attempts of its messages, and holds up
-neither the topic nor the other channels.
+What a channel refuses for now comes again by its time, from the table, not from the bus. So does
+what cannot be sent here: this worker may lack the channel or the template, or have an older or a
+newer one than the rule that the message is of. A channel that is away is waited for without using
+up the attempts of its messages, and holds up neither the topic nor the other channels.
 """
 
 import asyncio
@@ -72,7 +73,7 @@ class _Claimed:
 
 @dataclass(frozen=True, slots=True)
 class _NotTaken:
-    """A message that was certainly not handed over; `tried`: because its channel is away."""
+    """A message that was certainly not handed over; `tried`: though its turn had come."""
 
     claim: Claim
     reason: str
@@ -203,8 +204,7 @@ class Send:
         name = claim.message.key.channel
         channel = self._channels.get(name)
         if channel is None:
-            self._came_out(claim, contact, RefusedForGood(f"there is no channel {name} here"))
-            return None
+            return _NotTaken(claim, f"there is no channel {name} here", tried=True)
         async with self._slots[name]:
             now = self._clock()
             if now >= until or self._outages.is_out(name, now):
@@ -216,6 +216,8 @@ class Send:
                 reason = kept(str(error))
                 self._failed(name, reason)
                 return _NotTaken(claim, reason, tried=True)
+            except InputRefused as error:
+                return _NotTaken(claim, kept(str(error)), tried=True)
             except Exception as error:
                 log.exception("channel erred", channel=name, user=claim.message.key.user_id)
                 outcome = Uncertain(f"the channel erred: {type(error).__name__}")

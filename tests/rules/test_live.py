@@ -87,6 +87,21 @@ def test_wrong_rules_leave_the_old_ones_in_force_until_they_are_right(live, cloc
     assert look_later(live, clock).hash == before.hash
 
 
+def test_a_rule_that_came_before_its_template_is_in_force_when_that_is_there(clock, folder):
+    def load():
+        return catalogue.load(folder, templates={path.name: () for path in templates.iterdir()})
+
+    templates = folder / "templates"
+    shutil.copytree(SHIPPED / "templates" / "birthday", templates / "birthday")
+    live = LiveRules(folder, load, clock)
+    shutil.copy(SHIPPED / "notices" / "first_vote.py", folder / "notices")
+    script = folder / "notices" / "first_vote.py"
+    script.write_text(script.read_text() + '\nemail = Email(template="first_vote")\n')
+    assert list(look_later(live, clock).rules) == ["birthday"]
+    shutil.copytree(templates / "birthday", templates / "first_vote")
+    assert list(look_later(live, clock).rules) == ["birthday", "first_vote"]
+
+
 def test_a_folder_that_goes_away_leaves_the_old_rules_in_force(live, clock, folder):
     before = live.current
     shutil.rmtree(folder)

@@ -56,7 +56,9 @@ class Flow:
         self.bus.admin().create(topics.topics(1))
         rules = Rules(ProfileStore(SCHEMA), everyone_has_a_birthday)
         templates = load_templates(TEMPLATES, ("en", "ru"), "https://portal.example")
-        mail = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
+        mail = EmailChannel(
+            read_smtp_url(catcher.url), "no-reply@portal.example", lambda: templates
+        )
         self.send = Send(engine, {"email": mail}, lambda: NOW)
         ranges = self.bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
         lane = EvaluateRanges(engine, pages, self.bus.producer(), ranges, "w", lambda: NOW)

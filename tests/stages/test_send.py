@@ -11,7 +11,7 @@ from quadrupel.channels.smtp import read_smtp_url
 from quadrupel.channels.templates import load_templates
 from quadrupel.core.channels import MAX_ERROR, Delivered, RefusedForGood, RefusedForNow
 from quadrupel.core.contacts import Contact
-from quadrupel.core.errors import ChannelUnavailable
+from quadrupel.core.errors import ChannelUnavailable, InputRefused
 from quadrupel.core.messages import Message, MessageKey, MessageState
 from quadrupel.core.outages import FAILURES, PROBES, SHORTEST_PAUSE
 from quadrupel.core.ports import Outgoing
@@ -20,7 +20,7 @@ from quadrupel.stages.send import HAND_OVER, Send
 from quadrupel.store import contacts, message_desk, messages, refusals
 from quadrupel.store.database import transaction
 
-from .send_world import NOW, TEMPLATES, World
+from .send_world import NOW, TEMPLATES, FakeChannel, World
 
 AWAY = ChannelUnavailable("the mail server is away")
 
@@ -276,25 +276,57 @@ def test_a_slow_channel_never_makes_a_batch_last_for_ever(world):
     assert len(world.channel.users) == len(set(world.channel.users))
 
 
-def test_a_message_for_a_channel_that_is_not_set_up_fails_with_its_name(world):
+def test_a_message_for_a_channel_that_is_not_set_up_here_is_left_to_a_worker_that_has_it(world):
+    batch = world.record(channel="webhook:new") + world.record(channel="webhook:crm")
+    world.send.process(batch)
+    entry = world.entry(channel="webhook:new")
+    assert (entry.state, entry.attempts, entry.error) == (
+        MessageState.RETRY,
+        1,
+        "there is no channel webhook:new here",
+    )
+    assert len(world.hook.given) == 1
+    new = FakeChannel()
+    restarted = Send(world.engine, {"webhook:new": new}, world.clock)
+    world.clock.forward(timedelta(seconds=30))
+    restarted.idle()
+    world.send.process(batch)
+    assert world.states() == {MessageState.SENT: 2}
+    assert len(new.given) == 1
+    restarted.close()
+
+
+def test_a_message_whose_channel_is_set_up_nowhere_fails_at_last_with_its_name(world):
     world.send.process(world.record(channel="webhook:gone"))
-    assert world.entry(channel="webhook:gone").error == "there is no channel webhook:gone here"
-
-
-def test_a_retry_for_a_channel_that_is_set_up_no_more_fails_with_its_name(world):
-    world.record(channel="webhook:gone")
-    world.record(2, channel="webhook:crm")
-    with transaction(world.engine) as connection:
-        connection.exec_driver_sql(
-            f"UPDATE messages SET state = 'retry', next_attempt_at = '{NOW}'"
-        )
-    world.look(after=timedelta(seconds=1))
+    for _ in range(8):
+        world.look(after=timedelta(days=1))
     gone = world.entry(channel="webhook:gone")
     assert (gone.state, gone.error) == (
         MessageState.FAILED,
-        "there is no channel webhook:gone here",
+        "given up after 8 attempts: there is no channel webhook:gone here",
     )
-    assert len(world.hook.given) == 2
+
+
+def test_what_the_templates_here_cannot_show_waits_for_others(world):
+    world.channel.answers["user0003"] = InputRefused("unknown-template", "there is no template")
+    batch = world.record(10)
+    world.send.process(batch)
+    assert world.states() == {MessageState.SENT: 9, MessageState.RETRY: 1}
+    entry = world.entry("user0003")
+    assert (entry.attempts, entry.error) == (1, "unknown-template: there is no template")
+    del world.channel.answers["user0003"]
+    world.look(after=timedelta(seconds=30))
+    world.send.process(batch)
+    assert world.states() == {MessageState.SENT: 10}
+
+
+def test_what_cannot_be_shown_does_not_hide_that_the_channel_is_away(world):
+    world.channel.answer = AWAY
+    for number in range(0, 100, 3):
+        world.channel.answers[f"user{number:04}"] = InputRefused("unknown-template", "none")
+    world.send.process(world.record(100))
+    assert world.entry("user0001").attempts == 0
+    assert world.entry("user0001").error == "the mail server is away"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +341,9 @@ def test_a_retry_for_a_channel_that_is_set_up_no_more_fails_with_its_name(world)
 def test_a_real_mail_servers_answer_decides(world, answers, state, suppressed):
     with MailCatcher(**answers) as catcher:
         templates = load_templates(TEMPLATES, ("en", "ru"), "https://portal.example")
-        channel = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
+        channel = EmailChannel(
+            read_smtp_url(catcher.url), "no-reply@portal.example", lambda: templates
+        )
         worker = Send(world.engine, {"email": channel}, world.clock)
         worker.process(world.record())
         worker.close()

@@ -131,7 +131,7 @@ def die(*_):
 messages.settle = die
 channel = EmailChannel(
     read_smtp_url(smtp_url), "no-reply@portal.example",
-    load_templates(Path(templates), ("en",), "https://portal.example"),
+    lambda: load_templates(Path(templates), ("en",), "https://portal.example"),
 )
 key = MessageKey("user0000", "rule:birthday", "once", "email")
 out = message_codec.outgoing(key)
@@ -153,7 +153,9 @@ def test_a_process_killed_after_the_mail_server_took_the_mail_sends_no_second_on
         assert worker.returncode == -signal.SIGKILL
         assert catcher.wait_for(1)
         templates = load_templates(TEMPLATES, ("en",), "https://portal.example")
-        channel = EmailChannel(read_smtp_url(catcher.url), "no-reply@portal.example", templates)
+        channel = EmailChannel(
+            read_smtp_url(catcher.url), "no-reply@portal.example", lambda: templates
+        )
         later = datetime.now(UTC) + CLAIM
         successor = send.Send(world.engine, {"email": channel}, lambda: later)
         successor.process(batch)
