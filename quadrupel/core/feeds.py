@@ -134,9 +134,12 @@ class Feeds:
         """
         if event.type == ERASED:
             return True
+        interested = self.of(event)
+        if not interested:
+            return event.type in TYPES
         changes = Changes(mark_of(event), event.time.toordinal(), {}, {})
         try:
-            for change in self.of(event):
+            for change in interested:
                 change(changes, event)
         except EventRefused:
             return False

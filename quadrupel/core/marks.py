@@ -2,7 +2,7 @@
 
 import zlib
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from quadrupel.core.events import Event
 
@@ -16,7 +16,7 @@ NEVER: Mark = (-(2**63), 0, 0)
 """Before every mark."""
 
 
-@cache
+@lru_cache(maxsize=4096)
 def event_tag(event_type: str) -> int:
     """A stable 32-bit number for a declared type of events: it tells which brought a value."""
     return zlib.crc32(event_type.encode())

@@ -9,7 +9,7 @@ look for.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
@@ -138,7 +138,7 @@ def _season(node: Node, same: Condition) -> _Season:
     return _Season(node, lambda begin: _anniversary(_ordinary(begin), place), _if_looked_at)
 
 
-@cache
+@lru_cache(maxsize=32)  # of 300 KB each
 def _anniversaries(day: int) -> pl.Series:
     """The next anniversary of a day (since 1970), from each of the days on which a span may begin.
 

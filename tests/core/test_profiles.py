@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quadrupel.core.marks import event_tag
 from quadrupel.core.profiles import MAX_STATISTIC_KEYS, Profile, arrived, fold
 from quadrupel.core.values import Statistic
 
@@ -179,6 +180,7 @@ def test_order_repetition_and_batches_do_not_matter(history, random, data):
         (event("fine.issued"), False),
         (event("service.ordered", price=100), False),
         (event("unheard.of", region="77"), False),
+        (event("user.registered"), True),
         (visit(0), True),
     ],
 )
@@ -187,3 +189,12 @@ def test_an_event_can_change_something_if_it_feeds_what_is_declared_with_what_it
 ):
     assert FEEDS.can_change(sent) is expected
     assert (folded(sent).version == 1) is expected
+
+
+def test_of_types_that_nothing_declared_wants_nothing_is_remembered():
+    before = event_tag.cache_info().currsize
+    for number in range(100):
+        made_up = event(f"fine.{number}")
+        assert not FEEDS.can_change(made_up)
+        assert folded(made_up).version == 0
+    assert event_tag.cache_info().currsize == before
