@@ -47,6 +47,13 @@ def start(
             "--full", help="Ask everybody all rules, not only whom time or a change concerns."
         ),
     ] = False,
+    anew: Annotated[
+        bool,
+        typer.Option(
+            "--anew",
+            help="As --full, and decide all banner sets anew, also where no match changed.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -62,11 +69,14 @@ def start(
       quadrupel run start
       quadrupel run start --as-of 2026-12-01 --dry-run
       quadrupel run start --full --wait
+      quadrupel run start --anew --dry-run
       quadrupel run start --rate 500 --by 18:00
 
     These are the users due on the day: by what time changes, or because an event came since the
     last night. Where rules were added, changed or removed since the last run over all users, it
-    asks everybody the changed ones; with --full it asks everybody all.
+    asks everybody the changed ones; with --full it asks everybody all. Publish is handed whoever
+    differs from what is published; with --anew everybody whom a rule matches, which takes longer
+    and puts right the banner sets that `quadrupel run verify` finds wrong.
 
     What is published of a user never goes back to an earlier day: after a run for a future day,
     events of its users are evaluated for that day, until it has come. So a day after tomorrow
@@ -77,7 +87,7 @@ def start(
     telemetry.configure_logs(settings.log_format, settings.log_level)
     day = as_of or bootstrap.today(settings)
     if dry_run:
-        run_proof.dry_run(day, full=full, as_json=as_json)
+        run_proof.dry_run(day, full=full, anew=anew, as_json=as_json)
         return
     if not future and day > bootstrap.today(settings) + timedelta(days=1):
         raise Conflict(f"{day} is after tomorrow: its verdicts would show at once; use --future")
@@ -92,6 +102,7 @@ def start(
             settings.range_size,
             now,
             full=full,
+            anew=anew,
             rate=rate,
             deadline=deadline(now, by, settings.zone) if by else None,
         )

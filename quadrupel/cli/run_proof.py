@@ -46,7 +46,7 @@ def verify(
 
     Ends with 1 and says whose and which, if anything differs: then a deadline was wrong, or the
     two ways of evaluating disagree, and `quadrupel run start --full` puts it right; or a banner set
-    is not what follows, which is put right when its user is evaluated next. Please report it.
+    is not what follows, and `quadrupel run start --anew` puts it right. Please report it.
     """
     settings = read_settings()
     day = as_of or bootstrap.today(settings)
@@ -66,14 +66,14 @@ def verify(
         raise Conflict(f"{count} verdicts and banners differ from what is published")
 
 
-def dry_run(day: date, *, full: bool, as_json: bool) -> None:
+def dry_run(day: date, *, full: bool, anew: bool, as_json: bool) -> None:
     """Show what a run for a day would change, by rule, and which rules it would hold."""
     settings = read_settings()
     with bootstrap.open_parts(settings) as parts:
         objections = foresee(parts.engine, parts.rules, day)
         with transaction(parts.engine) as connection:
             held = rule_holds.silent(connection, parts.rules.identities)
-            plan = schedule.plan_of(connection, parts.rules, full=full)
+            plan = schedule.plan_of(connection, parts.rules, full=full, anew=anew)
             users = run_users.users_of(connection, plan, day)
             numbers = rule_numbers.foreseen(connection, parts.rules.rules)
         with progress("rehearsing", users) as advance:
@@ -90,7 +90,7 @@ def dry_run(day: date, *, full: bool, as_json: bool) -> None:
                 own=settings.zone,
             )
     said = {rule: each.said for rule, each in objections.items() if rule not in held}
-    _show_changes(changes, plan, said, day, as_json=as_json)
+    _show_changes(changes, RunPlan(plan.kind) if anew else plan, said, day, as_json=as_json)
 
 
 def _check_covered(parts: Parts) -> None:

@@ -166,20 +166,21 @@ def start_run(
     now: datetime,
     *,
     full: bool = False,
+    anew: bool = False,
     rate: int | None = None,
     deadline: datetime | None = None,
     of: ZoneUsers | None = None,
 ) -> bool:
     """Write a run into the ledger; False if there is one of that name already.
 
-    It evaluates the users due, or everybody: where rules changed, or with `full`; only users `of`
-    a time zone, where that is given. Blocks for as long as it takes to try the rules and to count
-    the users.
+    It evaluates the users due, or everybody: where rules changed, or with `full` or `anew`, see
+    `plan_of`; only users `of` a time zone, where that is given. Blocks for as long as it takes to
+    try the rules and to count the users.
     """
     try_rules(engine, rule_set, as_of, now, for_day=True)
     with transaction(engine) as connection:
         without_statement_limit(connection)
-        plan = plan_of(connection, rule_set, full=full, zone=of.zone if of else None)
+        plan = plan_of(connection, rule_set, full=full, anew=anew, zone=of.zone if of else None)
         return runs.start(
             connection,
             run,
@@ -200,14 +201,20 @@ def manual_run(as_of: date, now: datetime) -> str:
 
 
 def plan_of(
-    connection: sa.Connection, rule_set: RuleSet, *, full: bool = False, zone: str | None = None
+    connection: sa.Connection,
+    rule_set: RuleSet,
+    *,
+    full: bool = False,
+    anew: bool = False,
+    zone: str | None = None,
 ) -> RunPlan:
     """Whom a run that starts now evaluates, of the users of a zone or of all.
 
     A rule that was released since everybody was asked is asked of everybody again, and so is one
-    whose banner has another weight now: sets are decided anew for whom it matches.
+    whose banner has another weight now: sets are decided anew for whom it matches. With `anew` all
+    rules are asked as if nobody had been asked yet: the sets of all are, for whom a rule matches.
     """
-    covered = runs.covered(connection, zone)
+    covered = None if anew else runs.covered(connection, zone)
     if covered is None:
         return plan_run(None, rule_set.identities, full=full)
     hashed, since = covered

@@ -173,6 +173,23 @@ def test_a_dry_run_says_what_the_run_then_does(town):
     assert json.loads(verified.out)["users"] > 0
 
 
+def test_a_wrong_banner_set_is_found_and_a_run_anew_puts_it_right(town):
+    def verify():
+        return town.portal("run", "verify", "--as-of", str(DAY), rules=town.folder)
+
+    town.night(DAY)
+    shown, sent = town.shown(), town.messages()
+    emptied = "UPDATE published SET banners = '[]' WHERE banners <> '[]' RETURNING user_id"
+    wrong = len(town.ask(emptied))
+    assert verify().code == 1
+    said = town.run(DAY, "--dry-run", "--anew")
+    assert (said["kind"], said["users"], said["changed"]) == ("full", CITIZENS, wrong)
+    assert (said["changed_rules"], said["messages"]) == ([], {})
+    town.night(DAY, "--anew")
+    assert verify().code == 0
+    assert (town.shown(), town.messages()) == (shown, sent)
+
+
 def test_a_dry_run_with_a_new_rule_writes_nothing_and_says_that_it_would_be_held(town):
     town.night(DAY)
     (town.folder / "notices" / "erring.py").write_text(ERRING)

@@ -60,11 +60,11 @@ class Portal:
     def held(self):
         return {each.rule: each.reason for each in self.ask(rule_holds.held)}
 
-    def night(self):
+    def night(self, **plan):
         """A run from its start to its last verdict published; what it counted."""
         name, bus = f"night {next(self._runs)}", MemoryBus()
         bus.admin().create(topics.topics(1))
-        start_run(self.engine, name, self.today, self.rules, 1_000, self.now)
+        start_run(self.engine, name, self.today, self.rules, 1_000, self.now, **plan)
         fan_out(self.engine, bus.producer(), self.now)
         with transaction(self.engine) as connection:
             numbers = RuleNumbers().of(connection, self.rules.rules)

@@ -83,6 +83,16 @@ def test_a_banner_set_that_does_not_follow_from_the_matches_is_found(portal, use
     assert differences(portal) == [(user, *each) for each in found]
 
 
+def test_a_run_anew_puts_right_what_a_full_one_leaves(portal):
+    publish(portal, "anna")
+    publish(portal, "boris", PARENT, MOSCOW)
+    assert portal.night(full=True).changed == 0
+    assert len(differences(portal)) == 3
+    done = portal.night(anew=True)
+    assert (done.kind, done.evaluated, done.changed) == ("full", 2, 2)
+    assert differences(portal) == []
+
+
 def test_of_a_user_whose_matches_differ_banners_are_not_told_besides(portal):
     with transaction(portal.engine) as connection:
         connection.execute(
