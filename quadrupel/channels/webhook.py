@@ -5,7 +5,9 @@ no address. A message that is tried again has the same `webhook-id`, by which th
 repetition. Specification: https://github.com/standard-webhooks/standard-webhooks
 """
 
+import asyncio
 import binascii
+import contextlib
 import email.utils
 import hmac
 from base64 import b64decode, b64encode
@@ -23,6 +25,10 @@ EVENT_TYPE = "quadrupel.message"
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret
 SECRET_BYTES = range(24, 65)
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
+"""For each step of an exchange; an answer may come in any number of pieces."""
+EXCHANGE_SECONDS = 60.0
+BODY_SECONDS = 2.0
+"""How long the rest of an answer is read: its status has said what came of the message."""
 MAX_ANSWER = 64 * 1024
 
 _FOR_NOW = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -38,15 +44,21 @@ class Endpoint:
 
 
 class WebhookChannel:
-    """Posts messages to one endpoint."""
+    """Posts messages to one endpoint, each within `seconds`."""
 
-    def __init__(self, endpoint: Endpoint, *, connections: int = 10) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, connections: int = 10, seconds: float = EXCHANGE_SECONDS
+    ) -> None:
         self.concurrency = connections
         self._endpoint = endpoint
+        self._seconds = seconds
         self._client: httpx.AsyncClient | None = None
 
     async def deliver(self, envelope: Envelope) -> Outcome:
-        """See Channel. Any 2xx is taken as delivered; redirects are not followed."""
+        """See Channel. Any 2xx is taken as delivered; redirects are not followed.
+
+        Without a status the endpoint is away; should it have taken the message, it knows the id.
+        """
         body = payload(envelope)
         headers = {
             "content-type": "application/json",
@@ -57,9 +69,9 @@ class WebhookChannel:
         }
         try:
             request = self._open().stream("POST", self._endpoint.url, content=body, headers=headers)
-            async with request as response:
+            async with asyncio.timeout(self._seconds), request as response:
                 await _read(response)
-        except httpx.TransportError as error:
+        except (TimeoutError, httpx.TransportError) as error:
             reason = str(error) or type(error).__name__
             raise ChannelUnavailable(f"the webhook {self._endpoint.name}: {reason}") from error
         return _outcome(response, envelope.handed_over_at)
@@ -125,10 +137,12 @@ def read_secret(name: str, secret: str) -> bytes:
 async def _read(response: httpx.Response) -> None:
     """Take the answer off the connection, so that it serves the next message, if it is short."""
     size = 0
-    async for chunk in response.aiter_raw():
-        size += len(chunk)
-        if size > MAX_ANSWER:
-            break
+    with contextlib.suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > MAX_ANSWER:
+                    break
 
 
 def _outcome(response: httpx.Response, now: datetime) -> Outcome:

@@ -7,6 +7,8 @@ from typing import Protocol
 from quadrupel.core.contacts import Contact
 from quadrupel.core.messages import Message, MessageState, next_attempt
 
+LONGEST_DELIVERY = timedelta(minutes=3)
+"""Longer than a mail server may take for all commands of a delivery, each up to its own limit."""
 LONGEST_RETRY_AFTER = timedelta(days=1)
 MAX_ERROR = 500
 """The characters of a channel's answer that are kept."""
@@ -67,11 +69,11 @@ class Channel(Protocol):
     concurrency: int
 
     async def deliver(self, envelope: Envelope) -> Outcome:
-        """Hand over one message and say what came of it, within two minutes.
+        """Hand over one message and say what came of it, within LONGEST_DELIVERY.
 
         Raises ChannelUnavailable when the channel as a whole is away or refuses everybody, and
         InputRefused for a message that cannot be written by the templates here; the message was
-        then certainly not taken. Safe to call concurrently.
+        then certainly not taken. Safe to call concurrently, and to cancel.
         """
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ import structlog
 
 from quadrupel.bus import message_codec
 from quadrupel.core.channels import (
+    LONGEST_DELIVERY,
     Channel,
     Envelope,
     Outcome,
@@ -49,7 +50,7 @@ NAME = "send"
 CHUNK = 200
 """Messages claimed at a time: as many at most are unknown after a crash."""
 CLAIM = timedelta(minutes=5)
-"""Longer than HAND_OVER and one delivery together."""
+"""Longer than HAND_OVER and LONGEST_DELIVERY together."""
 HAND_OVER = timedelta(seconds=10)
 """How long deliveries are begun in one go; what is left then waits in the table."""
 LOOK_EVERY = timedelta(seconds=1)
@@ -83,7 +84,8 @@ class _NotTaken:
 class Send:
     """Hands messages over through the given channels. Used by one thread; close it at the end.
 
-    `must_send` tells the origins whose messages nobody can refuse.
+    `must_send` tells the origins whose messages nobody can refuse. What a channel has not said
+    within `longest_delivery` stays unknown.
     """
 
     def __init__(
@@ -92,11 +94,13 @@ class Send:
         channels: Mapping[str, Channel],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         must_send: Callable[[], Collection[str]] = frozenset,
+        longest_delivery: timedelta = LONGEST_DELIVERY,
     ) -> None:
         self._engine = engine
         self._must_send = must_send
         self._channels = channels
         self._clock = clock
+        self._longest_delivery = longest_delivery.total_seconds()
         self._outages = Outages()
         self._slots = {name: asyncio.Semaphore(each.concurrency) for name, each in channels.items()}
         self._runner = asyncio.Runner()
@@ -107,8 +111,8 @@ class Send:
     def process(self, batch: Sequence[Message]) -> list[Outgoing]:
         """Hand over the pending messages of the batch; returns dead letters.
 
-        Blocks for HAND_OVER and one delivery at most. Raises DatabaseUnavailable; what was handed
-        over by then is recorded by the next call.
+        Blocks for HAND_OVER and LONGEST_DELIVERY at most. Raises DatabaseUnavailable; what was
+        handed over by then is recorded by the next call.
         """
         keys, dead = _decode(batch)
         until = self._clock() + HAND_OVER
@@ -211,13 +215,19 @@ class Send:
                 return _NotTaken(claim, BUSY, tried=False)
             envelope = Envelope(claim.message, contact, claim.recorded_at, now, kind)
             try:
-                outcome = await channel.deliver(envelope)
+                async with asyncio.timeout(self._longest_delivery):
+                    outcome = await channel.deliver(envelope)
             except ChannelUnavailable as error:
                 reason = kept(str(error))
                 self._failed(name, reason)
                 return _NotTaken(claim, reason, tried=True)
             except InputRefused as error:
                 return _NotTaken(claim, kept(str(error)), tried=True)
+            except TimeoutError:
+                reason = f"the channel did not answer within {self._longest_delivery:g} s"
+                self._failed(name, reason)
+                self._came_out(claim, contact, Uncertain(reason))
+                return None
             except Exception as error:
                 log.exception("channel erred", channel=name, user=claim.message.key.user_id)
                 outcome = Uncertain(f"the channel erred: {type(error).__name__}")

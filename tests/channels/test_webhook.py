@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         for name, value in self.server.headers:
             self.send_header(name, value)
-        if self.server.status != 204:
+        if self.server.status != 204 and "content-length" not in dict(self.server.headers):
             self.send_header("content-length", str(len(self.server.body)))
         self.end_headers()
         with contextlib.suppress(ConnectionError):
@@ -83,9 +83,9 @@ def receiver(*args, **kwargs):
         thread.join()
 
 
-def deliver(url, times=1):
+def deliver(url, times=1, **bounds):
     async def deliver_all():
-        channel = WebhookChannel(Endpoint("crm", url, read_secret("crm", SECRET)))
+        channel = WebhookChannel(Endpoint("crm", url, read_secret("crm", SECRET)), **bounds)
         try:
             return [await channel.deliver(ENVELOPE) for _ in range(times)]
         finally:
@@ -212,6 +212,11 @@ def test_an_endless_answer_is_not_read():
         assert deliver(server.url) == [Delivered()]
 
 
+def test_an_answer_that_is_cut_means_what_its_status_says():
+    with receiver(200, [("content-length", "9"), ("connection", "close")], b"short") as server:
+        assert deliver(server.url) == [Delivered()]
+
+
 def test_an_endpoint_that_is_down_is_away():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -231,6 +236,48 @@ def test_an_endpoint_that_hangs_up_is_away():
         with pytest.raises(ChannelUnavailable):
             deliver(f"http://127.0.0.1:{listener.getsockname()[1]}/hooks")
         thread.join()
+
+
+@contextlib.contextmanager
+def dripping(first, piece):
+    """An endpoint that answers `first`, then so many pieces that the answer has no end."""
+    end = threading.Event()
+
+    def drip(listener):
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(ConnectionError):
+            connection.recv(64 * 1024)
+            connection.sendall(first)
+            while not end.wait(0.02):
+                connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/hooks"
+        end.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n"])
+def test_an_endpoint_whose_answer_never_begins_is_away(first):
+    began = time.monotonic()
+    away = pytest.raises(ChannelUnavailable, match="the webhook crm: TimeoutError")
+    with dripping(first, b"X-Drop: x\r\n" if first else b"H") as url, away:
+        deliver(url, seconds=0.5)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("200 OK", Delivered()), ("503 Busy", RefusedForNow("HTTP 503 Busy"))],
+)
+def test_an_answer_without_an_end_means_what_its_status_says(status, outcome):
+    began = time.monotonic()
+    head = f"HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    with dripping(head, b"1\r\nx\r\n") as url:
+        assert deliver(url) == [outcome]
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Messages of which nobody knows whether they were sent: no second one follows by itself."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,12 +19,13 @@ from quadrupel.channels.templates import load_templates
 from quadrupel.core.channels import Uncertain
 from quadrupel.core.errors import DatabaseUnavailable
 from quadrupel.core.messages import MessageKey, MessageState
+from quadrupel.core.outages import FAILURES
 from quadrupel.stages import send
 from quadrupel.stages.send import CLAIM
 from quadrupel.store import message_desk, messages
 from quadrupel.store.database import transaction
 
-from .send_world import NOW, TEMPLATES, World
+from .send_world import NOW, TEMPLATES, FakeChannel, World
 
 
 @pytest.fixture
@@ -41,6 +44,33 @@ def test_an_answer_lost_on_the_way_makes_the_message_unknown_and_never_sends_it_
     world.look(after=timedelta(days=30))
     assert len(world.channel.given) == 1
     assert world.entry().state is MessageState.UNKNOWN
+
+
+class SilentChannel(FakeChannel):
+    """Never says what came of a message."""
+
+    async def deliver(self, envelope):
+        self.given.append(envelope)
+        await asyncio.Event().wait()
+
+
+def test_a_channel_that_never_answers_holds_neither_the_worker_nor_many_messages(world):
+    silent, bound = SilentChannel(), timedelta(seconds=0.3)
+    channels = {"email": silent, "webhook:crm": world.hook}
+    worker = send.Send(world.engine, channels, world.clock, longest_delivery=bound)
+    began = time.monotonic()
+    worker.process(world.record(200) + world.record(3, channel="webhook:crm"))
+    assert time.monotonic() - began < 10
+    tried = len(silent.given)
+    assert FAILURES <= tried < FAILURES + silent.concurrency, "then it counts as away"
+    assert world.states() == {
+        MessageState.SENT: 3,
+        MessageState.UNKNOWN: tried,
+        MessageState.RETRY: 200 - tried,
+    }
+    unknown = silent.given[0].message.key.user_id
+    assert world.entry(unknown).error == "the channel did not answer within 0.3 s"
+    worker.close()
 
 
 def test_what_was_handed_over_while_the_database_went_away_is_recorded_when_it_is_back(
