@@ -1,6 +1,14 @@
 """What a POST to a link that refuses e-mails may bring."""
 
+import contextlib
+import time
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from quadrupel.api.unsubscribe_bodies import CHOICES, PARTS, read_choice
+from quadrupel.core.errors import InputRefused
 
 from .routes import FORM
 from .unsubscribe_links import ONE_CLICK, RULE, known, link, post, refused
@@ -26,6 +34,12 @@ GOOD_BODIES = {
     "parts in other words": (
         b"--x\r\ncontent-disposition:form-data;name=List-Unsubscribe\r\n\r\nOne-Click\r\n--x--",
         "Multipart/Form-Data; charset=utf-8; Boundary=x",
+    ),
+    "parts with more around": (
+        b"Ignored.\r\n--x \r\nContent-Type: text/plain\r\n"
+        + parts(("List-Unsubscribe", "One-Click"), boundary="x")[0].removeprefix(b"--x\r\n")
+        + b"Ignored, too.",
+        "multipart/form-data; boundary=x",
     ),
 }
 
@@ -81,6 +95,17 @@ BAD_BODIES = {
     ),
     "two parts": (*parts(("refuse", "all"), ("refuse", "all")), 422),
     "a part that is not ASCII": (*parts(("refuse", "все")), 422),
+    "a part with two names": (
+        b"--x\r\nContent-Disposition: form-data; name=refuse\r\n"
+        + parts(("refuse", "all"), boundary="x")[0].removeprefix(b"--x\r\n"),
+        "multipart/form-data; boundary=x",
+        422,
+    ),
+    "a part that the parser of e-mails cannot take": (
+        b"--x\r\nContent-Disposition: form-data;0*\r\n\r\nall\r\n--x--",
+        "multipart/form-data; boundary=x",
+        422,
+    ),
     "nested parts": (
         b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" * 30,
         "multipart/form-data; boundary=x",
@@ -105,3 +130,36 @@ def test_any_other_body_is_refused_and_changes_nothing(
 def test_a_compressed_body_is_refused(api) -> None:
     response = post(api, link(known(api)), ONE_CLICK, **{"content-encoding": "gzip"})
     assert response.status_code == 415
+
+
+PIECES = (
+    *("form-data", "boundary", "name", "filename", "refuse", "all", "x", "--x", "\r\n--x", "--"),
+    *("multipart/form-data", "Content-Disposition: ", "Content-Type: ", "\r\n", "\n", " ", "\t"),
+    *(";", "=", '"', "'", "*", "*0", "*0*", "utf-8''", "=?utf-8?q?", "?=", "%", "(", ")", "[", "<"),
+    *("\\", "\0", "\xff", "\u0661".encode().decode("latin-1")),
+)
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
+
+
+@given(TEXTS, TEXTS, TEXTS)
+@example("form-data)--butf-8''=?utf-8?q?=?=refuse;=?utf-8?q?=?=;--*", "all", "")
+@example("form-data;" + "(" * 1500, "all", "")
+def test_any_form_in_parts_is_a_choice_or_refused(disposition: str, value: str, more: str) -> None:
+    part = f"--x\r\nContent-Disposition: {disposition}\r\n\r\n{value}\r\n--x--{more}"
+    for body, content_type in (
+        (part, "multipart/form-data; boundary=x"),
+        (more, "multipart/form-data; boundary=x"),
+        (part, f"multipart/form-data; boundary=x{more}"),
+        (part, f"multipart/form-data;{more}"),
+    ):
+        with contextlib.suppress(InputRefused):
+            assert read_choice(body.encode("latin-1"), PARTS, content_type) in CHOICES.values()
+
+
+@pytest.mark.parametrize("piece", ["(a)", '"', "a;", ";", "; boundary=", " ", "boundary="])
+def test_a_long_header_keeps_nobody_waiting(piece: str) -> None:
+    body, content_type = parts(("refuse", "all"))
+    began = time.thread_time()
+    with contextlib.suppress(InputRefused):
+        read_choice(body, PARTS, f"{content_type}; {piece * 5_000}")
+    assert time.thread_time() - began < 0.3
