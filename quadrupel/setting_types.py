@@ -8,6 +8,8 @@ import zoneinfo
 from datetime import time
 from typing import Annotated, Any
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from quadrupel.core.origins import read_base_url, read_origins
@@ -28,9 +30,23 @@ def _local_time(at: time) -> time:
     return at
 
 
+_DATABASE_FORM = (
+    "it is written postgresql://[user:password@]host[:port]/database[?option=value]; in a user or a"
+    " password a / is written %2F, an @ %40, a % %25, a space %20"
+)
+_PORTS = re.compile("[0-9,]*")
+
+
 def _database_url(url: str) -> str:
     if not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("a database URL starts with postgresql://")
+    try:
+        read = conninfo_to_dict(url)
+    except (psycopg.Error, UnicodeError):  # which quote what they could not read
+        raise ValueError(_DATABASE_FORM) from None
+    host, port = str(read.get("host", "")), str(read.get("port", ""))
+    if "@" in host[1:] or not _PORTS.fullmatch(port):  # those are parts of a password
+        raise ValueError(_DATABASE_FORM)
     return url
 
 

@@ -118,11 +118,42 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch):
     assert "QUADRUPEL_NIGHT_AT" in str(refused.value)
 
 
-def test_a_password_in_a_wrong_url_is_not_repeated(monkeypatch):
-    monkeypatch.setenv("QUADRUPEL_DATABASE_URL", "mysql://user:geheim@localhost/x")
-    with pytest.raises(SettingRefused) as refused:
+WRONG_DATABASE_URLS = [
+    "mysql://user:geheim@localhost/x",
+    *(f"postgresql://user:{each}@localhost:5432/x" for each in ("geheim/x", "a@geheim", "geheim/")),
+    *(f"postgresql://user:{each}@localhost/x" for each in ("%geheim", "geheim%", "gehe im")),
+    *(f"postgresql://localhost/x?{each}" for each in ("password=a&geheim", "password=%geheim")),
+    "postgresql://localhost/x?geheim=1",
+    "postgresql://[geheim/x",
+]
+
+
+@pytest.mark.parametrize("url", WRONG_DATABASE_URLS)
+@pytest.mark.parametrize("name", ["QUADRUPEL_DATABASE_URL", "QUADRUPEL_REPLICA_URL"])
+def test_a_database_url_that_means_none_is_refused_and_no_password_repeated(monkeypatch, name, url):
+    monkeypatch.setenv(name, url)
+    with pytest.raises(SettingRefused, match=f"{name} is wrong") as refused:
         read_settings()
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://",
+        "postgres://localhost",
+        "postgresql://user@localhost/x",
+        "postgresql://user:p%2F%40%25@[::1]:5432/x",
+        "postgresql://user:a?b#c:d@localhost/x",
+        "postgresql://u:p@db-1:5432,db-2:5433/x?target_session_attrs=read-write",
+        "postgresql://db-1,db-2/x",
+        "postgresql:///x?host=/run/postgresql&user=a@b&sslmode=require",
+        "postgresql://%2Frun%2Fpostgresql/x",
+    ],
+)
+def test_a_database_url_is_what_the_clients_of_postgres_read(monkeypatch, url):
+    monkeypatch.setenv("QUADRUPEL_DATABASE_URL", url)
+    assert read_settings().database_url == url
 
 
 REFUSED_CLIENTS = [

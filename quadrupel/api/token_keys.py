@@ -137,7 +137,8 @@ class TokenKeys:
         try:
             keys = read_keys(await self._load())
         except (OSError, httpx.HTTPError, SettingRefused) as error:
-            log.warning("the keys of citizens' tokens cannot be read", error=str(error))
+            reason = str(error) or type(error).__name__
+            log.warning("the keys of citizens' tokens cannot be read", error=reason)
             return
         if keys != self._keys:
             self._keys = keys
@@ -160,22 +161,28 @@ def key_source(setting: str, seconds: float = FETCH_SECONDS) -> Callable[[], Awa
     try:
         read_keys(path.read_bytes())
     except OSError as error:
-        raise SettingRefused(f"QUADRUPEL_JWT_KEYS: {path} cannot be read: {error}") from error
+        raise SettingRefused(
+            f"QUADRUPEL_JWT_KEYS is no http(s) URL, and cannot be read as a file: {error.strerror}"
+        ) from None
     return lambda: asyncio.to_thread(path.read_bytes)
 
 
 async def _fetch(url: str, seconds: float) -> bytes:
+    """What is there. What is wrong is told without the URL, which may hold a password."""
     body = b""
     async with (
         asyncio.timeout(seconds),
         httpx.AsyncClient(timeout=seconds) as client,
         client.stream("GET", url) as response,
     ):
-        response.raise_for_status()
+        if not response.is_success:
+            raise SettingRefused(f"QUADRUPEL_JWT_KEYS: its URL answers {response.status_code}")
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > MAX_SOURCE_BYTES:
-                raise SettingRefused(f"QUADRUPEL_JWT_KEYS: {url} has more than a megabyte")
+                raise SettingRefused(
+                    "QUADRUPEL_JWT_KEYS: what is at its URL has more than a megabyte"
+                )
     return body
 
 

@@ -27,6 +27,7 @@ DATA_SECONDS = 45.0
 _CLOSING = 421
 _TOO_LARGE = 552
 _BAD_ADDRESS = (550, 551, 553)
+_ESCAPED = "in a user or a password a / is written %2F, a # %23, a ? %3F, an @ %40, a % %25"
 _ENHANCED_STATUS = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
 
 
@@ -64,10 +65,15 @@ def read_smtp_url(url: str) -> SmtpServer:
 
 
 def _read_smtp_url(url: str) -> SmtpServer:
-    parts = urlsplit(url)
-    options = parse_qs(parts.query, strict_parsing=True) if parts.query else {}
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port is None:
-        raise ValueError("the scheme, the host or the port is missing")
+    try:
+        parts = urlsplit(url)
+        port, options = parts.port, parse_qs(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:  # which quotes what it could not read, perhaps of a password
+        raise ValueError(f"it cannot be read; {_ESCAPED}") from None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or port is None:
+        raise ValueError(f"the scheme, the host or the port is missing; {_ESCAPED}")
+    if parts.path not in ("", "/") or parts.fragment:
+        raise ValueError(f"after the port there are options at most; {_ESCAPED}")
     if options.keys() - {"starttls"} or options.get("starttls", ["true"]) not in (
         ["true"],
         ["false"],
@@ -83,7 +89,7 @@ def _read_smtp_url(url: str) -> SmtpServer:
         )
     return SmtpServer(
         parts.hostname,
-        parts.port,
+        port,
         tls,
         starttls,
         unquote(parts.username) if parts.username else None,

@@ -178,15 +178,16 @@ def _way(url: str | None, key: str) -> Iterator[Deliver]:
 @stamina.retry(on=BusUnavailable, attempts=None, timeout=PATIENCE_SECONDS, wait_max=10.0)
 def _deliver(client: httpx.Client, chunk: list[Outgoing]) -> None:
     """Send one request; again and again while the API is away."""
+    api = client.base_url.copy_with(userinfo=b"", query=None)  # without a password
     try:
         response = client.post("v1/events", content=b"\n".join(each.value for each in chunk))
     except httpx.TransportError as error:
-        raise BusUnavailable(f"{client.base_url} does not answer: {error}") from error
+        raise BusUnavailable(f"{api} does not answer: {error}") from error
     if response.status_code in (429, 502, 503, 504):
-        raise BusUnavailable(f"{client.base_url} answers {response.status_code}")
+        raise BusUnavailable(f"{api} answers {response.status_code}")
     if not response.is_success:
         detail = response.text[:1000]
-        raise InputRefused("refused", f"{client.base_url} answers {response.status_code}: {detail}")
+        raise InputRefused("refused", f"{api} answers {response.status_code}: {detail}")
 
 
 def _say_that_it_waits(details: stamina.instrumentation.RetryDetails) -> None:

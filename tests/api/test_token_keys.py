@@ -10,9 +10,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from quadrupel.api.token_keys import (
     FRESH_SECONDS,
+    MAX_SOURCE_BYTES,
     REFRESH_SECONDS,
     TokenKeys,
     key_source,
@@ -86,9 +88,11 @@ def test_a_document_without_usable_keys_names_the_setting(document: bytes, says:
         read_keys(document)
 
 
-def test_a_file_that_is_wrong_is_an_error_at_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingRefused, match=r"QUADRUPEL_JWT_KEYS.*cannot be read"):
-        key_source(str(tmp_path / "none.json"))
+@pytest.mark.parametrize("name", ["none.json", "htps://us:geheim@login/jwks.json", "geheim" * 99])
+def test_a_file_that_is_wrong_is_an_error_at_start(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingRefused, match=r"QUADRUPEL_JWT_KEYS.*cannot be read") as refused:
+        key_source(str(tmp_path / name))
+    assert "geheim" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["http://login:x/jwks.json", "https://login:99999/", "https://"])
@@ -229,3 +233,37 @@ def test_a_source_that_trickles_is_given_up(signer) -> None:
         server.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", "503"),
+        (b"HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n", "302"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MAX_SOURCE_BYTES + 1), "more than a megabyte"),
+        (b"HTTP/1.1 200 OK\r\n\r\n{", "neither PEM nor a JWKS"),
+        (b"nonsense\r\n\r\n", "illegal"),
+    ],
+    ids=["503", "302", "large", "nonsense inside", "nonsense"],
+)
+def test_why_a_url_gives_no_keys_is_told_without_its_password_and_query(
+    answer: bytes, says: str
+) -> None:
+    async def story() -> None:
+        async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError), contextlib.closing(writer):
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(answer)
+                await writer.drain()
+
+        server = await asyncio.start_server(respond, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        keys = TokenKeys(key_source(f"http://us:geheim@127.0.0.1:{port}/jwks.json?key=geheim"))
+        assert not await keys.loaded()
+        server.close()
+
+    with capture_logs() as logs:
+        asyncio.run(story())
+    [told] = logs
+    assert says in told["error"]
+    assert "geheim" not in str(told)

@@ -152,6 +152,10 @@ def test_a_mail_server_is_given_by_a_url(url, server):
         "smtp://mail:25?tls=true",
         "smtps://mail:465?starttls=true",
         "smtp://user:secret@mail.example.org:25",
+        "smtp://mail:25?secret",
+        *(f"smtps://user:{each}@mail:465" for each in ("secret/x", "secret#x", "x?secret")),
+        *(f"smtps://user:{each}@mail:465" for each in ("25/secret", "25#secret", "25?secret")),
+        *(f"smtps://user:{each}@mail:465" for each in ("[secret]", "secret]", "secret\u2100")),
     ],
 )
 def test_a_url_that_means_no_server_is_a_wrong_setting_whose_password_is_not_told(url):

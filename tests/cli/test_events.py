@@ -13,7 +13,7 @@ from quadrupel.bus import topics
 from quadrupel.bus.event_codec import decode_event
 from quadrupel.bus.postgres import PostgresBus
 from quadrupel.cli.events import app
-from quadrupel.core.errors import BusUnavailable, InputRefused
+from quadrupel.core.errors import BusUnavailable, InputRefused, QuadrupelError
 
 GOOD = {
     "specversion": "1.0",
@@ -171,6 +171,15 @@ def test_what_the_api_refuses_is_not_repeated() -> None:
     with api_double(403) as server, pytest.raises(InputRefused, match="403"):
         send_to(server, lines({}))
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_password_in_the_url_is_not_told(status: int) -> None:
+    with api_double(*[status] * 3) as server, stamina.set_testing(True, attempts=2):
+        url = f"http://us:geheim@127.0.0.1:{server.server_port}/x?key=geheim"
+        with pytest.raises(QuadrupelError, match=f"/x answers {status}") as failed:
+            run("send", "-", "--url", url, "--key", KEY, stdin=lines({}))
+    assert "geheim" not in str(failed.value)
 
 
 @pytest.mark.parametrize("key", ["", "qk_x", f"{KEY}\n", f"{KEY[:-1]}ы", f" {KEY}"])
