@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from quadrupel import bootstrap, telemetry
 from quadrupel.api.app import create_app
 from quadrupel.api.banner_texts import banner_texts
-from quadrupel.api.explain import explained
+from quadrupel.api.contacts import WRITES_AT_ONCE as SAVES_AT_ONCE
+from quadrupel.api.explain import LOOKS_AT_ONCE, explained
 from quadrupel.api.token_keys import TokenKeys, key_source
-from quadrupel.api.unsubscribe import Unsubscribing
+from quadrupel.api.unsubscribe import READS_AT_ONCE, WRITES_AT_ONCE, Unsubscribing
 from quadrupel.bus import topics
 from quadrupel.channels.unsubscribing import UnsubscribeTokens
-from quadrupel.config import read_settings, rules_folder
+from quadrupel.config import Settings, read_settings, rules_folder
 from quadrupel.core.contacts import EMAIL, Contact
 from quadrupel.core.errors import Unavailable
 from quadrupel.core.looks import Look
@@ -28,13 +29,13 @@ from quadrupel.core.refusals import Wishes
 from quadrupel.rules.live import LOOK_SECONDS, LiveRules, following
 from quadrupel.store import contacts, database, looks, refusals
 from quadrupel.store.banner_news import BannerNews
-from quadrupel.store.database import Limits
+from quadrupel.store.database import STAGE, Limits
 from quadrupel.store.read_order import Source
 from quadrupel.store.read_pool import new_pool
 from quadrupel.store.read_servers import ReadServers, first_answer
 
-LOOK = Limits(statement=5)
-"""For what an API call looks at, which is not waited for any longer."""
+CALL = Limits(statement=4, lock=3)
+"""For what a request waits for, `threads.SECONDS` at most."""
 
 
 def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastAPI:
@@ -52,26 +53,23 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
     with contextlib.suppress(Unavailable):  # reads go on without the bus
         bus.admin().verify(topics.topics(settings.partitions))
     database_url = settings.database
-    engine = database.open_engine(database_url)
     replica_url = settings.replica_url
-    urls = {Source.PRIMARY: database_url, Source.REPLICA: replica_url}
-    engines = {
-        source: database.open_engine(url, pool_size=2, limits=LOOK)
-        for source, url in urls.items()
-        if url
-    }
     reads = ReadServers(
         new_pool(database_url),
         new_pool(replica_url) if replica_url else None,
         settings.replica_max_lag,
     )
+    # What waits for a connection of one duty must not wait for those of another.
+    explaining = _engines(settings, LOOKS_AT_ONCE)
+    saving = database.open_engine(database_url, pool_size=SAVES_AT_ONCE, limits=CALL)
+    recording = database.open_engine(database_url, pool_size=1, limits=STAGE)
 
-    def save_contact(contact: Contact) -> None:
-        with database.transaction(engine) as connection:
+    def save_contact(contact: Contact, until: float) -> None:
+        with database.transaction(saving, until) as connection:
             contacts.save(connection, [contact], bootstrap.now())
 
     def save_looks(made: Sequence[Look]) -> None:
-        with database.transaction(engine) as connection:
+        with database.transaction(recording) as connection:
             looks.save(connection, made)
 
     def explain_user(user_id: str, rule: str | None, as_of: date | None) -> Mapping[str, Any]:
@@ -79,14 +77,7 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
             day = as_of or bootstrap.today_of(settings, connection, user_id)
             return explained(connection, live.current, user_id, rule, day, settings.zone)
 
-        return first_answer(reads.order(), engines, look)
-
-    def find_wishes(user_id: str) -> Wishes:
-        return first_answer(reads.order(), engines, lambda it: refusals.wishes(it, user_id, EMAIL))
-
-    def change_wishes(user_id: str, kind: str, refuse: bool) -> Wishes:
-        with database.transaction(engines[Source.PRIMARY]) as connection:
-            return refusals.choose(connection, user_id, EMAIL, kind, bootstrap.now(), refuse=refuse)
+        return first_answer(reads.order(), explaining, look)
 
     return create_app(
         reads=reads,
@@ -100,9 +91,7 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
         save_contact=save_contact,
         save_looks=save_looks,
         explain_user=explain_user,
-        unsubscribing=Unsubscribing(
-            UnsubscribeTokens(settings.unsubscribe_keys), find_wishes, change_wishes
-        ),
+        unsubscribing=_unsubscribing(settings, reads),
         languages=settings.languages,
         zone=settings.zone,
         now=bootstrap.now,
@@ -111,6 +100,30 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
         user_rate=_rate(settings.api_user_rate, 60, settings.api_user_burst),
         key_rate=_rate(settings.api_key_rate, 1, settings.api_key_burst),
     )
+
+
+def _unsubscribing(settings: Settings, reads: ReadServers) -> Unsubscribing:
+    finding = _engines(settings, READS_AT_ONCE)
+    changing = database.open_engine(settings.database, pool_size=WRITES_AT_ONCE, limits=CALL)
+
+    def find(user_id: str) -> Wishes:
+        return first_answer(reads.order(), finding, lambda it: refusals.wishes(it, user_id, EMAIL))
+
+    def change(user_id: str, kind: str, refuse: bool) -> Wishes:
+        with database.transaction(changing) as connection:
+            return refusals.choose(connection, user_id, EMAIL, kind, bootstrap.now(), refuse=refuse)
+
+    return Unsubscribing(UnsubscribeTokens(settings.unsubscribe_keys), find, change)
+
+
+def _engines(settings: Settings, threads: int) -> Mapping[Source, sa.Engine]:
+    """An engine for each server that reads go to, with a connection for each of so many threads."""
+    urls = {Source.PRIMARY: settings.database, Source.REPLICA: settings.replica_url}
+    return {
+        source: database.open_engine(url, pool_size=threads, limits=CALL)
+        for source, url in urls.items()
+        if url
+    }
 
 
 def _rate(requests: int, seconds: int, burst: int) -> Rate | None:

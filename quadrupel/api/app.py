@@ -43,7 +43,6 @@ from quadrupel.api.token_keys import TokenKeys
 from quadrupel.api.tokens import Tokens
 from quadrupel.api.unsubscribe import Unsubscribing
 from quadrupel.api.waiting import Waits
-from quadrupel.core.contacts import Contact
 from quadrupel.core.looks import Look
 from quadrupel.core.ports import Producer
 from quadrupel.core.profiles import Feeds
@@ -63,7 +62,7 @@ def create_app(
     audience: str,
     texts: Callable[[], BannerTexts],
     feeds: Callable[[], Feeds],
-    save_contact: Callable[[Contact], None],
+    save_contact: contacts.Save,
     save_looks: Callable[[Sequence[Look]], None],
     explain_user: explain.Explain,
     unsubscribing: Unsubscribing,

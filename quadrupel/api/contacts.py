@@ -1,6 +1,6 @@
 """`PUT /v1/users/{user_id}/contacts`: where a user is reached, told by the system that knows."""
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
@@ -12,16 +12,19 @@ from quadrupel.api import documents
 from quadrupel.api.banners import UserId
 from quadrupel.api.bodies import media_type, read_body, unsupported
 from quadrupel.api.looks import Looks
+from quadrupel.api.threads import SECONDS, Threads
 from quadrupel.channels import addresses
 from quadrupel.core.contacts import Contact
-from quadrupel.core.errors import DatabaseUnavailable, InputRefused
+from quadrupel.core.errors import InputRefused
 from quadrupel.core.events import check_user_id
 from quadrupel.core.looks import LookAt
 from quadrupel.store.keys import ServiceKey
 
 MAX_BODY = 4096
-SECONDS = 5.0
 WRITES_AT_ONCE = 4
+
+Save = Callable[[Contact, float], None]
+"""Saves a contact, not later than that (of `time.monotonic`): nobody waits for it then. Blocks."""
 
 
 class ContactBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,14 +38,14 @@ class ContactBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def routes(
-    save: Callable[[Contact], None],
+    save: Save,
     service: Callable[..., Awaitable[ServiceKey]],
     languages: Sequence[str],
     looks: Looks,
 ) -> APIRouter:
-    """The route. `save` blocks; `service` is the dependency that lets callers in."""
+    """The route; `service` is the dependency that lets callers in."""
     router = APIRouter(tags=["contacts"])
-    writing = asyncio.Semaphore(WRITES_AT_ONCE)
+    writing = Threads("contacts", WRITES_AT_ONCE)
 
     @router.put("/v1/users/{user_id}/contacts", **documents.CONTACTS)
     async def put_contacts(
@@ -55,11 +58,8 @@ def routes(
             raise unsupported("contacts come as application/json")
         contact = read_contact(user_id, await read_body(request, MAX_BODY), languages)
         looks.record(key, user_id, LookAt.CONTACTS)
-        try:
-            async with asyncio.timeout(SECONDS), writing:
-                await asyncio.to_thread(save, contact)
-        except TimeoutError as error:
-            raise DatabaseUnavailable(f"contacts were not saved within {SECONDS} s") from error
+        until = time.monotonic() + SECONDS
+        await writing.run(lambda: save(contact, until))
         return Response(status_code=204)
 
     return router

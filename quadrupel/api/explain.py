@@ -3,7 +3,6 @@
 Who looks sees what is known of a citizen, so each look is recorded with the key that looked.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
@@ -20,7 +19,8 @@ from quadrupel.api import documents
 from quadrupel.api.banners import UserId
 from quadrupel.api.looks import Looks
 from quadrupel.api.standings import standings_of
-from quadrupel.core.errors import DatabaseUnavailable, NotFound
+from quadrupel.api.threads import Threads
+from quadrupel.core.errors import NotFound
 from quadrupel.core.events import check_user_id
 from quadrupel.core.looks import LookAt
 from quadrupel.rules.catalogue import RuleSet
@@ -29,7 +29,6 @@ from quadrupel.rules.explain_json import explanations_json
 from quadrupel.store.keys import ServiceKey
 from quadrupel.store.profiles import ProfileStore
 
-SECONDS = 5.0
 LOOKS_AT_ONCE = 2
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -67,7 +66,7 @@ def routes(
 ) -> APIRouter:
     """The route; `service` is the dependency that lets callers in."""
     router = APIRouter(tags=["explain"])
-    looking = asyncio.Semaphore(LOOKS_AT_ONCE)
+    looking = Threads("explain", LOOKS_AT_ONCE)
 
     @router.get("/v1/users/{user_id}/explain", **documents.EXPLAIN)
     async def users_explanations(
@@ -82,11 +81,7 @@ def routes(
     ) -> Response:
         check_user_id(user_id)
         looks.record(key, user_id, LookAt.EXPLAIN, rule=rule, as_of=as_of and as_of.isoformat())
-        try:
-            async with asyncio.timeout(SECONDS), looking:
-                told = await asyncio.to_thread(explain, user_id, rule, as_of)
-        except TimeoutError as error:
-            raise DatabaseUnavailable(f"no explanation within {SECONDS} s") from error
+        told = await looking.run(lambda: explain(user_id, rule, as_of))
         headers = {"Cache-Control": "no-store"}
         return Response(msgspec.json.encode(told), 200, headers, "application/json")
 

@@ -15,10 +15,12 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import structlog
 
+from quadrupel.api.threads import Threads
 from quadrupel.core.errors import DatabaseUnavailable
 from quadrupel.core.looks import Look, LookAt
 from quadrupel.store.keys import ServiceKey
@@ -57,6 +59,7 @@ class Looks:
         limit: int = MAX_WAITING,
     ) -> None:
         self._save = save
+        self._thread = Threads("looks", 1, seconds=None)
         self._now = now
         self._limit = limit
         self._waiting: deque[Look] = deque()
@@ -106,7 +109,7 @@ class Looks:
     async def _write_all(self) -> None:
         while self._waiting:
             batch = list(islice(self._waiting, BATCH))
-            await asyncio.to_thread(self._save, batch)
+            await self._thread.run(partial(self._save, batch))
             for _ in batch:
                 self._waiting.popleft()
             LOOKS_WAITING.set(len(self._waiting))

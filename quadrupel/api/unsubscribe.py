@@ -4,7 +4,6 @@ Whoever has the link may do this and nothing else. Programs that look at links f
 changes nothing; mail providers ask by one POST when their user presses their button (RFC 8058).
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -18,18 +17,18 @@ from quadrupel.api import unsubscribe_documents
 from quadrupel.api.bodies import media_type, read_body, unsupported
 from quadrupel.api.problems import response_to
 from quadrupel.api.rates import Limit, unlimited
+from quadrupel.api.threads import Threads
 from quadrupel.api.unsubscribe_bodies import MAX_BODY, MEDIA_TYPES, read_choice
 from quadrupel.api.unsubscribe_pages import failure, page
 from quadrupel.channels.unsubscribing import PATH, UnsubscribeTokens, Unsubscription
-from quadrupel.core.errors import DatabaseUnavailable, NotFound, QuadrupelError
+from quadrupel.core.errors import NotFound, QuadrupelError
 from quadrupel.core.refusals import EVERYTHING, Wishes
 from quadrupel.telemetry import REFUSALS
 
 Route: TypeAlias = Callable[[Request], Awaitable[Response]]
 
-SECONDS = 5.0
-READS_AT_ONCE = 4
-WRITES_AT_ONCE = 4
+READS_AT_ONCE = 2
+WRITES_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,8 @@ class Unsubscribing:
 def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
     """The routes. `limit` counts the requests of the citizen whom the link is for."""
     router = APIRouter(tags=["unsubscribe"])
-    reading = asyncio.Semaphore(READS_AT_ONCE)
-    writing = asyncio.Semaphore(WRITES_AT_ONCE)
+    reading = Threads("refusals", READS_AT_ONCE)
+    writing = Threads("refusing", WRITES_AT_ONCE)
 
     def link_of(request: Request) -> Unsubscription:
         found = parts.tokens.read(request.path_params["token"])
@@ -62,7 +61,7 @@ def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
     @_told_by_pages
     async def look_at_refusals(request: Request) -> Response:
         link = link_of(request)
-        wishes = await _in_time(reading, lambda: parts.find(link.user_id))
+        wishes = await reading.run(lambda: parts.find(link.user_id))
         return page(link.kind, wishes, _languages(request))
 
     @router.post(PATH + "{token}", **unsubscribe_documents.CHOOSE)
@@ -75,7 +74,7 @@ def routes(parts: Unsubscribing, limit: Limit = unlimited) -> APIRouter:
         content_type = request.headers["content-type"]
         choice = read_choice(await read_body(request, MAX_BODY), media, content_type)
         kind = EVERYTHING if choice.everything else link.kind
-        wishes = await _in_time(writing, lambda: parts.change(link.user_id, kind, choice.refuse))
+        wishes = await writing.run(lambda: parts.change(link.user_id, kind, choice.refuse))
         REFUSALS.labels("refused" if choice.refuse else "wanted").inc()
         return page(link.kind, wishes, _languages(request))
 
@@ -105,12 +104,3 @@ def _told_by_pages(route: Route) -> Route:
 
 def _languages(request: Request) -> str:
     return request.headers.get("accept-language", "")
-
-
-async def _in_time(room: asyncio.Semaphore, ask: Callable[[], Wishes]) -> Wishes:
-    """What is answered by a thread, as many at once as there is room for."""
-    try:
-        async with asyncio.timeout(SECONDS), room:
-            return await asyncio.to_thread(ask)
-    except TimeoutError as error:
-        raise DatabaseUnavailable(f"no answer about refusals within {SECONDS} s") from error

@@ -1,6 +1,8 @@
 """Connections to Postgres, in one place: how they are opened and what their errors mean."""
 
 import contextlib
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,15 +92,18 @@ def without_statement_limit(connection: sa.Connection) -> None:
 
 
 @contextlib.contextmanager
-def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+def transaction(engine: sa.Engine, until: float = math.inf) -> Iterator[sa.Connection]:
     """One transaction: committed at the end, rolled back by any error.
 
-    Raises DatabaseUnavailable when the database is away, ConcurrentWrite when it chose this
-    transaction as the victim of a deadlock or a serialization failure, DatabaseRefused when it
-    will never take these values.
+    Raises DatabaseUnavailable when the database is away, or when it is later than `until` (of
+    `time.monotonic`) at the end; ConcurrentWrite when the database chose this transaction as the
+    victim of a deadlock or a serialization failure; DatabaseRefused when it will never take these
+    values.
     """
     with translated_errors(), engine.begin() as connection:
         yield connection
+        if time.monotonic() > until:
+            raise DatabaseUnavailable("the database answered too late")
 
 
 @contextlib.contextmanager

@@ -218,7 +218,7 @@ def application(**given: Any) -> FastAPI:
         "audience": AUDIENCE,
         "texts": lambda: TEXTS,
         "feeds": lambda: FEEDS,
-        "save_contact": lambda _: None,
+        "save_contact": lambda *_: None,
         "save_looks": lambda _: None,
         "explain_user": lambda *_: {},
         "unsubscribing": Unsubscribing(UnsubscribeTokens(()), lambda _: Wishes(), nobody_chooses),
@@ -250,8 +250,8 @@ def running(
     engine = database.open_engine(api_database)
     at_stop: list[Callable[[], None]] = []
 
-    def save_contact(contact: Contact) -> None:
-        with database.transaction(engine) as connection:
+    def save_contact(contact: Contact, until: float) -> None:
+        with database.transaction(engine, until) as connection:
             contacts.save(connection, [contact], datetime.now(UTC))
 
     def save_looks(made: Sequence[Look]) -> None:

@@ -127,6 +127,18 @@ def test_a_lock_is_not_waited_for_longer_than_the_limit(engine, hasty):
             run(hasty, "SELECT count(*) FROM profiles")
 
 
+def test_a_transaction_that_nobody_waits_for_any_more_is_rolled_back(refusing):
+    def dawdle():
+        with transaction(refusing, time.monotonic() + 0.2) as connection:
+            connection.execute(sa.text("INSERT INTO refusing VALUES (2)"))
+            time.sleep(0.3)
+
+    with pytest.raises(DatabaseUnavailable, match="too late"):
+        dawdle()
+    with transaction(refusing, time.monotonic() + 60) as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM refusing")).scalar_one() == 1
+
+
 def test_a_worker_that_sleeps_in_a_transaction_loses_its_locks(engine, hasty):
     def sleep():
         with transaction(hasty) as sleeper:
