@@ -28,7 +28,7 @@ from quadrupel.setting_types import (
 
 
 class WebhookEndpoint(BaseModel):
-    """Where a webhook's messages go, and the secret that signs them."""
+    """Where a webhook's messages go, and what signs them: a secret, or several with spaces."""
 
     url: HttpUrl
     secret: SecretStr

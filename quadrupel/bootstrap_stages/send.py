@@ -45,8 +45,8 @@ def open_channels(settings: Settings) -> dict[str, Channel]:
         EMAIL: EmailChannel(server, settings.mail_from, templates.look, link_of=link_of)
     }
     for name, endpoint in settings.webhooks.items():
-        key = webhook.read_secret(name, endpoint.secret.get_secret_value())
+        keys = webhook.read_secrets(name, endpoint.secret.get_secret_value())
         channels[f"webhook:{name}"] = webhook.WebhookChannel(
-            webhook.Endpoint(name, endpoint.url, key)
+            webhook.Endpoint(name, endpoint.url, keys)
         )
     return channels

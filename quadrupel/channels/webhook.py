@@ -11,6 +11,7 @@ import contextlib
 import email.utils
 import hmac
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -36,11 +37,11 @@ _FOR_NOW = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MAN
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a webhook's messages go, and the key that signs them (`read_secret`)."""
+    """Where a webhook's messages go, and the keys that sign them (`read_secrets`)."""
 
     name: str
     url: str
-    key: bytes
+    keys: Sequence[bytes]
 
 
 class WebhookChannel:
@@ -64,7 +65,7 @@ class WebhookChannel:
             "content-type": "application/json",
             "user-agent": "quadrupel",
             **signed(
-                self._endpoint.key, envelope.message.key.digest, envelope.handed_over_at, body
+                self._endpoint.keys, envelope.message.key.digest, envelope.handed_over_at, body
             ),
         }
         try:
@@ -107,20 +108,30 @@ def payload(envelope: Envelope) -> bytes:
     )
 
 
-def signed(key: bytes, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers that let the receiver check who sent the body, and when (within a second)."""
+def signed(keys: Sequence[bytes], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The headers that let the receiver check who sent the body, and when (within a second).
+
+    By one of the keys: while a secret is replaced, the receiver may know either.
+    """
     timestamp = str(int(at.timestamp()))
     content = f"{message_id}.{timestamp}.".encode() + body
-    signature = b64encode(hmac.digest(key, content, "sha256")).decode()
+    signatures = [b64encode(hmac.digest(key, content, "sha256")).decode() for key in keys]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{signature}",
+        "webhook-signature": " ".join(f"v1,{each}" for each in signatures),
     }
 
 
-def read_secret(name: str, secret: str) -> bytes:
-    """The signing key in an endpoint's secret, else SettingRefused naming the endpoint."""
+def read_secrets(name: str, secrets: str) -> Sequence[bytes]:
+    """The signing keys of an endpoint, whose secrets have spaces between them.
+
+    Raises SettingRefused naming the endpoint, also for none.
+    """
+    return [_key(name, secret) for secret in secrets.split() or [""]]
+
+
+def _key(name: str, secret: str) -> bytes:
     try:
         key = b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):

@@ -17,7 +17,7 @@ from quadrupel.channels.webhook import (
     MAX_ANSWER,
     Endpoint,
     WebhookChannel,
-    read_secret,
+    read_secrets,
     signed,
 )
 from quadrupel.core.channels import Delivered, Envelope, RefusedForGood, RefusedForNow
@@ -85,7 +85,7 @@ def receiver(*args, **kwargs):
 
 def deliver(url, times=1, **bounds):
     async def deliver_all():
-        channel = WebhookChannel(Endpoint("crm", url, read_secret("crm", SECRET)), **bounds)
+        channel = WebhookChannel(Endpoint("crm", url, read_secrets("crm", SECRET)), **bounds)
         try:
             return [await channel.deliver(ENVELOPE) for _ in range(times)]
         finally:
@@ -144,9 +144,21 @@ def test_the_receivers_code_in_the_documentation_tells_right_from_wrong(monkeypa
 def test_the_signature_is_that_of_the_specifications_own_example():
     at = datetime.fromtimestamp(1614265330, UTC)
     headers = signed(
-        read_secret("crm", SECRET), "msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}'
+        read_secrets("crm", SECRET), "msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}'
     )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_while_a_secret_is_replaced_a_receiver_may_know_either():
+    other = "whsec_" + b64encode(b"another secret of 32 bytes......").decode()
+    body = b'{"test": 2432232314}'
+
+    def signature(secrets: str) -> str:
+        return signed(read_secrets("crm", secrets), "msg_1", NOW, body)["webhook-signature"]
+
+    both = signature(f"{other}  {SECRET}")
+    assert both.split() == [signature(other), signature(SECRET)]
+    assert signature(other) != signature(SECRET)
 
 
 def test_a_message_tried_again_has_the_same_id_and_uses_the_same_connection():
@@ -291,9 +303,14 @@ def test_an_answer_without_an_end_means_what_its_status_says(status, outcome):
         "whsec_" + b64encode(b"x" * 65).decode(),
         b64encode(b"x" * 32).decode(),
         "whsec_ключ",
+        " ",
+        f"{SECRET} whsec_",
+        f"secret {SECRET}",
+        f"{SECRET},{SECRET}",
     ],
 )
 def test_a_secret_that_is_none_is_a_wrong_setting_and_not_told(secret):
     with pytest.raises(SettingRefused, match="QUADRUPEL_WEBHOOKS: the secret of crm") as refused:
-        read_secret("crm", secret)
+        read_secrets("crm", secret)
     assert len(secret) < 7 or secret not in str(refused.value)
+    assert SECRET not in str(refused.value)
