@@ -17,7 +17,7 @@ once_per = "business_registered"
 def matches(user, today):
     registered = user.business_registered
     chosen = user.orders["tax_regime"].last
-    has_chosen = is_known(chosen) and day_of(chosen) >= registered
+    has_chosen = is_known(chosen) and day_of(chosen) >= registered - days(1)
     return registered <= today <= registered + days(30) and not has_chosen
 
 
@@ -35,5 +35,10 @@ examples = [
         orders={"tax_regime": {"last": "2026-11-04T12:00:00Z"}},
     ),
     no_match(today="2026-11-23", business_registered="2026-11-24"),
+    no_match(
+        today="2026-11-23",
+        business_registered="2026-11-20",
+        orders={"tax_regime": {"last": "2026-11-20T09:00:00+10:00"}},
+    ),
     unknown(today="2026-11-23"),
 ]

@@ -20,16 +20,16 @@ def matches(user, today):
     month = start_of_month(today)
     opens = month + days(11)
     paid = user.orders["self_employed_tax"].last
-    has_income = is_known(paid) and opens - months(3) <= day_of(paid)
+    paid_before = is_known(paid) and opens - months(3) <= day_of(paid) < opens - days(1)
     in_time = opens <= today <= month + days(27)
-    return user.self_employed_since < month and has_income and in_time and day_of(paid) < opens
+    return user.self_employed_since < month and paid_before and in_time
 
 
 examples = [
     match(
         today="2026-11-28",
         self_employed_since="2026-10-31",
-        orders={"self_employed_tax": {"last": "2026-11-11T12:00:00Z"}},
+        orders={"self_employed_tax": {"last": "2026-11-10T12:00:00Z"}},
     ),
     match(
         today="2026-11-12",
@@ -40,6 +40,11 @@ examples = [
         today="2026-11-23",
         self_employed_since="2023-02-02",
         orders={"self_employed_tax": {"count": 31, "last": "2026-11-12T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        self_employed_since="2023-02-02",
+        orders={"self_employed_tax": {"count": 31, "last": "2026-11-12T09:00:00+10:00"}},
     ),
     no_match(today="2026-11-23", self_employed_since="2026-11-01"),
     no_match(today="2026-11-23", self_employed_since="2023-02-02"),

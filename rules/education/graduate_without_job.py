@@ -18,7 +18,7 @@ def matches(user, today):
     if is_known(user.employed) and user.employed or is_known(user.self_employed_since):
         return False
     registered = user.orders["job_seeker"].last
-    is_seeking = is_known(registered) and day_of(registered) >= user.studies_until
+    is_seeking = is_known(registered) and day_of(registered) >= user.studies_until - days(1)
     return user.studies_until < today <= user.studies_until + months(6) and not is_seeking
 
 
@@ -32,6 +32,11 @@ examples = [
         today="2026-11-23",
         studies_until="2026-06-30",
         orders={"job_seeker": {"last": "2026-07-10T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        studies_until="2026-06-30",
+        orders={"job_seeker": {"last": "2026-06-30T09:00:00+10:00"}},
     ),
     no_match(today="2026-11-23", studies_until="2026-05-22"),
     match(

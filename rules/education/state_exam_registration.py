@@ -22,7 +22,8 @@ def matches(user, today):
     opens = anniversary(date(2000, 2, 1)) - months(3)
     of_age = user.birth_date + months(16 * 12 + 6) <= today < user.birth_date + months(18 * 12 + 6)
     signed_up = user.orders["state_exam"].last
-    return opens <= today and of_age and not (is_known(signed_up) and day_of(signed_up) >= opens)
+    has_signed_up = is_known(signed_up) and day_of(signed_up) >= opens - days(1)
+    return opens <= today and of_age and not has_signed_up
 
 
 examples = [
@@ -30,7 +31,7 @@ examples = [
     match(
         today="2027-02-01",
         birth_date="2008-08-02",
-        orders={"state_exam": {"last": "2026-10-31T12:00:00Z"}},
+        orders={"state_exam": {"last": "2026-10-30T12:00:00Z"}},
     ),
     no_match(today="2026-10-31", birth_date="2009-05-05"),
     no_match(today="2027-02-02", birth_date="2009-05-05"),
@@ -40,6 +41,11 @@ examples = [
         today="2026-11-23",
         birth_date="2009-05-05",
         orders={"state_exam": {"last": "2026-11-20T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="2009-05-05",
+        orders={"state_exam": {"last": "2026-11-01T09:00:00+10:00"}},
     ),
     unknown(today="2026-11-23"),
 ]

@@ -14,9 +14,10 @@ banner = Banner(
 
 
 def matches(user, today):
-    year_began = anniversary(date(2000, 8, 31)) - years(1)
+    # In UTC, the morning of 1 September may still be 31 August.
+    eve = anniversary(date(2000, 8, 31)) - years(1)
     ordered = user.orders["student_pass"].last
-    has_pass = is_known(ordered) and day_of(ordered) > year_began
+    has_pass = is_known(ordered) and day_of(ordered) >= eve
     return today <= user.studies_until and not has_pass
 
 
@@ -25,13 +26,18 @@ examples = [
     match(
         today="2026-09-01",
         studies_until="2028-06-30",
-        orders={"student_pass": {"last": "2026-08-31T12:00:00Z"}},
+        orders={"student_pass": {"last": "2026-08-30T12:00:00Z"}},
     ),
     no_match(today="2026-11-23", studies_until="2026-06-30"),
     no_match(
         today="2026-11-23",
         studies_until="2028-06-30",
         orders={"student_pass": {"last": "2026-09-01T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        studies_until="2028-06-30",
+        orders={"student_pass": {"last": "2026-09-01T09:00:00+10:00"}},
     ),
     unknown(today="2026-11-23"),
 ]

@@ -19,7 +19,7 @@ def matches(user, today):
     if is_known(user.studies_until) and today <= user.studies_until:
         return False
     applied = user.orders["university"].last
-    has_applied = is_known(applied) and day_of(applied) >= opens
+    has_applied = is_known(applied) and day_of(applied) >= opens - days(1)
     of_age = user.birth_date + years(17) <= today < user.birth_date + years(20)
     return opens <= today and of_age and not has_applied
 
@@ -41,6 +41,11 @@ examples = [
         today="2027-07-01",
         birth_date="2008-06-20",
         orders={"university": {"last": "2027-06-20T12:00:00Z"}},
+    ),
+    no_match(
+        today="2027-07-01",
+        birth_date="2008-06-20",
+        orders={"university": {"last": "2027-06-20T09:00:00+10:00"}},
     ),
     unknown(today="2027-07-01"),
 ]

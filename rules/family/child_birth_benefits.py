@@ -22,7 +22,7 @@ once_per = "youngest_child_born"
 def matches(user, today):
     born = user.youngest_child_born
     ordered = user.orders["child_benefit"].last
-    has_ordered = is_known(ordered) and day_of(ordered) >= born
+    has_ordered = is_known(ordered) and day_of(ordered) >= born - days(1)
     return born <= today <= born + months(6) and not has_ordered
 
 
@@ -31,12 +31,17 @@ examples = [
     match(
         today="2027-02-28",
         youngest_child_born="2026-08-31",
-        orders={"child_benefit": {"count": 2, "last": "2026-08-30T12:00:00Z"}},
+        orders={"child_benefit": {"count": 2, "last": "2026-08-29T12:00:00Z"}},
     ),
     no_match(
         today="2026-11-23",
         youngest_child_born="2026-11-01",
         orders={"child_benefit": {"last": "2026-11-01T09:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        youngest_child_born="2026-11-01",
+        orders={"child_benefit": {"last": "2026-11-01T09:00:00+10:00"}},
     ),
     no_match(today="2027-03-01", youngest_child_born="2026-08-31"),
     no_match(today="2026-11-23", youngest_child_born="2026-11-24"),

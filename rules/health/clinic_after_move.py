@@ -17,7 +17,7 @@ once_per = "residence_since"
 def matches(user, today):
     moved = user.residence_since
     chosen = user.orders["clinic"].last
-    has_clinic = is_known(chosen) and day_of(chosen) >= moved
+    has_clinic = is_known(chosen) and day_of(chosen) >= moved - days(1)
     return moved + days(30) < today <= moved + months(6) and not has_clinic
 
 
@@ -34,6 +34,11 @@ examples = [
         today="2026-11-23",
         residence_since="2026-10-01",
         orders={"clinic": {"last": "2026-10-02T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        residence_since="2026-10-01",
+        orders={"clinic": {"last": "2026-10-01T09:00:00+10:00"}},
     ),
     unknown(today="2026-11-23"),
 ]

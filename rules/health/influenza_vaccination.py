@@ -20,7 +20,7 @@ def matches(user, today):
     last = user.completed["influenza_vaccination"].last
     if not is_known(last) or today < begins:
         return False
-    return begins - years(2) <= day_of(last) < begins
+    return begins - years(2) <= day_of(last) < begins - days(1)
 
 
 examples = [
@@ -33,6 +33,10 @@ examples = [
     no_match(
         today="2026-11-23",
         completed={"influenza_vaccination": {"count": 3, "last": "2026-09-01T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        completed={"influenza_vaccination": {"last": "2026-09-01T09:00:00+10:00"}},
     ),
     no_match(
         today="2026-12-02", completed={"influenza_vaccination": {"last": "2025-10-10T12:00:00Z"}}

@@ -18,7 +18,7 @@ def matches(user, today):
     sent = user.orders["meter_readings"].last
     if not is_known(sent):
         return False
-    sends_by_portal = opens - months(3) <= day_of(sent) < opens
+    sends_by_portal = opens - months(3) <= day_of(sent) < opens - days(1)
     return sends_by_portal and opens <= today <= opens + days(10)
 
 
@@ -28,6 +28,7 @@ examples = [
     no_match(today="2026-11-14", orders={"meter_readings": {"last": "2026-10-20T12:00:00Z"}}),
     no_match(today="2026-11-26", orders={"meter_readings": {"last": "2026-10-20T12:00:00Z"}}),
     no_match(today="2026-11-20", orders={"meter_readings": {"last": "2026-11-15T12:00:00Z"}}),
+    no_match(today="2026-11-20", orders={"meter_readings": {"last": "2026-11-15T08:30:00+10:00"}}),
     no_match(today="2026-11-20"),
     no_match(today="2026-11-25", orders={"meter_readings": {"last": "2026-08-14T12:00:00Z"}}),
 ]

@@ -21,7 +21,7 @@ once_per = "property_bought"
 def matches(user, today):
     bought = user.property_bought
     account = user.orders["utilities_account"].last
-    has_account = is_known(account) and day_of(account) >= bought
+    has_account = is_known(account) and day_of(account) >= bought - days(1)
     return bought <= today <= bought + months(2) and not has_account
 
 
@@ -37,6 +37,11 @@ examples = [
         today="2026-11-23",
         property_bought="2026-11-01",
         orders={"utilities_account": {"last": "2026-11-02T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        property_bought="2026-11-01",
+        orders={"utilities_account": {"last": "2026-11-01T09:00:00+10:00"}},
     ),
     no_match(today="2026-11-23", property_bought="2026-11-24"),
     unknown(today="2026-11-23"),

@@ -17,9 +17,10 @@ once_per = "residence_since"
 def matches(user, today):
     has_permits = user.residence_region in ["77", "78", "16", "66"]
     drives = is_known(user.driving_licence_expires) and today <= user.driving_licence_expires
-    permit = user.orders["parking_permit"]
-    ordered = is_known(permit.last) and day_of(permit.last) >= user.residence_since
-    return has_permits and drives and days_since(user.residence_since) <= 90 and not ordered
+    moved = user.residence_since
+    permit = user.orders["parking_permit"].last
+    ordered = is_known(permit) and day_of(permit) >= moved - days(1)
+    return has_permits and drives and days_since(moved) <= 90 and not ordered
 
 
 examples = [
@@ -61,6 +62,13 @@ examples = [
         residence_since="2026-10-01",
         driving_licence_expires="2031-05-05",
         orders={"parking_permit": {"last": "2026-10-02T07:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        residence_region="77",
+        residence_since="2026-10-01",
+        driving_licence_expires="2031-05-05",
+        orders={"parking_permit": {"last": "2026-10-01T09:00:00+10:00"}},
     ),
     unknown(today="2026-11-23", residence_region="77", driving_licence_expires="2031-05-05"),
 ]

@@ -20,7 +20,7 @@ once_per = "enforcement_opened"
 
 def matches(user, today):
     asked = user.orders["keep_living_wage"].last
-    if is_known(asked) and day_of(asked) >= user.enforcement_opened:
+    if is_known(asked) and day_of(asked) >= user.enforcement_opened - days(1):
         return False
     has_income = is_known(user.pension_granted) or is_known(user.employed) and user.employed
     is_late = user.enforcement_opened + days(5) < today
@@ -48,6 +48,13 @@ examples = [
         enforcement_opened="2026-11-01",
         employed=True,
         orders={"keep_living_wage": {"last": "2026-11-02T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        enforcement_owed=4800,
+        enforcement_opened="2026-11-01",
+        employed=True,
+        orders={"keep_living_wage": {"last": "2026-11-01T09:00:00+10:00"}},
     ),
     no_match(
         today="2026-11-23", enforcement_owed=0, enforcement_opened="2026-11-01", employed=True

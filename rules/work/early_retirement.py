@@ -20,7 +20,7 @@ def matches(user, today):
         return False
     retirement = user.birth_date + years(60 if user.sex == "female" else 65)
     registered = user.orders["job_seeker"].last
-    is_seeking = is_known(registered) and day_of(registered) >= user.employment_ended
+    is_seeking = is_known(registered) and day_of(registered) >= user.employment_ended - days(1)
     return retirement - years(2) <= today < retirement and is_seeking
 
 
@@ -30,7 +30,7 @@ examples = [
         birth_date="1968-11-23",
         sex="female",
         employment_ended="2026-08-01",
-        orders={"job_seeker": {"last": "2026-08-01T12:00:00Z"}},
+        orders={"job_seeker": {"last": "2026-08-01T09:00:00+10:00"}},
     ),
     match(
         today="2026-11-23",

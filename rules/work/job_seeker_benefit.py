@@ -22,8 +22,8 @@ def matches(user, today):
     of_age = user.birth_date + years(16) <= today < user.birth_date + years(65)
     if user.employed or not of_age:
         return False
-    registered = user.orders["job_seeker"]
-    if is_known(registered.last) and day_of(registered.last) >= user.employment_ended:
+    registered = user.orders["job_seeker"].last
+    if is_known(registered) and day_of(registered) >= user.employment_ended - days(1):
         return False
     return user.employment_ended < today <= user.employment_ended + months(3)
 
@@ -46,6 +46,13 @@ examples = [
         employed=False,
         employment_ended="2026-10-30",
         orders={"job_seeker": {"last": "2026-11-02T09:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1990-04-04",
+        employed=False,
+        employment_ended="2026-10-30",
+        orders={"job_seeker": {"last": "2026-10-30T09:00:00+10:00"}},
     ),
     no_match(
         today="2026-12-01", birth_date="1990-04-04", employed=False, employment_ended="2026-08-31"
