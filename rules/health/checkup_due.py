@@ -1,6 +1,7 @@
 """From 40 on there is a free check-up every year: a reminder in the month after the birthday.
 
-Goes with the check-up, or when the month is over.
+Goes with the check-up, or when the month is over. One of this year, or of the six months before
+the birthday, is enough.
 """
 
 owner = "health"
@@ -36,7 +37,9 @@ email = Email(template="checkup_due")
 def matches(user, today):
     birthday = anniversary(user.birth_date) - years(1)
     last = user.completed["checkup"].last
-    had_one = is_known(last) and day_of(last) > birthday - months(6)
+    # In UTC, the morning of 1 January may still be 31 December.
+    eve = anniversary(date(2000, 12, 31)) - years(1)
+    had_one = is_known(last) and (day_of(last) >= eve or day_of(last) > birthday - months(6))
     is_due = user.birth_date + years(40) < today <= birthday + months(1)
     return is_due and not had_one
 
@@ -55,7 +58,22 @@ examples = [
     match(
         today="2026-11-23",
         birth_date="1966-11-01",
-        completed={"checkup": {"last": "2026-05-01T12:00:00Z"}},
+        completed={"checkup": {"last": "2025-12-30T12:00:00Z"}},
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1966-11-01",
+        completed={"checkup": {"last": "2026-01-01T09:00:00+10:00"}},
+    ),
+    match(
+        today="2027-01-23",
+        birth_date="1967-01-01",
+        completed={"checkup": {"last": "2026-07-01T12:00:00Z"}},
+    ),
+    no_match(
+        today="2027-01-23",
+        birth_date="1967-01-01",
+        completed={"checkup": {"last": "2026-07-02T12:00:00Z"}},
     ),
     unknown(today="2026-11-23"),
 ]

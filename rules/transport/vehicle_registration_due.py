@@ -1,4 +1,4 @@
-"""A vehicle was bought within ten days and is not registered; a little later it is still shown."""
+"""A vehicle was bought within a month and is not registered: there are ten days to do it."""
 
 owner = "transport"
 tags = ["vehicle"]
@@ -11,8 +11,8 @@ banner = Banner(
         "ru": "Поставьте автомобиль на учёт: вы купили его {vehicle_bought}",
     },
     text={
-        "en": "You have ten days. Driving an unregistered vehicle is fined.",
-        "ru": "На это есть десять дней. За езду без регистрации штрафуют.",
+        "en": "Ten days from the purchase are given. Driving an unregistered vehicle is fined.",
+        "ru": "На это даётся десять дней со дня покупки. За езду без регистрации штрафуют.",
     },
 )
 email = Email(template="vehicle_registration")

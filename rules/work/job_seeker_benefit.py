@@ -1,4 +1,4 @@
-"""A citizen of working age lost the job in the last quarter and has not asked for the benefit."""
+"""A citizen of working age lost the job in the last quarter, and has neither benefit nor pension."""
 
 owner = "employment"
 tags = ["benefits"]
@@ -20,7 +20,7 @@ once_per = "employment_ended"
 
 def matches(user, today):
     of_age = user.birth_date + years(16) <= today < user.birth_date + years(65)
-    if user.employed or not of_age:
+    if user.employed or is_known(user.pension_granted) or not of_age:
         return False
     registered = user.orders["job_seeker"].last
     if is_known(registered) and day_of(registered) >= user.employment_ended - days(1):
@@ -65,6 +65,13 @@ examples = [
     ),
     no_match(
         today="2026-11-23", birth_date="1990-04-04", employed=False, employment_ended="2026-11-23"
+    ),
+    no_match(
+        today="2026-11-23",
+        birth_date="1964-04-04",
+        employed=False,
+        employment_ended="2026-10-30",
+        pension_granted="2024-05-01",
     ),
     unknown(today="2026-11-23", birth_date="1990-04-04", employed=False),
 ]
