@@ -31,8 +31,9 @@ def locale_of(language: str) -> babel.Locale:
 def in_words(text: str, type_: Type, language: str, zone: zoneinfo.ZoneInfo) -> str:
     """The text form (`quadrupel.core.values`) of a value as it is written in the language.
 
-    Times are told in the zone. Texts and booleans stay as they are. ValueError for a text that is
-    no form of the type.
+    Times are told in the zone. A decimal with one digit behind the point is given a second one, as
+    amounts of money are written. Texts and booleans stay as they are. ValueError for a text that
+    is no form of the type.
     """
     locale = locale_of(language)
     match type_:
@@ -43,8 +44,12 @@ def in_words(text: str, type_: Type, language: str, zone: zoneinfo.ZoneInfo) -> 
             day = babel.dates.format_date(time, "long", locale)
             return f"{day}, {babel.dates.format_time(time, 'short', zone, locale)}"
         case Type.INTEGER | Type.DECIMAL:
+            number = _number(text)
+            pattern = locale.decimal_formats[None].pattern
+            if number.normalize().as_tuple().exponent == -1:
+                pattern = f"{pattern.partition('.')[0]}.00"
             return babel.numbers.format_decimal(
-                _number(text), locale=locale, decimal_quantization=False
+                number, pattern, locale=locale, decimal_quantization=False
             )
         case _:
             return text

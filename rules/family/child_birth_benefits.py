@@ -12,7 +12,7 @@ banner = Banner(
     },
     text={
         "en": "They are to be ordered within six months of {youngest_child_born}.",
-        "ru": "Их можно оформить в течение шести месяцев с {youngest_child_born}.",
+        "ru": "Их можно оформить в течение шести месяцев с {youngest_child_born}",
     },
 )
 email = Email(template="child_birth_benefits")

@@ -7,8 +7,8 @@ banner = Banner(
     priority=63,
     link="/services/large-family",
     title={
-        "en": "Three children: get the certificate of a large family",
-        "ru": "Трое детей: получите удостоверение многодетной семьи",
+        "en": "Get the certificate of a large family",
+        "ru": "Получите удостоверение многодетной семьи",
     },
     text={
         "en": "Lower utility bills, free transport and a tax deduction begin with it.",

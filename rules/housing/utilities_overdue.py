@@ -7,7 +7,7 @@ banner = Banner(
     priority=65,
     link="/services/utilities/pay",
     title={
-        "en": "You owe {utilities_owed} roubles for housing and utilities",
+        "en": "You owe RUB {utilities_owed} for housing and utilities",
         "ru": "Долг за жильё и коммунальные услуги: {utilities_owed} руб.",
     },
 )

@@ -11,7 +11,7 @@ banner = Banner(
         "ru": "За долг могут удерживать до половины вашего дохода",
     },
     text={
-        "en": "Pay {enforcement_owed} roubles, or ask to keep a living wage.",
+        "en": "Pay RUB {enforcement_owed}, or ask to keep a living wage.",
         "ru": "Оплатите {enforcement_owed} руб. или попросите сохранить прожиточный минимум.",
     },
 )

@@ -8,7 +8,7 @@ banner = Banner(
     must_show=True,
     link="/services/enforcement/pay",
     title={
-        "en": "The bailiffs collect {enforcement_owed} roubles: pay within five days",
+        "en": "The bailiffs collect RUB {enforcement_owed}: pay within five days",
         "ru": "Приставы взыскивают {enforcement_owed} руб.: оплатите в течение пяти дней",
     },
     text={

@@ -11,7 +11,7 @@ banner = Banner(
         "ru": "Оплатите последний штраф со скидкой до {fine_discount_until}",
     },
     text={
-        "en": "All your fines come to {fines_owed} roubles, before any discount.",
+        "en": "All your fines come to RUB {fines_owed}, before any discount.",
         "ru": "Всего штрафов на {fines_owed} руб., без учёта скидки.",
     },
 )

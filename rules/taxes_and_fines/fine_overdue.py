@@ -14,7 +14,7 @@ banner = Banner(
         "ru": "Штраф нужно было оплатить до {fine_due}",
     },
     text={
-        "en": "Pay {fines_owed} roubles now, or the bailiffs will collect twice as much.",
+        "en": "Pay RUB {fines_owed} now, or the bailiffs will collect twice as much.",
         "ru": "Оплатите {fines_owed} руб. сейчас, или приставы взыщут вдвое больше.",
     },
 )

@@ -12,7 +12,7 @@ banner = Banner(
         "ru": "Прежде чем платить налог: пенсионерам положена льгота",
     },
     text={
-        "en": "You were assessed {taxes_owed} roubles. One application, and it is reckoned again.",
+        "en": "You were assessed RUB {taxes_owed}. One application, and it is reckoned again.",
         "ru": "Вам начислено {taxes_owed} руб. Подайте одно заявление, и налог пересчитают.",
     },
 )

@@ -8,7 +8,7 @@ banner = Banner(
     story="tax_payment",
     link="/services/taxes/pay",
     title={
-        "en": "Pay your tax by {tax_due}: {taxes_owed} roubles in all",
+        "en": "Pay your tax by {tax_due}: RUB {taxes_owed} in all",
         "ru": "Оплатите налоги до {tax_due}: всего {taxes_owed} руб.",
     },
     text={

@@ -11,7 +11,7 @@ banner = Banner(
     story="tax_payment",
     link="/services/taxes/pay",
     title={
-        "en": "Tax was due by {tax_due}: {taxes_owed} roubles",
+        "en": "Tax was due by {tax_due}: RUB {taxes_owed}",
         "ru": "Налог нужно было оплатить до {tax_due}: {taxes_owed} руб.",
     },
     text={

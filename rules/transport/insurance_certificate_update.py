@@ -16,7 +16,7 @@ banner = Banner(
     },
     text={
         "en": "It still names the licence you had before {driving_licence_issued}.",
-        "ru": "В нём указано удостоверение, которое было у вас до {driving_licence_issued}.",
+        "ru": "В нём указано удостоверение, которое было у вас до {driving_licence_issued}",
     },
 )
 email = Email(template="insurance_certificate_update", values=["driving_licence_issued"])

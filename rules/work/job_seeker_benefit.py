@@ -12,7 +12,7 @@ banner = Banner(
     },
     text={
         "en": "Your last job ended on {employment_ended}. The benefit is paid from registration.",
-        "ru": "Последняя работа закончилась {employment_ended}. Пособие платят со дня учёта.",
+        "ru": "Последняя работа закончилась {employment_ended} Пособие платят со дня учёта.",
     },
 )
 once_per = "employment_ended"

@@ -33,7 +33,7 @@ def test_a_citizen_reads_own_banners_in_words(api) -> None:
                 "placement": "main",
                 "priority": 80,
                 "title": "Renew your licence by 20 December 2026",
-                "text": "It costs 1,234.5.",
+                "text": "It costs 1,234.50.",
                 "link": "/services/licence",
                 "dismissible": True,
                 "fallback": False,
