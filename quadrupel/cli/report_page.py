@@ -89,11 +89,13 @@ def page(reports: Sequence[tuple[Rule, RuleReport]], since: date | None, now: da
 
 def sentences(report: RuleReport) -> Iterator[str]:
     """What the differences of a report come to, a sentence each."""
+    compared: set[str] = set()
     for arm in report.arms:
         for what, each in (("goal", arm.goal_difference), ("clicks", arm.click_difference)):
             if each is not None:
+                compared |= {arm.arm, each.against}
                 yield _sentence(arm, what, each)
-    if any(arm.users < FEW for arm in report.arms):
+    if any(arm.users < FEW for arm in report.arms if arm.arm in compared or not compared):
         yield f"An arm has fewer than {FEW} people: wait before you decide."
 
 

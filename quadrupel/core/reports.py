@@ -91,23 +91,28 @@ def rule_report(
     """The report of a rule from the counts of its arms.
 
     Goals are compared with the control group, or else with the first of the `variants`; clicks with
-    the first variant. Variants that are no longer declared come last.
+    the first variant. Variants that are no longer declared come last. Beside variants, SHOWN are
+    those who began to match before there were any, or after: on other days, so variants are never
+    compared with them. They are compared with the control group where no variants are declared.
     """
     order = [CONTROL, SHOWN, *variants]
     arms = sorted(counts, key=lambda arm: (order.index(arm) if arm in order else len(order), arm))
-    readers = [arm for arm in arms if arm != CONTROL]
+    first = next((arm for arm in arms if arm not in (CONTROL, SHOWN)), None)
+    against = CONTROL if CONTROL in counts else first
+    former = SHOWN if variants or CONTROL not in counts else None
     found = tuple(
         [
-            _arm(arm, counts, against=_first(arms), clicks=_first(readers), has_goal=has_goal)
+            _arm(
+                arm,
+                counts,
+                against=None if arm == former else against,
+                clicks=first,
+                has_goal=has_goal,
+            )
             for arm in arms
         ]
     )
     return RuleReport(rule, min((each.since for each in counts.values()), default=None), found)
-
-
-def _first(arms: Sequence[str]) -> str | None:
-    """The arm that the others are compared with."""
-    return arms[0] if len(arms) > 1 else None
 
 
 def _arm(
@@ -128,7 +133,7 @@ def _arm(
         _clicked(of),
         _proportion(of.dismissed, of.seen),
         _reached(of) if has_goal else None,
-        None if arm == CONTROL else _compared(arm, clicks, counts, _clicked),
+        None if arm in (CONTROL, SHOWN) else _compared(arm, clicks, counts, _clicked),
         _compared(arm, against, counts, _reached) if has_goal else None,
     )
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from quadrupel.core.experiments import CONTROL
+from quadrupel.core.experiments import CONTROL, SHOWN
 from quadrupel.core.exposures import Exposure, News, Reached
 from quadrupel.core.feedback import Action, Given
 from quadrupel.store import banner_feedback, exposures
@@ -135,6 +135,16 @@ def test_small_numbers_are_said_to_be_too_few(report, engine):
     assert [arm["goal_against"] and arm["goal_against"]["clear"] for arm in rule["arms"]] == [
         *(None, False, False)
     ]
+
+
+def test_who_began_to_match_before_there_were_variants_is_compared_with_nobody(report, engine):
+    before = {SHOWN: (40, 20, 3, 1)}
+    experiment(engine, {"plain": (400, 300, 30, 40), "urgent": (400, 300, 60, 100)} | before)
+    told = report("fine").out
+    assert "urgent against plain, goal: +15.0 points" in told
+    assert "urgent against plain, clicks: +10.0 points" in told
+    assert "against shown" not in told
+    assert "wait" not in told
 
 
 def test_without_data_it_says_when_there_will_be_some(report):
