@@ -50,8 +50,9 @@ def diff(
       quadrupel rules diff HEAD~1 HEAD --population 20000
       quadrupel rules diff rules.before rules --as-of 2026-12-31
 
-    Reads the users of the database, or synthetic ones. Texts, priorities and the like move nobody
-    and are listed as edits. By some of them banners give way to others: this the next run brings.
+    Reads the users of the database, or synthetic ones. Shares and control groups are reckoned with,
+    the room in placements is not. Texts, priorities and the like move nobody and are listed as
+    edits. By some of them banners give way to others: this the next run brings.
     """
     settings = read_settings(rules=rules)
     today = as_of or bootstrap.today(settings)

@@ -8,19 +8,19 @@ from enum import StrEnum
 
 import polars as pl
 
+from quadrupel.core.offers import Offer
 from quadrupel.core.verdicts import Verdict
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar import CODES, ColumnarReading
+from quadrupel.rules.offered import offers
 from quadrupel.rules.preview import united
 from quadrupel.rules.rule import Rule
-from quadrupel.rules.tally import Tally
+from quadrupel.rules.tally import USER_ID, Tally
 
-_WEIGHED = frozenset(
-    (
-        *("banner", "placement", "priority", "exclusive", "story", "must_show", "dismiss_for"),
-        *("shadow", "share", "control"),
-    )
-)
+_REACHING = frozenset(("shadow", "share", "control"))
+_WEIGHED = _REACHING | {
+    *("banner", "placement", "priority", "exclusive", "story", "must_show", "dismiss_for")
+}
 _NOT_COMPARED = {"id", "path", "predicate", "identity", "shown", "examples"}
 
 
@@ -44,7 +44,7 @@ class Change:
     @property
     def can_move_users(self) -> bool:
         """Whether somebody can gain or lose by it: texts and the like move nobody."""
-        return self.how is not How.EDITED or "shadow" in self.what
+        return self.how is not How.EDITED or not _REACHING.isdisjoint(self.what)
 
     @property
     def decides_anew(self) -> bool:
@@ -103,42 +103,43 @@ def placement_changes(old: RuleSet, new: RuleSet) -> list[PlacementChange]:
 class Comparison:
     """Who gains and who loses what, of the users that are added frame by frame.
 
-    A user gains a rule's banner or message where the new rule matches and the old one did not,
-    and loses it the other way round. A rule in shadow shows nothing to anybody.
+    A user gains a rule's banner or message where the new rule matches and reaches the user, and the
+    old one did not; and loses it the other way round. A rule in shadow reaches nobody, a share
+    those who are in it, a control group is not reached. Whether a banner finds a place is not read.
     """
 
     def __init__(self, old: RuleSet, new: RuleSet, today: date, sample: int) -> None:
         moving = {change.rule for change in changes(old, new) if change.can_move_users}
         self.old, self.new, self.today = old, new, today
         self._old, self._new = (_reading(each, moving) for each in (old, new))
+        self._offers = [offers(each).offers for each in (old, new)]
         self.columns = united(self._old.columns, self._new.columns)
         self.gained: Mapping[str, Tally] = {rule: Tally(today, sample) for rule in sorted(moving)}
         self.lost: Mapping[str, Tally] = {rule: Tally(today, sample) for rule in sorted(moving)}
 
     def add(self, users: pl.DataFrame) -> None:
         """Read both rule sets for the users of a frame."""
-        before = self._old.evaluate(users, self.today)
-        after = self._new.evaluate(users, self.today)
+        verdicts = [each.evaluate(users, self.today) for each in (self._old, self._new)]
         for rule in self.gained:
-            had, has = (_matching(each, rule, users.height) for each in (before, after))
+            had, has = (
+                _reached(users, each, offered.get(rule))
+                for each, offered in zip(verdicts, self._offers, strict=True)
+            )
             self.gained[rule].add(users.filter(has & had.not_()))
             self.lost[rule].add(users.filter(had & has.not_()))
 
 
 def _reading(rule_set: RuleSet, ids: set[str]) -> ColumnarReading:
-    rules = {
-        rule_id: rule
-        for rule_id, rule in rule_set.rules.items()
-        if rule_id in ids and not rule.shadow
-    }
+    rules = {rule_id: rule for rule_id, rule in rule_set.rules.items() if rule_id in ids}
     return ColumnarReading(dataclasses.replace(rule_set, rules=rules))
 
 
-def _matching(verdicts: pl.DataFrame, rule: str, users: int) -> pl.Series:
-    """For which users a rule matches; for none if it is not there."""
-    if rule not in verdicts.columns:
-        return pl.Series([False]).new_from_index(0, users)
-    return verdicts[rule] == CODES[Verdict.MATCH]
+def _reached(users: pl.DataFrame, verdicts: pl.DataFrame, offer: Offer | None) -> pl.Series:
+    """Which users a rule matches and reaches; none if there is no such rule."""
+    if offer is None:
+        return pl.Series([False]).new_from_index(0, users.height)
+    matching = users[USER_ID].filter(verdicts[offer.rule] == CODES[Verdict.MATCH])
+    return users[USER_ID].is_in([user for user in matching if offer.reaches(user)])
 
 
 def _differing(before: Rule, after: Rule) -> list[str]:

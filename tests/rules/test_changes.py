@@ -13,6 +13,7 @@ from quadrupel.rules.changes import (
     changes,
     placement_changes,
 )
+from quadrupel.rules.offered import offers
 
 TODAY = date(2026, 11, 23)
 
@@ -96,6 +97,9 @@ def users():
     return pl.DataFrame({"user_id": ["a", "b", "c", "d"], "born": born})
 
 
+MANY = pl.DataFrame({"user_id": [f"u{number}" for number in range(200)], "born": [TODAY] * 200})
+
+
 def compare(old, new):
     comparison = Comparison(old, new, TODAY, 5)
     comparison.add(users())
@@ -121,6 +125,40 @@ def test_a_rule_that_steps_into_the_shadow_is_lost_by_all(compared):
     old, new = compared(replaced('owner = "team"', 'owner = "team"\nshadow = True'))
     assert changes(old, new) == [Change("someone_born", How.EDITED, ("shadow",))]
     assert compare(old, new) == ({"someone_born": []}, {"someone_born": ["a", "b"]})
+
+
+def reached(rule_set):
+    (offer,) = offers(rule_set).offers.values()
+    return {user for user in MANY["user_id"] if offer.reaches(user)}
+
+
+@pytest.mark.parametrize("words", ["share = 0.1", "control = 0.5", "share = 0.6\ncontrol = 0.3"])
+def test_users_move_by_shares_and_control_groups(compared, words):
+    old, new = compared(replaced('owner = "team"', f'owner = "team"\n{words}'))
+    (change,) = changes(old, new)
+    assert change.how is How.EDITED
+    assert change.can_move_users
+    there = Comparison(old, new, TODAY, 200)
+    there.add(MANY)
+    assert 0 < len(reached(new)) < MANY.height == len(reached(old))
+    assert there.gained["someone_born"].count == 0
+    assert set(there.lost["someone_born"].sample) == reached(old) - reached(new)
+    back = Comparison(new, old, TODAY, 200)
+    back.add(MANY)
+    assert set(back.gained["someone_born"].sample) == reached(old) - reached(new)
+    assert back.lost["someone_born"].count == 0
+
+
+def test_a_rule_that_comes_is_gained_by_whom_it_reaches(compared):
+    def come(path):
+        path.write_text(path.read_text().replace('"team"', '"team"\nshare = 0.1'))
+        path.rename(path.parent / "somebody_born.py")
+
+    old, new = compared(come)
+    comparison = Comparison(old, new, TODAY, 200)
+    comparison.add(MANY)
+    assert set(comparison.gained["somebody_born"].sample) == reached(new)
+    assert comparison.lost["someone_born"].count == MANY.height
 
 
 def test_an_edit_moves_nobody(compared):
