@@ -10,6 +10,7 @@ import re
 import stat
 import tokenize
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 from quadrupel.core.fields import MAX_INTEGER
@@ -25,6 +26,7 @@ MAX_MESSAGE = 300
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_QUOTE = re.compile(r"['\"]")
 _RAW = re.compile(r"[a-z]?r", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = frozenset("\n\\'\"abfnrtvxNuU01234567")
@@ -167,11 +169,13 @@ def _plain(source: Source) -> bool:
 def _bounded(source: Source) -> bool:
     """Whether tokens, brackets and names stay in their limits. Reads no further than the first.
 
-    Leaves what is no Python at all to the parser, whose messages are better.
+    Leaves what is no Python at all to the parser, whose messages are better: behind a forgotten
+    quote what looks like a name is a text.
     """
     depth = 0
+    names = []
     try:
-        for count, token in enumerate(tokenize.generate_tokens(io.StringIO(source.text).readline)):
+        for count, token in enumerate(_tokens(source)):
             if token.string in ("(", "[", "{"):
                 depth += 1
             elif token.string in (")", "]", "}"):
@@ -184,12 +188,25 @@ def _bounded(source: Source) -> bool:
                 source.refuse_at(line, column, f"more than {MAX_TOKENS} words and signs in a file")
                 return False
             if token.type in (tokenize.NAME, tokenize.ERRORTOKEN):
-                _check_name(source, token)
+                names.append(token)
             elif token.type == tokenize.STRING:
                 _check_escapes(source, token)
     except (tokenize.TokenError, SyntaxError):
-        pass
+        return not source.problems
+    for token in names:
+        _check_name(source, token)
     return not source.problems
+
+
+def _tokens(source: Source) -> Iterator[tokenize.TokenInfo]:
+    """The words and signs of a script. Raises TokenError or SyntaxError for what is no Python.
+
+    Also for a text without end, of which Python 3.11 goes on to read the words as names.
+    """
+    for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
+        if token.type == tokenize.ERRORTOKEN and _QUOTE.search(token.string):
+            raise tokenize.TokenError("a text without end")
+        yield token
 
 
 def _check_name(source: Source, token: tokenize.TokenInfo) -> None:

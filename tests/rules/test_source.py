@@ -73,6 +73,24 @@ def test_a_hostile_file_is_refused_with_its_reason_and_quickly(name):
     assert len(str(source.problems[0])) < 1_000
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('title = {"ru": "Заголовок}', "1:16"),
+        ("title = {'ru': 'Заголовок}", "1:16"),
+        ('title = {"ru": r"Заголовок}', "1:16"),
+        ('title = {"ru": "Заго\\\nловок}', "1:16"),
+        ('x = 1\ntitle = {"ru": "Заголовок, "en": "Title"}\nимя = 2', "2:40"),
+        ('title = {"en": "Title, "ru": "Заголовок"}', "1:40"),
+    ],
+)
+def test_a_quote_that_was_forgotten_is_told_of_as_such(text, place):
+    source = decode(text.encode(), "rule.py")
+    assert parse(source) is None
+    (problem,) = source.problems
+    assert str(problem).startswith(f"rule.py:{place}: unterminated string literal")
+
+
 def test_a_file_of_five_megabytes_is_not_read(tmp_path):
     (tmp_path / "rule.py").write_bytes(b"#" * 5_000_000)
     source = read(tmp_path / "rule.py", "rule.py")
