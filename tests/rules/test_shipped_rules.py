@@ -81,6 +81,18 @@ def test_the_story_of_the_driving_licence():
     assert shown("2026-12-28", **new) == ()
 
 
+def test_the_calendar_has_every_public_holiday_also_on_weekends():
+    """Article 112 of the Labour Code."""
+    january = [(1, day) for day in range(1, 9)]
+    public = [*january, (2, 23), (3, 8), (5, 1), (5, 9), (6, 12), (11, 4)]
+    years = range(RULES.holidays.first.year, RULES.holidays.last.year + 1)
+    expected = {date(year, month, day) for year in years for month, day in public}
+    assert expected - set(RULES.holidays.days) == set()
+    beside = set(RULES.holidays.days) - expected
+    assert beside
+    assert {day for day in beside if day.weekday() >= 5} == set()
+
+
 def test_the_manual_names_every_attribute_and_event():
     manual = (FOLDER.parent / "docs/reference/profile.md").read_text()
     events = {feed.event for each in RULES.schema.attributes.values() for feed in each.feeds}
