@@ -135,7 +135,12 @@ def _matches(evaluation: Evaluation, state: UserState) -> list[Difference]:
 
 
 def _match(shown: Mapping[str, str]) -> str:
-    return f"match {dict(shown) or ''}".strip()
+    return f"match {_shown(shown)}".strip()
+
+
+def _shown(values: Mapping[str, str]) -> str:
+    """The values by name: a rule gives them in another order than the database gives them back."""
+    return str(dict(sorted(values.items())) or "")
 
 
 def _banners(decision: Publication | Stale | Again, state: UserState) -> list[Difference]:
@@ -159,7 +164,7 @@ def _banners(decision: Publication | Stale | Again, state: UserState) -> list[Di
 def _banner_words(banners: Sequence[Banner], *, placed: bool) -> dict[str, str]:
     words = {}
     for place, each in enumerate(banners, 1):
-        parts = ["banner", f"{place}" if placed else "", f"{dict(each.shown) or ''}"]
+        parts = ["banner", f"{place}" if placed else "", _shown(each.shown)]
         parts += [f"of {each.episode}" if each.episode else ""]
         parts += [f"on {', '.join(each.clients)}" if each.clients else ""]
         words[each.rule] = " ".join(part for part in parts if part)

@@ -11,7 +11,7 @@ from quadrupel.store.banner_rows import write_banners
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 
-from .conftest import NOW, SCHEMA, TODAY
+from .conftest import NOW, RULE, SCHEMA, TODAY
 from .small_portal import Portal, rule_set
 
 STORE = ProfileStore(SCHEMA)
@@ -50,6 +50,29 @@ def publish(portal, user, *banners):
 
 def test_what_was_published_is_proved_with_what_was_dismissed(portal):
     assert differences(portal) == []
+
+
+def test_what_shows_several_values_is_the_same_in_whatever_order_they_are_stored(applied, tmp_path):
+    """The database gives values by the length of their names, a rule by the alphabet."""
+    rule = RULE.format(
+        priority=5,
+        predicate="user.children > 0 and is_known(user.region)",
+        match='children=1, region="50"',
+        other="children=0",
+    ).replace('"Title"', '"{children} in {region}"')
+    values = {"children": 1, "region": "50"}
+    with transaction(applied) as connection:
+        STORE.write(connection, [Profile("anna", 1, values)], NOW)
+    portal = Portal(applied, rule_set(tmp_path, parent=rule))
+    portal.night()
+    assert portal.differences(STORE, 10) == (1, [])
+    publish(portal, "anna", Banner("parent", {"children": "1", "region": "77"}, EPISODE))
+    assert portal.differences(STORE, 10)[1] == [
+        ("anna", "parent", *(
+            f"banner 1 {{'children': '1', 'region': '{region}'}} of {EPISODE}"
+            for region in ("50", "77")
+        )),
+    ]  # fmt: skip
 
 
 WHOLE = f"banner of {EPISODE}"
