@@ -20,6 +20,7 @@ from quadrupel.setting_types import (
     DatabaseUrl,
     HttpUrl,
     KafkaClient,
+    Languages,
     LocalTime,
     LongSecret,
     Origins,
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     rules: Path | None = Field(
         None, description="the folder of rule scripts; unset, ./rules, else those in the package"
     )
-    languages: tuple[str, ...] = Field(
+    languages: Languages = Field(
         ("en", "ru"), description="the languages every rule has texts in; the first is the default"
     )
     time_zone: TimeZone = Field(

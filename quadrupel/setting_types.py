@@ -77,6 +77,20 @@ def _kafka_client(given: Any) -> Any:
     }
 
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
+
+
+def _languages(tags: tuple[str, ...]) -> tuple[str, ...]:
+    if not tags:
+        raise ValueError("there must be at least one language")
+    for tag in tags:
+        if not _LANGUAGE.fullmatch(tag):
+            raise ValueError(f"{tag!r} is no language tag, like en or pt-BR")
+    if len({tag.lower() for tag in tags}) < len(tags):
+        raise ValueError("a language is named twice")
+    return tags
+
+
 def _origins(text: str) -> str:
     read_origins(text)
     return text
@@ -86,6 +100,7 @@ BaseUrl = Annotated[str, AfterValidator(read_base_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
+Languages = Annotated[tuple[str, ...], AfterValidator(_languages)]
 LocalTime = Annotated[time, AfterValidator(_local_time)]
 LongSecret = Annotated[SecretStr, Field(min_length=32)]
 Origins = Annotated[str, AfterValidator(_origins)]

@@ -63,6 +63,15 @@ WRONG = [
         )
     ),
     ("LANGUAGES", "not json"),
+    *(
+        ("LANGUAGES", json.dumps(languages))
+        for languages in (
+            *([], {}, "en", {"en": "ru"}, [""], ["en", ""], ["en", None], [["en"]]),
+            *(["en", "en"], ["en", "EN"], ["*"], ["en_GB"], ["en "], ["en\n"], ["en-"], ["-en"]),
+            *(["e"], ["english"], ["12"], ["en--GB"], ["en-GB-" + "x" * 9], ["../en"], ["рус"]),
+            ["en" + "-xx" * 100],
+        )
+    ),
     ("LOG_LEVEL", "loud"),
     ("PORTAL_URL", "portal.example"),
     ("KAFKA_REPLICATION", "0"),
@@ -107,6 +116,15 @@ def test_links_that_refuse_emails_have_an_address_and_secrets_that_nobody_reads(
     assert settings.unsubscribe_url == "https://api.portal.example"
     assert settings.unsubscribe_keys == secrets
     assert "geheim" not in repr(settings)
+
+
+def test_languages_are_told_what_is_wrong_with_them(monkeypatch):
+    for given, says in (([], "at least one language"), (["en_GB"], "'en_GB' is no language tag")):
+        monkeypatch.setenv("QUADRUPEL_LANGUAGES", json.dumps(given))
+        with pytest.raises(SettingRefused, match=says):
+            read_settings()
+    monkeypatch.setenv("QUADRUPEL_LANGUAGES", '["pt-BR", "zh-Hant-TW", "es-419", "fil"]')
+    assert read_settings().languages == ("pt-BR", "zh-Hant-TW", "es-419", "fil")
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch):
