@@ -6,6 +6,7 @@ default is outside root's home.
 """
 
 import contextlib
+import fcntl
 import os
 import warnings
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import platformdirs
 
-from quadrupel.core.errors import DatabaseUnavailable
+from quadrupel.core.errors import DatabaseUnavailable, SettingRefused
 
 _URL_FILE = "database-url"
+_LOCK_FILE = "up.lock"
 
 
 def default_data_dir() -> Path:
@@ -23,6 +25,29 @@ def default_data_dir() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/quadrupel")
     return Path(platformdirs.user_data_dir("quadrupel"))
+
+
+@contextlib.contextmanager
+def held(data_dir: Path) -> Iterator[None]:
+    """Keep the folder for this `quadrupel up` for as long as the block; made if it is not there.
+
+    Raises SettingRefused while another one has it. The system ends the lock with its process,
+    however that ends, so the file may stay.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / _LOCK_FILE).open("a+") as lock:
+        lock.seek(0)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingRefused(
+                f"quadrupel up runs here already (pid {lock.read().strip()}), with its data in"
+                f" {data_dir}: stop it, or give this one another folder with --data-dir"
+            ) from None
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 @contextlib.contextmanager

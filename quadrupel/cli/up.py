@@ -12,7 +12,7 @@ from quadrupel.cli.output import errors
 from quadrupel.cli.stages import Resume, resume_ingest
 from quadrupel.config import Settings, read_settings
 from quadrupel.demo_page.serving import demo_page
-from quadrupel.embedded import default_data_dir
+from quadrupel.embedded import default_data_dir, held
 from quadrupel.machine import machine
 from quadrupel.portal import AUDIENCE, ISSUER, Identity, create_identity
 from quadrupel.supervisor import stop_on_signals
@@ -49,9 +49,11 @@ def up(
     overrides: dict[str, object] = {"data_dir": data_dir, "api_port": api_port}
     settings = read_settings(**overrides)
     telemetry.configure_logs(settings.log_format, settings.log_level)
-    stop = stop_on_signals()
     catcher, identity = None, None
     with contextlib.ExitStack() as stack:
+        if settings.database_url is None or settings.jwt_keys is None:
+            stack.enter_context(held(settings.data_dir or default_data_dir()))
+        stop = stop_on_signals()
         if "smtp_url" not in settings.model_fields_set:
             catcher = stack.enter_context(MailCatcher(on_mail=_show))
             overrides["smtp_url"] = catcher.url
@@ -80,6 +82,4 @@ def _show(mail: CaughtMail) -> None:
 
 def _own_identity(settings: Settings) -> Identity:
     """The identity of a portal whose citizens' tokens nobody can sign but this process."""
-    folder = settings.data_dir or default_data_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    return create_identity(folder)
+    return create_identity(settings.data_dir or default_data_dir())

@@ -1,0 +1,46 @@
+"""The folder of `quadrupel up` is that of one at a time."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from quadrupel.core.errors import SettingRefused
+from quadrupel.embedded import held
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from quadrupel.embedded import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another process that has the folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_folder_in_use_is_refused_with_who_uses_it_until_that_is_killed(other, tmp_path):
+    for _ in range(2):
+        with pytest.raises(SettingRefused, match=rf"pid {other.pid}\).*--data-dir"), held(tmp_path):
+            pass
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    with held(tmp_path):
+        pass
+
+
+def test_a_folder_that_was_given_back_is_had_again(tmp_path):
+    for _ in range(2):
+        with held(tmp_path / "new" / "folder"):
+            pass
