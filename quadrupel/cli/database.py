@@ -8,9 +8,9 @@ import typer
 
 from quadrupel import bootstrap
 from quadrupel.bus import topics
-from quadrupel.cli.output import Json, console, print_json, progress
+from quadrupel.cli.output import Json, console, errors, print_json, progress
 from quadrupel.config import migrations_folder, read_settings
-from quadrupel.store import citus, database
+from quadrupel.store import citus, database, migrations
 
 db = typer.Typer(help="Create the tables and bring them up to date.")
 bus = typer.Typer(help="Create topics and look at how long they are.")
@@ -22,8 +22,13 @@ def migrate() -> None:
 
     Example:
       QUADRUPEL_DATABASE_URL=postgresql://... quadrupel db migrate
+
+    Where a newer version brought the tables up to date already, it changes nothing and says so.
     """
-    database.migrate(read_settings().database, migrations_folder())
+    notice = migrations.migrate(read_settings().database, migrations_folder())
+    if notice is not None:
+        errors.print(notice, markup=False)
+        return
     console.print("the tables are up to date")
 
 

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -166,16 +165,3 @@ def driver(connection: sa.Connection) -> psycopg.Connection:
     if not isinstance(raw, psycopg.Connection):
         raise TypeError(f"the driver is {type(raw).__name__}, not psycopg")
     return raw
-
-
-def migrate(url: str, folder: Path) -> None:
-    """Bring the tables up to date. Several may do so at once: an advisory lock lets one work."""
-    # Nobody else needs it, and it takes as long to read as all the rest of this package.
-    import alembic.command
-    import alembic.config
-
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(folder))
-    config.attributes["url"] = url
-    with translated_errors():
-        alembic.command.upgrade(config, "head")

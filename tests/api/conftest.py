@@ -44,7 +44,7 @@ from quadrupel.core.refusals import Wishes
 from quadrupel.portal import free_port
 from quadrupel.rules.placements import Placement
 from quadrupel.rules.rule import Banner
-from quadrupel.store import banner_news, contacts, database, keys, looks, refusals
+from quadrupel.store import banner_news, contacts, database, keys, looks, migrations, refusals
 from quadrupel.store.banner_news import BannerNews
 from quadrupel.store.read_pool import new_pool
 from quadrupel.store.read_servers import NEAR_SECONDS, ReadServers
@@ -330,7 +330,7 @@ def api_database(postgres_url: str) -> Iterator[str]:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-        database.migrate(url, migrations_folder())
+        migrations.migrate(url, migrations_folder())
         yield url
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -8,12 +8,12 @@ from typer.testing import CliRunner
 from quadrupel.cli.keys import app
 from quadrupel.config import migrations_folder
 from quadrupel.core.errors import NotFound
-from quadrupel.store import database
+from quadrupel.store import migrations
 
 
 @pytest.fixture
 def tables(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    database.migrate(database_url, migrations_folder())
+    migrations.migrate(database_url, migrations_folder())
     monkeypatch.setenv("QUADRUPEL_DATABASE_URL", database_url)
     return database_url
 
