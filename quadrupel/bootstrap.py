@@ -120,17 +120,24 @@ class Parts:
 def open_parts(
     settings: Settings, limits: Limits = PATIENT, connect: Callable[[Settings], Bus] = open_bus
 ) -> Iterator[Parts]:
-    """Connect; check topics and columns before anything runs; close at the end of the block.
+    """Connect; check tables, topics and columns before anything runs; close at the block's end.
 
     `connect` opens the bus. Raises TopicRefused, SettingRefused or DeclarationRefused, each naming
     what to do.
     """
     load_rules(settings)  # what is wrong with them is said before anything else
     with open_engine(settings, limits) as engine, contextlib.closing(connect(settings)) as bus:
+        verify_tables(engine)
         bus.admin().verify(topics.topics(settings.partitions))
         live = LiveRules(rules_folder(settings), lambda: _load_applied(settings, engine))
         with contextlib.closing(bus.producer()) as producer:
             yield Parts(settings, engine, bus, producer, live)
+
+
+def verify_tables(engine: sa.Engine) -> None:
+    """Raise SettingRefused if the tables are older than this version needs."""
+    with database.transaction(engine) as connection:
+        migrations.verify(connection, migrations_folder())
 
 
 def _load_applied(settings: Settings, engine: sa.Engine) -> RuleSet:

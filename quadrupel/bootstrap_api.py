@@ -38,6 +38,15 @@ CALL = Limits(statement=4, lock=3)
 """For what a request waits for, `threads.SECONDS` at most."""
 
 
+def verify_tables(settings: Settings) -> None:
+    """Raise SettingRefused if the tables are older than this version needs.
+
+    Nothing is said while the database is away: the API starts without it.
+    """
+    with contextlib.suppress(Unavailable), bootstrap.open_engine(settings, LOOK) as engine:
+        bootstrap.verify_tables(engine)
+
+
 def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastAPI:
     """The REST service, with the settings of the environment; what an ASGI server is given.
 

@@ -70,6 +70,7 @@ def api(
     os.environ["QUADRUPEL_API_PORT"] = str(settings.api_port)  # what workers read
     # What is wrong is said once and here, not by every worker.
     bootstrap_api.api()
+    bootstrap_api.verify_tables(settings)
     _check_address(settings.api_host, settings.api_port)
     # A forked worker would inherit locks in the middle of being held.
     multiprocessing.set_start_method("spawn", force=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from quadrupel.core.errors import SettingRefused
 from quadrupel.store.database import connect, translated_errors
 
 
@@ -24,6 +25,18 @@ def present(connection: sa.Connection) -> str | None:
         sa.text("SELECT version_num FROM alembic_version")
     ).scalar()
     return found
+
+
+def verify(connection: sa.Connection, folder: Path) -> None:
+    """Raise SettingRefused if the tables are older than this version needs; newer ones serve it."""
+    at, revisions = present(connection), known(folder)
+    if at is None:
+        raise SettingRefused("the database has no tables yet: run `quadrupel db migrate`")
+    if at in revisions[:-1]:
+        raise SettingRefused(
+            f"the database is at {at}, and this version needs {revisions[-1]}: run"
+            " `quadrupel db migrate`"
+        )
 
 
 def migrate(url: str, folder: Path) -> str | None:

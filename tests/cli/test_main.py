@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
+
+from quadrupel.portal import create_identity
 
 RULES = Path(__file__).parents[2] / "rules"
 CLOSED = "postgresql://postgres@127.0.0.1:9/x"
@@ -118,14 +121,31 @@ def created(quadrupel, database_url):
 
 
 def test_a_stage_names_what_was_not_created_yet(quadrupel, database_url):
-    missing = quadrupel("ingest", database_url=database_url)
+    empty = quadrupel("ingest", database_url=database_url)
+    assert empty.code == 2
+    assert "the database has no tables yet: run `quadrupel db migrate`" in empty.err
+    quadrupel("db", "migrate")
+    missing = quadrupel("ingest")
     assert missing.code == 2
     assert "run `quadrupel bus create`" in missing.err
-    quadrupel("db", "migrate")
     quadrupel("bus", "create")
     unapplied = quadrupel("ingest")
     assert unapplied.code == 2
     assert "run `quadrupel profile apply`" in unapplied.err
+
+
+@pytest.mark.parametrize("stage", ["ingest", "evaluate", "publish", "send", "schedule", "api"])
+def test_a_stage_with_older_tables_than_it_needs_says_so_and_ends(
+    quadrupel, migrated_url, tmp_path, stage
+):
+    quadrupel("bus", "create", database_url=migrated_url)
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0014'")
+    keys = create_identity(tmp_path).public_file
+    called = quadrupel(stage, jwt_keys=keys, jwt_issuer="portal")
+    assert called.code == 2
+    assert "the database is at 0014, and this version needs 00" in called.err
+    assert "run `quadrupel db migrate`" in called.err
 
 
 def test_another_number_of_partitions_than_the_settings_say_is_refused(quadrupel, created):
