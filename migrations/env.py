@@ -1,9 +1,10 @@
-"""Runs migrations on a plain connection, under a lock, waiting for no table longer than 5 s."""
+"""Runs migrations on a plain connection, under a lock, waiting for no table longer than some seconds."""
 
 import psycopg
 import sqlalchemy as sa
 from alembic import context
 
+from quadrupel.store.database import changing_tables
 from quadrupel.store.tables import metadata
 
 MIGRATION_LOCK = 0x7175_6164  # "quad"
@@ -16,10 +17,10 @@ def run() -> None:
     )
     with engine.begin() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        connection.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
-        context.configure(connection=connection, target_metadata=metadata)
-        with context.begin_transaction():
-            context.run_migrations()
+        with changing_tables(connection):
+            context.configure(connection=connection, target_metadata=metadata)
+            with context.begin_transaction():
+                context.run_migrations()
 
 
 run()

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from quadrupel.core.errors import ConcurrentWrite, DatabaseRefused, DatabaseUnavailable
+from quadrupel.core.errors import ConcurrentWrite, Conflict, DatabaseRefused, DatabaseUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,29 @@ def _without_values(refusal: psycopg.Error) -> str:
     named = [f"{kind} {name}" for kind, name in places.items() if name]
     code = f" ({diagnosis.sqlstate})" if diagnosis.sqlstate else ""
     return ", ".join([f"the database refused it: {type(refusal).__name__}{code}", *named])
+
+
+TABLE_SECONDS = 5
+"""How long a change of a table waits for it: whoever comes after it waits behind it."""
+
+
+@contextlib.contextmanager
+def changing_tables(connection: sa.Connection) -> Iterator[None]:
+    """Let changes of tables wait for TABLE_SECONDS at most, to the end of the transaction.
+
+    Raises Conflict when another session holds one for longer.
+    """
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{TABLE_SECONDS}s'"))
+    try:
+        yield
+    except (sa.exc.DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        if not isinstance(cause, psycopg.errors.LockNotAvailable):
+            raise
+        raise Conflict(
+            f"another session holds a table for more than {TABLE_SECONDS} s, so nothing was"
+            " changed: find it in pg_stat_activity, let it end, and try again"
+        ) from error
 
 
 def driver(connection: sa.Connection) -> psycopg.Connection:

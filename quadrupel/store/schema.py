@@ -14,7 +14,7 @@ from psycopg import sql
 
 from quadrupel.core.attributes import Attribute, Schema
 from quadrupel.core.errors import Conflict, SettingRefused
-from quadrupel.store.database import driver
+from quadrupel.store.database import changing_tables, driver
 from quadrupel.store.profiles import COLUMN_TYPES
 from quadrupel.store.tables import profile_attributes as table
 
@@ -72,12 +72,15 @@ def plan(connection: sa.Connection, schema: Schema) -> SchemaPlan:
 def apply(
     connection: sa.Connection, schema: Schema, now: datetime, *, drop: bool = False
 ) -> SchemaPlan:
-    """Make the columns as declared and return what was done. Two at once: the second waits."""
+    """Make the columns as declared and return what was done. Two at once: the second waits.
+
+    Raises Conflict as `plan` does, and while another session holds the table.
+    """
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPLY_LOCK})
-    connection.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
-    changes = plan(connection, schema)
-    for statement in changes.statements(drop=drop):
-        driver(connection).execute(statement)
+    with changing_tables(connection):
+        changes = plan(connection, schema)
+        for statement in changes.statements(drop=drop):
+            driver(connection).execute(statement)
     _record(connection, [*changes.added, *changes.refed], now)
     if drop:
         connection.execute(sa.delete(table).where(table.c.name.in_(changes.removed)))

@@ -158,3 +158,16 @@ def test_an_older_version_leaves_newer_tables_as_they_are_and_does_not_fail(
         "the database is at 9999, which this version does not know; it knows"
     )
     assert ask("SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+@pytest.mark.parametrize("command", [("db", "migrate"), ("profile", "apply")])
+def test_a_table_that_another_session_holds_is_told_as_such(ask, quadrupel, migrated_url, command):
+    ask("DROP TABLE refusals")
+    ask("UPDATE alembic_version SET version_num = '0014'")
+    with psycopg.connect(migrated_url) as other:
+        other.execute("LOCK TABLE alembic_version, profiles IN SHARE MODE")
+        told = quadrupel(*command, database_url=migrated_url)
+    assert told.code == 1
+    assert "another session holds a table for more than 5 s, so nothing was changed" in told.err
+    assert "pg_stat_activity" in told.err
+    assert "when it is back" not in told.err
