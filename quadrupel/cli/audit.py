@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from quadrupel import bootstrap
-from quadrupel.cli.output import Json, console, print_json
+from quadrupel.cli.output import Json, console, print_json, print_table
 from quadrupel.cli.user_documents import look_fields
 from quadrupel.config import read_settings
 from quadrupel.core.events import check_user_id
@@ -61,7 +61,7 @@ def list_(
     if as_json:
         print_json([{"user_id": look.user_id, **look_fields(look)} for look in found])
         return
-    console.print(_table(found))
+    print_table(_table(found), whole=("at", "user", "request"), minor=("key id",))
     if len(found) == limit:
         console.print(f"there may be more than these {limit}; --limit shows them")
 

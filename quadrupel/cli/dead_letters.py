@@ -13,7 +13,15 @@ from rich.table import Table
 from quadrupel import bootstrap
 from quadrupel.bus import dead_letter_desk as desk
 from quadrupel.bus.dead_letter_desk import Entry, Survey, Wanted
-from quadrupel.cli.output import Json, console, errors, print_json, print_json_list, progress
+from quadrupel.cli.output import (
+    Json,
+    console,
+    errors,
+    print_json,
+    print_json_list,
+    print_table,
+    progress,
+)
 from quadrupel.config import read_settings
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.ports import Admin, Bus
@@ -52,7 +60,7 @@ def list_(
         if as_json:
             print_json_list(_fields(entry) for entry in shown)
         else:
-            console.print(_table(shown))
+            print_table(_table(shown), whole=("position",), minor=("stage", "first seen", "times"))
     found = len(noted.times) if with_decided else noted.undecided
     if not as_json:
         console.print(f"{found:,} dead letters")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bus import message_codec
-from quadrupel.cli.output import Json, console, print_json
+from quadrupel.cli.output import Json, console, print_json, print_table
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import Conflict, InputRefused
 from quadrupel.core.messages import MessageKey, MessageState
@@ -57,7 +57,8 @@ def list_(
         key = escape(write_key(each.message.key))
         texts = (key, each.message.template, each.state, str(each.attempts), again)
         table.add_row(*texts, escape(each.error or ""), updated)
-    console.print(table)
+    minor = ("template", "attempts", "next attempt", "updated")
+    print_table(table, whole=("key", "state"), minor=minor)
     if len(found) == limit:
         console.print(f"there may be more than these {limit}; --limit shows them")
 

@@ -1,7 +1,7 @@
 """How commands print: tables and sentences for people, JSON for programs."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+from rich.text import Text
 
 from quadrupel.core.values import to_text
 
@@ -43,6 +45,36 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """
     with progress_bar() as bar:
         yield partial(bar.advance, bar.add_task(what, total=total))
+
+
+UNLIMITED = 100_000
+"""The width of tables that no terminal shows: one row is one line there."""
+
+OTHERS = 20
+"""How much room a terminal has left for what may be cut into words, beside whole columns."""
+
+
+def print_table(
+    table: Table, *, whole: Collection[str] = (), minor: Collection[str] = (), to: Console = console
+) -> None:
+    """Print a table so that nothing of its `whole` columns is cut off: they can be copied.
+
+    On a terminal that is too narrow for all, `minor` columns are left away, and what is longer
+    than a line goes on in the next.
+    """
+    if not to.is_terminal:
+        to = Console(file=to.file, width=UNLIMITED, highlight=False)
+    elif to.measure(table, options=to.options.update(width=UNLIMITED)).maximum > to.width:
+        table.columns = [each for each in table.columns if each.header not in minor]
+    kept = [each for each in table.columns if each.header in whole]
+    fit = sum(_longest(each) for each in kept) <= to.width - OTHERS
+    for column in kept:
+        column.no_wrap, column.overflow = fit, "fold"
+    to.print(table)
+
+
+def _longest(column: Column) -> int:
+    return max(Text.from_markup(str(cell)).cell_len for cell in (column.header, *column.cells))
 
 
 def print_json(value: object) -> None:

@@ -12,7 +12,7 @@ from quadrupel import bootstrap, telemetry
 from quadrupel.bus import topics
 from quadrupel.cli import run_proof, run_report, run_watch
 from quadrupel.cli.arguments import day_option, time_option
-from quadrupel.cli.output import Json, console, print_json, progress_bar
+from quadrupel.cli.output import Json, console, print_json, print_table, progress_bar
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.runs import MAX_RATE, deadline
@@ -202,7 +202,7 @@ def list_(
     if as_json:
         print_json([run_report.fields(each, now) for each in found])
     else:
-        console.print(run_report.runs_table(found, now))
+        print_table(run_report.runs_table(found, now), whole=("run", "state"), minor=("took",))
 
 
 @app.command()

@@ -146,7 +146,6 @@ def rule_tables(details: Details, most: int | None = None) -> list[RenderableTyp
 def runs_table(found: Sequence[RunProgress], now: datetime) -> Table:
     """Several runs, a line for each."""
     table = Table("run", "state", "users", "matches", "took")
-    table.columns[0].no_wrap = True
     for each in found:
         said = words(each, now)
         table.add_row(each.run, each.state, said["evaluated"], said["matches"], said["took"])

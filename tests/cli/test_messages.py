@@ -6,6 +6,7 @@ import pytest
 
 from quadrupel.bus import message_codec, topics
 from quadrupel.bus.postgres import PostgresBus
+from quadrupel.cli import output
 from quadrupel.cli.messages import read_key, write_key
 from quadrupel.core.channels import Settlement
 from quadrupel.core.errors import InputRefused
@@ -48,6 +49,15 @@ def published(url):
 def states(desk):
     listed = json.loads(desk("messages", "list", "--json").out)
     return {each["user_id"]: each["state"] for each in listed}
+
+
+def test_what_is_listed_in_a_pipe_can_be_copied(desk, monkeypatch):
+    monkeypatch.setattr(output.console, "width", 80)
+    [row] = [line for line in desk("messages", "list", "--state", "unknown").out.splitlines()
+             if "u-unknown" in line]  # fmt: skip
+    assert "u-unknown/mailing:spring/2026-11-20/email" in row
+    assert " unknown " in row
+    assert "because" in row
 
 
 def test_messages_are_listed_by_state_and_shown_by_the_listed_key(desk):
