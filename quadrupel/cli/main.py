@@ -3,12 +3,12 @@
 import importlib
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
 from quadrupel import telemetry
-from quadrupel.cli.output import errors
+from quadrupel.cli.output import console, errors
 from quadrupel.core.errors import (
     DeclarationRefused,
     QuadrupelError,
@@ -80,7 +80,7 @@ def tree(word: str = "") -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(lambda: None)  # without it, one command alone would need no name
+    app.callback()(_options)  # without it, one command alone would need no name
     for name, command in COMMANDS.items():
         if word in COMMANDS and name != word:
             continue
@@ -90,6 +90,34 @@ def tree(word: str = "") -> typer.Typer:
         else:
             app.command(name, rich_help_panel=command.panel)(found)
     return app
+
+
+def _tell_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    # Nobody else asks for it, and most commands start sooner without.
+    from importlib.metadata import version
+
+    from quadrupel.config import migrations_folder
+    from quadrupel.store.migrations import known
+
+    newest = known(migrations_folder())[-1]
+    console.print(f"quadrupel {version('quadrupel')}, migration {newest}")
+    raise typer.Exit
+
+
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_tell_version,
+            is_eager=True,
+            help="Print the version and its newest migration of tables.",
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

@@ -2,12 +2,15 @@ import json
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from quadrupel.config import migrations_folder
 from quadrupel.portal import create_identity
+from quadrupel.store import migrations
 
 RULES = Path(__file__).parents[2] / "rules"
 CLOSED = "postgresql://postgres@127.0.0.1:9/x"
@@ -40,6 +43,13 @@ def test_what_is_wrong_is_said_and_named(quadrupel, arguments, settings, code, s
     assert says in called.err
     assert called.code == code
     assert "Traceback" not in called.err
+
+
+def test_the_version_is_told_with_the_migration_it_needs(quadrupel):
+    told = quadrupel("--version")
+    newest = migrations.known(migrations_folder())[-1]
+    assert (told.code, told.err) == (0, "")
+    assert told.out == f"quadrupel {version('quadrupel')}, migration {newest}\n"
 
 
 COMMANDS = """
