@@ -43,7 +43,7 @@ def verify_tables(settings: Settings) -> None:
 
     Nothing is said while the database is away: the API starts without it.
     """
-    with contextlib.suppress(Unavailable), bootstrap.open_engine(settings, LOOK) as engine:
+    with contextlib.suppress(Unavailable), bootstrap.open_engine(settings, CALL) as engine:
         bootstrap.verify_tables(engine)
 
 

@@ -5,7 +5,7 @@ handlers of signals and whatever watches the process from within. Only a watchdo
 """
 
 import faulthandler
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 STANDSTILL_SECONDS = 20.0
 """How long Python may stand still; less than a process has to end in after SIGTERM."""
@@ -33,6 +33,11 @@ def start_watched(thread: Thread) -> None:
     except RuntimeError:
         _leave_alone(thread)
         raise
+
+
+def watch_until_the_end() -> None:
+    """From now on this process ends, as there, should Python stand still before it has ended."""
+    start_watched(Thread(target=Event().wait, name="until the end", daemon=True))
 
 
 def _watch(thread: Thread) -> None:

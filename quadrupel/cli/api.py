@@ -19,7 +19,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from quadrupel import bootstrap_api, memory
+from quadrupel import bootstrap_api, memory, standstill
 from quadrupel.api.leaving import leave
 from quadrupel.cli.stages import MetricsPort
 from quadrupel.config import read_settings
@@ -110,7 +110,8 @@ def _on_stop(end_waits: Callable[[], None]) -> None:
 
     The server's own handler of SIGTERM is replaced, so it is told by the other signal it obeys,
     until it does. For its loop hears of signals through a pipe, and of none while that is full of
-    other calls, as it is with some hundred at once.
+    other calls, as it is with some hundred at once. Told, it has stood still now and then, with all
+    of Python: a worker whose parent is gone would never have ended.
     """
     settings, loop = read_settings(), asyncio.get_running_loop()
     leaving: list[asyncio.Task[None]] = []
@@ -127,6 +128,7 @@ def _on_stop(end_waits: Callable[[], None]) -> None:
 
     def stop() -> None:
         if not leaving:
+            standstill.watch_until_the_end()
             end_waits()
             leaving.append(loop.create_task(leave_and_stop()))
 
