@@ -1,6 +1,7 @@
 """The command `quadrupel`: every command in one tree, and what its errors look like."""
 
 import importlib
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
@@ -129,7 +130,7 @@ def main() -> None:
     # What a command tells of itself is on standard output; until it says otherwise, logs are not.
     telemetry.configure_logs("auto", "warning")
     try:
-        tree("".join(sys.argv[1:2]))()
+        _read_commands()()
     except (SettingRefused, DeclarationRefused, TopicRefused) as error:
         _fail(str(error), REFUSED_EXIT)
     except Unavailable as error:
@@ -148,6 +149,17 @@ def main() -> None:
         if (lacking := _lacking(error)) is None:
             raise
         _fail(f"{lacking}: run `quadrupel db migrate`", 1)
+
+
+def _read_commands() -> typer.Typer:
+    """The commands that the arguments may mean; from now on Ctrl-C interrupts what one does.
+
+    Until now it ended the process, by `quadrupel.__main__`.
+    """
+    commands = tree("".join(sys.argv[1:2]))
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return commands
 
 
 def _lacking(error: Exception) -> str | None:

@@ -121,6 +121,20 @@ def test_ctrl_c_in_long_work_says_that_it_was_interrupted():
     assert b"quadrupel: interrupted: what was done stays done" in said
 
 
+@pytest.mark.parametrize("reading", [b"structlog", b"quadrupel.bus.topics"])
+def test_ctrl_c_while_modules_are_read_ends_without_a_word(reading):
+    """First those of every command, then its own."""
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "quadrupel", "status"], stderr=subprocess.PIPE
+    ) as starting:
+        while reading not in starting.stderr.readline():
+            assert starting.poll() is None
+        starting.send_signal(signal.SIGINT)
+        said = [line for line in starting.stderr if not line.startswith(b"import time:")]
+        assert starting.wait() == 130
+    assert said == []
+
+
 @pytest.fixture
 def created(quadrupel, database_url):
     """A database set up command by command, as an operator does it."""
