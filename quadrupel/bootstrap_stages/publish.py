@@ -8,12 +8,15 @@ from quadrupel.bootstrap import Parts, now, open_parts
 from quadrupel.bootstrap_stages import running
 from quadrupel.bus import topics
 from quadrupel.config import Settings
+from quadrupel.core.offers import Catalogue
+from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import following
 from quadrupel.rules.offered import offers
 from quadrupel.stages import loop
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.publish import Publish
-from quadrupel.store.database import STAGE
+from quadrupel.store import rule_sets
+from quadrupel.store.database import STAGE, transaction
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
@@ -29,7 +32,7 @@ def run_on(parts: Parts, stop: threading.Event) -> None:
         alarm = Alarm(parts.engine, lane.stage, running.worker(), now)
         work = Publish(
             parts.engine,
-            following(parts.live.look, offers),
+            following(parts.live.look, lambda found: offered(parts, found)),
             now,
             settings.reopen_days,
             settings.zone,
@@ -38,3 +41,10 @@ def run_on(parts: Parts, stop: threading.Event) -> None:
         )
         stage = loop.Stage(lane.stage, consumer, parts.producer, work.process, settings.batch_size)
         running.run(parts, lane, replace(stage, halt=alarm.halt), stop)
+
+
+def offered(parts: Parts, rules: RuleSet) -> Catalogue:
+    """What a rule set offers. It is remembered first: banner sets will have come of it."""
+    with transaction(parts.engine) as connection:
+        rule_sets.save(connection, rules.hash, rules.identities, rules.weights)
+    return offers(rules)

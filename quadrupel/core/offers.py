@@ -70,12 +70,13 @@ class Catalogue:
     That is a number from 1, for every client, or such numbers by client; a client that has none
     does not have the placement. What follows from it is worked out once: `placed` are the offers
     that have a banner for a placement, `clients` those of each placement, `views` all of them;
-    `recorded` are the rules whose exposures are kept.
+    `recorded` are the rules whose exposures are kept. `rule_set` is the hash of the set it is of.
     `seats` is for arbitration to remember what became of banners, by their rules.
     """
 
     offers: Mapping[str, Offer]
     limits: Mapping[str, int | Mapping[str, int]]
+    rule_set: str = ""
     placed: Mapping[str, Offer] = field(init=False, repr=False, compare=False)
     clients: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     views: tuple[View, ...] = field(init=False, repr=False, compare=False)

@@ -2,10 +2,11 @@
 
 Between two days a verdict changes only on its deadline, which is kept with what is published. A
 rule that is new or has changed has no deadline with anybody yet: it is asked of everybody once. The
-rules that everybody was asked are the covered ones: those of the last run over all users.
+rules that everybody was asked are the covered ones: those of the last run over all users, where
+nothing was published since by a set that has another rule of that name, or none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,9 +21,9 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run does. `changed` are the rules, added ones included, that are not covered yet.
+    """What a run does. `changed` are the rules, added ones included, that are not covered.
 
-    `removed` are those that are covered and exist no more: their matches are closed.
+    `removed` are those that somebody was asked and that exist no more: their matches are closed.
     """
 
     kind: RunKind
@@ -31,15 +32,19 @@ class RunPlan:
 
 
 def plan_run(
-    covered: Mapping[str, str] | None, current: Mapping[str, str], *, full: bool = False
+    asked: Collection[Mapping[str, object]], current: Mapping[str, object], *, full: bool = False
 ) -> RunPlan:
-    """Plan a run from the identities of the rules, by id: the covered ones and those in force.
+    """Plan a run from what the rules are, by id: in the sets that were `asked`, and in force.
 
-    `covered` is None where nobody was evaluated yet.
+    `asked` are the set of the last run over everybody and those by which something was published
+    since then; there are none where nobody was evaluated yet.
     """
-    before = covered or {}
-    changed = tuple(sorted(id_ for id_ in current if before.get(id_) != current[id_]))
-    removed = tuple(sorted(before.keys() - current.keys()))
-    if full or covered is None:
+
+    def is_covered(id_: str) -> bool:
+        return bool(asked) and all(before.get(id_) == current[id_] for before in asked)
+
+    changed = tuple(sorted(id_ for id_ in current if not is_covered(id_)))
+    removed = tuple(sorted({id_ for before in asked for id_ in before} - current.keys()))
+    if full or not asked:
         return RunPlan(RunKind.FULL, changed, removed)
     return RunPlan(RunKind.RULES if changed or removed else RunKind.DUE, changed, removed)

@@ -11,6 +11,7 @@ def offers(rule_set: RuleSet) -> Catalogue:
     return Catalogue(
         offers={rule.id: _offer(rule, rule_set.control) for rule in rule_set.rules.values()},
         limits={name: placement.limits for name, placement in rule_set.placements.items()},
+        rule_set=rule_set.hash,
     )
 
 

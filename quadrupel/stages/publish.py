@@ -23,7 +23,7 @@ from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.aside import Refused, put_aside
 from quadrupel.stages.decisions import decide_all, heard
 from quadrupel.stages.halving import Unsaved, save_all
-from quadrupel.store import banner_news, exposures, published
+from quadrupel.store import banner_news, exposures, published, rule_sets
 from quadrupel.store import messages as message_store
 from quadrupel.store.database import transaction
 from quadrupel.store.rule_numbers import RuleNumbers
@@ -74,6 +74,7 @@ class Publish:
         self._alarm = alarm or Alarm(engine, NAME, "", clock)
         self._keep_alive = keep_alive
         self._numbers = RuleNumbers()
+        self._marked: Mapping[str, datetime] = {}
 
     def process(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Save what the evaluations decide; return messages to send and users to ask again.
@@ -116,6 +117,8 @@ class Publish:
                 connection, [message for each in publications for message in each.messages], now
             )
             due += message_store.pending_of(connection, _repeated(older, states))
+            marked = self._mark(connection, publications, catalogue)
+        self._marked = marked
         new_sets = [
             each for each in publications if _is_new_set(each, states[each.user_id].published)
         ]
@@ -129,6 +132,25 @@ class Publish:
             *map(message_codec.outgoing, due),
             *(codec.changed_profile(each.user_id, each.as_of, each.cause) for each in again),
         ]
+
+    def _mark(
+        self,
+        connection: sa.Connection,
+        publications: Sequence[Publication],
+        catalogue: Catalogue,
+    ) -> Mapping[str, datetime]:
+        """Say by which rule sets something is published, for the plans of runs; when it was said.
+
+        That is the last of a transaction, since other publishers wait for its end to say it too.
+        """
+        now = self._clock()
+        sets = {each.rule_set for each in publications}
+        if publications and catalogue.rule_set:
+            sets.add(catalogue.rule_set)  # by which the banners were weighed
+        marked = {each: at for each, at in self._marked.items() if now - at < rule_sets.MARK_EVERY}
+        if new := sets - marked.keys():
+            rule_sets.mark_published(connection, new, now)
+        return marked | dict.fromkeys(new, now)
 
     def _observe(
         self,

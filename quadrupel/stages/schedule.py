@@ -210,21 +210,23 @@ def plan_of(
 ) -> RunPlan:
     """Whom a run that starts now evaluates, of the users of a zone or of all.
 
-    A rule that was released since everybody was asked is asked of everybody again, and so is one
-    whose banner has another weight now: sets are decided anew for whom it matches. With `anew` all
-    rules are asked as if nobody had been asked yet: the sets of all are, for whom a rule matches.
+    Since everybody was asked, something may have been published by other rules: while a wrong one
+    was in force, by a run that goes on after a newer one, by a worker that had others. What is
+    another rule in one of these sets is asked of everybody again. So is one whose banner has
+    another weight there, since sets are decided anew for whom it matches; and one that was released
+    since. With `anew` all rules are asked as if nobody had been asked yet.
     """
+    current = rule_sets.asked(rule_set.identities, rule_set.weights)
     covered = None if anew else runs.covered(connection, zone)
     if covered is None:
-        return plan_run(None, rule_set.identities, full=full)
+        return plan_run((), current, full=full)
     hashed, since = covered
-    identities = rule_sets.identities(connection, hashed)
-    if identities is not None:
-        before, now = rule_sets.weights(connection, hashed), rule_set.weights
-        again = {rule for rule in rule_set.rules if before.get(rule) != now.get(rule)}
-        again |= rule_holds.released_since(connection, since) & rule_set.rules.keys()
-        identities = {rule: each for rule, each in identities.items() if rule not in again}
-    return plan_run(identities, rule_set.identities, full=full)
+    again = rule_holds.released_since(connection, since) & current.keys()
+    asked = [
+        {rule: each for rule, each in rules.items() if rule not in again}
+        for rules in rule_sets.asked_since(connection, hashed, since)
+    ]
+    return plan_run(asked, current, full=full)
 
 
 def fan_out(engine: sa.Engine, producer: Producer, now: datetime) -> None:

@@ -1,6 +1,7 @@
-"""The rule sets that were ever evaluated by: what their rules are, by hash."""
+"""The rule sets that were ever evaluated by: what their rules are, by hash, and until when."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import sqlalchemy as sa
@@ -9,6 +10,14 @@ from sqlalchemy.dialects.postgresql import insert
 from quadrupel.store.tables import rule_sets
 
 NO_WEIGHTS: Mapping[str, str] = MappingProxyType({})
+
+MARK_EVERY = timedelta(seconds=5)
+"""How often a publisher says that it publishes by a set, while it does."""
+UNSURE = 2 * MARK_EVERY
+"""By how much it may have published longer than it said, clocks that differ included."""
+
+Asked = Mapping[str, tuple[str, str | None]]
+"""The rules of a set: of each its identity, and the weight of its banner, if it has one."""
 
 
 def save(
@@ -32,7 +41,30 @@ def identities(connection: sa.Connection, hashed: str) -> dict[str, str] | None:
     return None if found is None else dict(found)
 
 
-def weights(connection: sa.Connection, hashed: str) -> dict[str, str]:
-    """The weights of the banners of a set, by rule; none if the set is not known."""
-    query = sa.select(rule_sets.c.weights).where(rule_sets.c.hash == hashed)
-    return dict(connection.execute(query).scalar_one_or_none() or {})
+def mark_published(connection: sa.Connection, hashes: Collection[str], now: datetime) -> None:
+    """Remember that something is published by these sets until now, of those that are known.
+
+    Every publisher writes these rows, so the transaction should end soon. They are written in one
+    order, or two publishers might wait in a circle.
+    """
+    marked = (
+        sa.update(rule_sets)
+        .where(rule_sets.c.hash == sa.bindparam("of"))
+        .values(published_at=sa.func.greatest(rule_sets.c.published_at, sa.bindparam("now")))
+    )
+    connection.execute(marked, [{"of": hashed, "now": now} for hashed in sorted(hashes)])
+
+
+def asked_since(connection: sa.Connection, hashed: str, since: datetime) -> list[Asked]:
+    """A set, and those by which something was published since a time; none if it is not known."""
+    sets = rule_sets.c
+    query = sa.select(sets.hash, sets.identities, sets.weights).where(
+        sa.or_(sets.hash == hashed, sets.published_at > since - UNSURE)
+    )
+    found = {row[0]: asked(*row[1:]) for row in connection.execute(query)}
+    return [*found.values()] if hashed in found else []
+
+
+def asked(identities: Mapping[str, str], weights: Mapping[str, str]) -> Asked:
+    """The rules of a set."""
+    return {rule: (identity, weights.get(rule)) for rule, identity in identities.items()}

@@ -133,7 +133,8 @@ def start(
 def covered(connection: sa.Connection, zone: str | None = None) -> tuple[str, datetime] | None:
     """The hash of the rule set that everybody was asked last, and since when they were.
 
-    None if nobody ever was.
+    None if nobody ever was. What was published by other sets since then, in that run's time too, is
+    for `quadrupel.store.rule_sets` to say.
 
     Where a zone is given, everybody of that zone; a run over all users counts for every zone.
     """

@@ -148,6 +148,7 @@ rule_sets = sa.Table(
         server_default="{}",
         comment="of banners, {rule: weight}",
     ),
+    sa.Column("published_at", Timestamp, comment="when something was published by it last"),
 )
 
 rule_trials = sa.Table(

@@ -3,11 +3,14 @@
 from datetime import timedelta
 from itertools import count
 
-from quadrupel.bus import topics
+from quadrupel.bootstrap_stages.evaluate import asked
+from quadrupel.bus import codec, topics
+from quadrupel.core.ports import Message
 from quadrupel.core.zones import UTC_ZONE
 from quadrupel.rules import catalogue
 from quadrupel.rules.offered import offers
 from quadrupel.rules.row import RowReading
+from quadrupel.stages.evaluate import EvaluateProfiles
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.pages import Pages
 from quadrupel.stages.proof import Anew, prove
@@ -40,7 +43,8 @@ class Portal:
 
     def __init__(self, engine, rules):
         self.engine, self.rules, self.today, self.now = engine, rules, TODAY, NOW
-        self._runs = count()
+        self.own = UTC_ZONE
+        self._runs, self._offsets = count(), count()
 
     def try_changed(self):
         try_rules(self.engine, self.rules, self.today, self.now)
@@ -60,35 +64,101 @@ class Portal:
     def held(self):
         return {each.rule: each.reason for each in self.ask(rule_holds.held)}
 
-    def night(self, **plan):
+    def begin(self, size=1_000, **how):
+        """A run that was started and of which nothing is evaluated yet."""
+        return SlowRun(self, f"night {next(self._runs)}", size, how)
+
+    def night(self, **how):
         """A run from its start to its last verdict published; what it counted."""
-        name, bus = f"night {next(self._runs)}", MemoryBus()
-        bus.admin().create(topics.topics(1))
-        start_run(self.engine, name, self.today, self.rules, 1_000, self.now, **plan)
-        fan_out(self.engine, bus.producer(), self.now)
-        with transaction(self.engine) as connection:
-            numbers = RuleNumbers().of(connection, self.rules.rules)
-        lane = topics.EVALUATE_RANGES
-        consumer = bus.consumer(lane.topic, lane.group)
-        ranges = EvaluateRanges(
-            self.engine,
-            lambda _: Pages(self.rules, numbers),
-            bus.producer(),
-            consumer,
-            "one",
-            lambda: self.now,
-        )
-        while batch := consumer.poll(1, 0.01):
-            ranges.process(batch)
-        verdicts = bus.consumer(topics.VERDICTS, topics.PUBLISH_GROUP)
-        while batch := verdicts.poll(1_000, 0.01):
-            self.publish(batch)
+        run = self.begin(**how)
+        while run.step():
+            pass
         self.now += timedelta(hours=1)
-        return self.ask(runs.progress, name, self.now)
+        return run.progress()
 
     def publish(self, batch):
         return Publish(self.engine, lambda _: offers(self.rules), lambda: self.now).process(batch)
 
+    def today_in(self, zone):
+        """The day it is for users of that time zone."""
+        return self.today
+
+    def happen(self, *users):
+        """Something happens to these users: they are evaluated at once, and published."""
+        self.publish(self.evaluated([codec.changed_profile(user) for user in users]))
+
+    def evaluated(self, changed):
+        """What the lane of changed profiles says of those who are named, as delivered."""
+        self.try_changed()
+        rules = asked(self.rules)
+        lane = EvaluateProfiles(self.engine, lambda: rules, self.today_in, lambda: self.now)
+        return self.delivered(lane.process(self.delivered(changed)))
+
+    def settle(self, outgoing):
+        """Evaluate at once whom publish asks again; how many users they were."""
+        changed = [each for each in outgoing if each.topic == topics.PROFILES]
+        if not changed:
+            return 0
+        return len(changed) + self.settle(self.publish(self.evaluated(changed)))
+
+    def delivered(self, outgoing):
+        return [
+            Message(each.topic, 0, next(self._offsets), each.key, each.value, self.now)
+            for each in outgoing
+        ]
+
     def open_matches(self, rule):
         found = dict(self.ask(published.match_counts))
         return found.get(rule, 0)
+
+
+class SlowRun:
+    """A run whose ranges are evaluated and published one after the other.
+
+    `again` counts the users who were evaluated at once because publish could not tell.
+    """
+
+    def __init__(self, portal, name, size, how):
+        self.name, self.again = name, 0
+        self._portal, self._rules = portal, portal.rules
+        self._bus = MemoryBus()
+        self._bus.admin().create(topics.topics(1))
+        self._ranges = self._bus.consumer(topics.RANGES, topics.EVALUATE_RANGES_GROUP)
+        self._verdicts = self._bus.consumer(topics.VERDICTS, topics.PUBLISH_GROUP)
+        start_run(portal.engine, name, portal.today, self._rules, size, portal.now, **how)
+
+    def step(self, rules=None):
+        """Evaluate a range and publish it; False if there is none. `rules`: the worker has others.
+
+        It does not know those that the run was started with.
+        """
+        portal = self._portal
+        fan_out(portal.engine, self._bus.producer(), portal.now)
+        batch = self._ranges.poll(1, 0.01)
+        self._lane(rules or self._rules).process(batch)
+        self._ranges.commit()
+        while said := self._verdicts.poll(1_000, 0.01):
+            self.again += portal.settle(portal.publish(said))
+            self._verdicts.commit()
+        return bool(batch)
+
+    def _lane(self, rules):
+        portal = self._portal
+        try_rules(portal.engine, rules, portal.today, portal.now)
+        numbers = portal.ask(RuleNumbers().of, rules.rules)
+        return EvaluateRanges(
+            portal.engine,
+            lambda _: Pages(rules, numbers),
+            self._bus.producer(),
+            self._ranges,
+            "one",
+            lambda: portal.now,
+            own=portal.own,
+        )
+
+    def ledger(self, function, *arguments):
+        """Pause, cancel or resume it."""
+        self._portal.ask(function, self.name, *arguments)
+
+    def progress(self):
+        return self._portal.ask(runs.progress, self.name, self._portal.now)
