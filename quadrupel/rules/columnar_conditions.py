@@ -111,7 +111,7 @@ class Condition:
             case Not():
                 return lambda day: Part(below[0](day).value.not_())
             case If():
-                return lambda day: conditional(*(each(day) for each in below))
+                return lambda day: conditional(node.kind, *(each(day) for each in below))
             case IsKnown():
                 return lambda day: Part(below[0](day).value.is_not_null())
             case _:

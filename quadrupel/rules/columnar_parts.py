@@ -4,7 +4,7 @@ See `quadrupel.rules.columnar` for what they mean and `columnar_functions` for t
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -34,8 +34,9 @@ class Part:
     """A node as an expression: where `error` is true the value means nothing.
 
     `bounds` are the least and greatest value it can have, days as ordinals; None where nothing is
-    known of them. `constant` holds the one value of a part without inputs. `choice` is a condition
-    and two different constants, for a part that is one of the two or unknown.
+    known of them. `constant` holds the one value of a part that is the same for all users, or None
+    where it fails for all; any other part is as high as the frame. `choice` is a condition and two
+    different constants, for a part that is one of the two or unknown.
     """
 
     value: pl.Expr
@@ -43,6 +44,11 @@ class Part:
     bounds: Bounds | None = None
     constant: tuple[Any] | None = None
     choice: "tuple[Part, Part, Part] | None" = None
+
+    @property
+    def fails_for_all(self) -> bool:
+        """Whether it has a value for nobody."""
+        return self.constant == (None,)
 
 
 def literal(kind: Kind, value: Any) -> pl.Expr:
@@ -53,6 +59,11 @@ def literal(kind: Kind, value: Any) -> pl.Expr:
 def constant(kind: Kind, value: Any) -> Part:
     """The part that has one value."""
     return Part(literal(kind, value), None, (value, value), (value,))
+
+
+def failure(kind: Kind) -> Part:
+    """The part that fails for all."""
+    return Part(pl.lit(None, TYPES[kind]), pl.lit(value=True), None, (None,))
 
 
 def any_error(parts: Sequence[Part]) -> pl.Expr | None:
@@ -71,8 +82,11 @@ def either(one: pl.Expr | None, other: pl.Expr | None) -> pl.Expr | None:
 def junction(node: And | Or, parts: Sequence[Part]) -> Part:
     """Kleene's and, or; a part after one that decides is not asked, so its errors do not count."""
     stop = isinstance(node, Or)
-    value, error = parts[0].value, parts[0].error
-    for part in parts[1:]:
+    first, *others = [*_ever_asked(parts, stop=stop)] or [constant(Kind.BOOLEAN, not stop)]
+    if not others:
+        return first
+    value, error = first.value, first.error
+    for part in others:
         if part.error is not None:
             asked = (value if not stop else value.not_()).fill_null(value=True)
             error = either(error, part.error & asked)
@@ -80,8 +94,22 @@ def junction(node: And | Or, parts: Sequence[Part]) -> Part:
     return Part(value, error)
 
 
-def conditional(condition: Part, then: Part, otherwise: Part) -> Part:
-    """One of two parts; while the condition is unknown, what both agree on."""
+def _ever_asked(parts: Sequence[Part], *, stop: bool) -> Iterator[Part]:
+    """The parts that change an answer: none after one that decides, or fails, for all users."""
+    for part in parts:
+        if part.constant == (not stop,):
+            continue
+        yield part
+        if part.constant is not None:
+            return
+
+
+def conditional(kind: Kind, condition: Part, then: Part, otherwise: Part) -> Part:
+    """One of two parts of a kind; while the condition is unknown, what both agree on."""
+    if condition.fails_for_all:
+        return failure(kind)
+    if condition.constant is not None:
+        return then if condition.constant[0] else otherwise
     asked = condition.value
     value = (
         pl.when(asked)
@@ -100,8 +128,8 @@ def conditional(condition: Part, then: Part, otherwise: Part) -> Part:
     if then.bounds is not None and otherwise.bounds is not None:
         lows, highs = zip(then.bounds, otherwise.bounds, strict=True)
         bounds = (min(lows), max(highs))
-    constants = then.constant is not None and otherwise.constant is not None
-    if constants and then.constant != otherwise.constant:
+    constants = {then.constant, otherwise.constant}
+    if len(constants) == 2 and not constants & {None, (None,)}:
         return Part(value, error, bounds, choice=(condition, then, otherwise))
     return Part(value, error, bounds)
 

@@ -30,6 +30,7 @@ from quadrupel.rules.columnar_parts import (
     conditional,
     constant,
     either,
+    failure,
     junction,
     literal,
     membership,
@@ -56,7 +57,6 @@ from quadrupel.rules.tree import (
     Or,
     Today,
     children,
-    walk,
 )
 
 FIRST_ORDINARY, LAST_ORDINARY = date(1880, 1, 1).toordinal(), date(2120, 12, 31).toordinal()
@@ -134,12 +134,13 @@ class ColumnWriter:
         if (no_match, match) != (0, 1):
             raise ValueError("a boolean is cast to these codes")
         part = self.write(tree)
+        if part.constant is not None:  # one value, but every row has a verdict
+            code = error if part.fails_for_all else int(part.constant[0])
+            return pl.repeat(code, pl.len(), dtype=pl.UInt8)
         codes = part.value.cast(pl.UInt8).fill_null(unknown)
-        if part.error is not None:
-            codes = pl.when(part.error).then(pl.lit(error, pl.UInt8)).otherwise(codes)
-        if not any(isinstance(node, Leaf) for node in walk(tree)):
-            return pl.repeat(codes, pl.len())  # one value, but every row has a verdict
-        return codes
+        if part.error is None:
+            return codes
+        return pl.when(part.error).then(pl.lit(error, pl.UInt8)).otherwise(codes)
 
     def write(self, node: Node) -> Part:
         """The expressions of a node."""
@@ -153,10 +154,9 @@ class ColumnWriter:
             case And() | Or():
                 return junction(node, [self.write(part) for part in node.parts])
             case If():
-                return conditional(*(self.write(each) for each in children(node)))
+                return conditional(node.kind, *(self.write(each) for each in children(node)))
             case IsKnown():
-                part = self.write(node.operand)
-                return Part(part.value.is_not_null(), part.error)
+                return self._is_known(self.write(node.operand))
             case _:
                 return self._operation(node, [self.write(each) for each in children(node)])
 
@@ -166,11 +166,19 @@ class ColumnWriter:
         low, high = ORDINARY[leaf.kind]
         return (low + EPOCH, high + EPOCH) if leaf.kind is Kind.DATE else (low, high)
 
+    @staticmethod
+    def _is_known(part: Part) -> Part:
+        if part.constant is None:
+            return Part(part.value.is_not_null(), part.error)
+        return failure(Kind.BOOLEAN) if part.fails_for_all else constant(Kind.BOOLEAN, value=True)
+
     def _operation(self, node: Node, operands: Sequence[Part]) -> Part:
         """A node that is unknown if an operand is; it asks all of them before it says so."""
+        if any(part.fails_for_all for part in operands):
+            return failure(node.kind)
         error = any_error(operands)
         known = [part.constant for part in operands if part.constant is not None]
-        if len(known) == len(operands) and error is None:
+        if len(known) == len(operands):
             return self._folded(node, [value for (value,) in known])
         match node:
             case Not():
@@ -191,8 +199,7 @@ class ColumnWriter:
         try:
             return constant(node.kind, apply(node, operands, self._today))
         except ArithmeticError:
-            nothing = pl.lit(None, TYPES[node.kind])
-            return Part(nothing, pl.lit(value=True))
+            return failure(node.kind)
 
     # Comparisons
 

@@ -1,58 +1,80 @@
-"""Whether every reading of a rule can be written: of one that cannot, a night would fail for all.
+"""Whether every reading of a rule can be had: of one that cannot, a night would fail for all.
 
-The columnar reading is one query of all rules, and it is only written where rules are evaluated.
-So a check writes it, and the deadlines, of each rule alone, and says of which it is not possible.
+The columnar reading is one query of all rules, and it is only asked where rules are evaluated. So a
+check asks it, and the deadlines, of each rule alone, for two users of whom nothing is known, and
+says of which it is not possible.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
-from quadrupel.rules.columnar import column_name
+import polars as pl
+
+from quadrupel.core.profiles import Profile
+from quadrupel.rules.columnar import bare, column_name, columns, frame_of
 from quadrupel.rules.columnar_crossing import CrossingDeadlines
 from quadrupel.rules.columnar_seasons import SeasonDeadlines
 from quadrupel.rules.columnar_text import ColumnWriter, Tables
 from quadrupel.rules.problems import Problem
 from quadrupel.rules.rule import Rule
+from quadrupel.rules.settled import Settled
 from quadrupel.rules.source import read
 from quadrupel.rules.tree import Node, children
 
-_ANY_DAY = date(2000, 1, 1).toordinal()
+_USERS = [Profile("one"), Profile("other")]
+"""More than one: what is the same for all users is no column, and must not stand for one."""
+
+Days = Collection[date]
 
 
 def unwritable(rules: Iterable[Rule]) -> Iterator[Problem]:
-    """What is wrong with those of the rules that have a reading which cannot be written."""
+    """What is wrong with those of the rules that have a reading which cannot be had.
+
+    They are read on the days of their examples.
+    """
     tables = Tables()
     for rule in rules:
         tree = rule.predicate.tree
-        error = _failure(_write, tree, tables) or _failure(_write_deadlines, tree, tables)
+        days = sorted({example.today for example in rule.examples})
+        error = _failure(_verdicts, tree, days, tables) or _failure(_deadlines, tree, days, tables)
         if error is not None:
-            yield _problem(rule, _culprit(tree, tables), error)
+            yield _problem(rule, _culprit(tree, days, tables), error)
 
 
-def _write(node: Node, tables: Tables) -> None:
-    for ordinary in (True, False):
-        ColumnWriter(_ANY_DAY, tables, column_name, ordinary=ordinary).write(node)
+def _verdicts(node: Node, days: Days, tables: Tables) -> None:
+    needed = columns([node])
+    users = frame_of(_USERS, needed).with_columns([bare(column) for column in needed])
+    for today in days:
+        for ordinary in (True, False):
+            writer = ColumnWriter(today.toordinal(), tables, column_name, ordinary=ordinary)
+            part = writer.write(node)
+            users.select(pl.len(), value=part.value, error=part.error)
 
 
-def _write_deadlines(node: Node, tables: Tables) -> None:
-    CrossingDeadlines({"": node}, tables)
-    SeasonDeadlines({"": node}, tables)
+def _deadlines(node: Node, days: Days, tables: Tables) -> None:
+    users = frame_of(_USERS, columns([node]))
+    readings = [each({"": node}, tables) for each in (CrossingDeadlines, SeasonDeadlines, Settled)]
+    for today in days:
+        for reading in readings:
+            reading.of(users, today, [""])
 
 
-def _failure(write: Callable[[Node, Tables], None], node: Node, tables: Tables) -> str | None:
+def _failure(
+    ask: Callable[[Node, Days, Tables], None], node: Node, days: Days, tables: Tables
+) -> str | None:
     try:
-        write(node, tables)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it would fail every other rule
+        ask(node, days, tables)
+    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - all fail others
         return str(error) or type(error).__name__
     return None
 
 
-def _culprit(node: Node, tables: Tables) -> Node:
-    """The smallest part that cannot be written, else the whole."""
+def _culprit(node: Node, days: Days, tables: Tables) -> Node:
+    """The smallest part that cannot be read, else the whole."""
     for child in children(node):
-        if _failure(_write, child, tables) is not None:
-            return _culprit(child, tables)
+        if _failure(_verdicts, child, days, tables) is not None:
+            return _culprit(child, days, tables)
     return node
 
 

@@ -102,6 +102,29 @@ def test_a_predicate_without_inputs_has_a_verdict_for_every_row(schema, text):
     assert len(verdicts_of(schema, text, {}, {}, {})) == 3
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user.born + months((774 if today < date(2028, 1, 1) else 780) - 6) <= today",
+        "(today + days(2) if is_weekend(today) else today) + months(user.level) <= user.born",
+        "(user.born if is_weekend(today) else today) + years(user.level) > today",
+        "anniversary(user.born + years(18 if today < date(2028, 1, 1) else 21)) <= today",
+        "user.born + months(1 // 0) < today",
+        "(user.vip if is_weekend(today) else False) or is_known(today)",
+        "(user.vip if 1 // 0 > 1 else True) or user.vip",
+        "is_weekend(today) or user.level // 0 > 1",
+        "user.vip and 1 // 0 in [1, 2, 3, 4, 5, 6, 7, 8, 9]",
+    ],
+)
+@pytest.mark.parametrize("today", [date(2026, 11, 21), TODAY])
+def test_what_is_the_same_for_all_stands_beside_what_is_not(schema, text, today):
+    rows = [{"born": date(1962, 1, 1), "level": 2, "vip": True}, {"level": 0, "vip": False}, {}]
+    row = predicate_reading(parse_expression(text, schema))
+    for users in (rows, rows[:1], []):
+        expected = [row(each, today) for each in users]
+        assert verdicts_of(schema, text, *users, today=today) == expected
+
+
 def test_no_profiles_give_no_verdicts(schema):
     assert verdicts_of(schema, "user.vip") == []
 

@@ -71,6 +71,27 @@ def test_all_readings_know_the_holidays(schema, today, verdict):
     assert spell(predicate.tree) == "is_holiday(today) and user.vip"
 
 
+@pytest.mark.parametrize(
+    ("today", "verdict"),
+    [
+        (date(2027, 12, 31), Verdict.NO_MATCH),
+        (date(2028, 1, 1), Verdict.MATCH),  # a Saturday, so the calendar is not asked
+        (date(2028, 1, 3), Verdict.ERROR),
+    ],
+)
+def test_after_its_last_year_the_rules_that_ask_it_fail_and_the_others_go_on(
+    schema, today, verdict
+):
+    firsts = Holidays(tuple([date(2027, month, 1) for month in range(1, 13)]))
+    closed = parse_expression("is_weekend(today) or is_holiday(today)", schema, firsts)
+    query = Query({"closed": closed.tree, "vip": parse_expression("user.vip", schema).tree})
+    users = [Profile("u1", 1, {"vip": True}), Profile("u2", 1, {"vip": False})]
+    codes = query.evaluate(frame_of(users, query.columns), today)
+    assert predicate_reading(closed)({}, today) is verdict
+    assert [VERDICTS[code] for code in codes["closed"]] == [verdict, verdict]
+    assert codes["vip"].to_list() == [1, 0]
+
+
 def test_an_attribute_can_be_asked_too(schema):
     predicate = parse_expression("is_holiday(user.expires)", schema, CALENDAR)
     row = predicate_reading(predicate)

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
-from quadrupel.rules import catalogue
+import polars as pl
+
+from quadrupel.rules import catalogue, columnar_text
+from quadrupel.rules.columnar_functions import COLUMN_FUNCTIONS, Result
 from quadrupel.rules.predicate import Predicate
 from quadrupel.rules.readings import unwritable
-from quadrupel.rules.tree import And, Compare, Constant, Kind
+from quadrupel.rules.tree import And, Call, Compare, Constant, Kind
 
 
 def test_of_rules_that_are_right_nothing_is_said(folder):
@@ -22,6 +25,20 @@ def test_a_rule_that_would_fail_the_query_of_all_is_told_where(folder):
     assert problem.message.startswith("cannot be read by columns: ")
     assert problem.excerpt == "    return user.born <= today"
     assert problem.excerpt[problem.column - 1 :][: problem.width] == "today"
+
+
+def test_a_rule_that_fails_only_where_it_is_asked_is_told_too(folder, monkeypatch):
+    def wrong(_today, _day):
+        return Result(pl.lit(pl.Series([True, False, True])))
+
+    table = {**COLUMN_FUNCTIONS, "is_weekend": wrong}
+    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", table)
+    (rule,) = catalogue.load(folder).rules.values()
+    born = rule.predicate.tree.left
+    predicate = Predicate(Call("is_weekend", (born,), Kind.BOOLEAN, born.place), "")
+    (problem,) = unwritable([replace(rule, predicate=predicate)])
+    assert problem.message.startswith("cannot be read by columns: ")
+    assert problem.excerpt[problem.column - 1 :][: problem.width] == "user.born"
 
 
 def test_a_rule_whose_file_is_gone_is_told_of_all_the_same(folder):
