@@ -3,7 +3,8 @@
 An evaluation has a place in an order: (profile version, day, time of evaluation). An older one
 never wins. One that is newer in one respect and older in the other (a night that read the profile
 before the last event, an event evaluated before midnight and published after the night) is not
-published either: the user is evaluated again, on the later of the two days.
+published either: the user is evaluated again, on the later of the two days. So it is where one that
+is older by its day alone may know what nobody else will say (`_may_be_news`).
 
 Who evaluates may have rules that are not here yet. What such a rule says waits for a later night:
 once its match was open it would be new no more, and its message would never be sent.
@@ -15,7 +16,7 @@ that the stale one knew.
 What is made once or more per user is a tuple: a frozen dataclass takes four times as long to make.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
@@ -35,7 +36,9 @@ class Published(NamedTuple):
     """What is published of a user now. `version` is the banner set's.
 
     All events of the user up to `contains`, in its partition, are dealt with; None: who knows.
-    `due_on` is the first day on which that can change though the profile does not.
+    `due_on` is the first day on which that can change though the profile does not. `rule_set` is
+    the hash of the rules that it comes of, which may be older ones than the user was asked last:
+    runs leave alone who is the same.
     """
 
     version: int
@@ -45,6 +48,7 @@ class Published(NamedTuple):
     banners: tuple[Banner, ...]
     contains: Position | None = None
     due_on: date = date.min
+    rule_set: str = ""
 
 
 class Publication(NamedTuple):
@@ -57,7 +61,6 @@ class Publication(NamedTuple):
     user_id: str
     first: bool
     published: Published
-    rule_set: str
     opened: tuple[Match, ...]
     closed: tuple[Match, ...]
     messages: tuple[Message, ...]
@@ -77,7 +80,10 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Neither older nor newer: evaluate the user again, on no earlier day than `as_of`."""
+    """Neither older nor newer, or of other rules for an earlier day: evaluate the user again.
+
+    On no earlier day than `as_of`.
+    """
 
     user_id: str
     as_of: date
@@ -103,7 +109,7 @@ def decide(
     """
     if unoffered := without_offer(evaluation, catalogue):
         evaluation = replace(withheld(evaluation, unoffered), due_on=None)
-    if published is not None and (refusal := _refusal(evaluation, published)):
+    if published is not None and (refusal := _refusal(evaluation, published, open_matches)):
         return refusal
     if not evaluation.matches and not open_matches:
         return _publication(evaluation, published)  # most users: nothing holds and nothing did
@@ -175,15 +181,19 @@ def _publication(
         banners,
         _contained(evaluation, before),
         due or evaluation.due,
+        evaluation.rule_set,
     )
-    user_id, rule_set = evaluation.user_id, evaluation.rule_set
-    return Publication(user_id, before is None, after, rule_set, opened, closed, messages, held)
+    return Publication(evaluation.user_id, before is None, after, opened, closed, messages, held)
 
 
-def _refusal(evaluation: Evaluation, published: Published) -> Stale | Again | None:
+def _refusal(
+    evaluation: Evaluation, published: Published, open_matches: Iterable[Match]
+) -> Stale | Again | None:
     newer_profile = evaluation.profile_version - published.profile_version
     later_day = (evaluation.as_of - published.as_of).days
-    if newer_profile * later_day < 0:
+    crossed = newer_profile * later_day < 0
+    older_day_alone = newer_profile == 0 and later_day < 0
+    if crossed or (older_day_alone and _may_be_news(evaluation, published, open_matches)):
         as_of = max(evaluation.as_of, published.as_of)
         return Again(evaluation.user_id, as_of, evaluation.cause)
     if _place(evaluation) < _place(published):
@@ -191,6 +201,27 @@ def _refusal(evaluation: Evaluation, published: Published) -> Stale | Again | No
         news = contained if contained != published.contains else None
         return Stale(evaluation.user_id, news)
     return None
+
+
+def _may_be_news(
+    evaluation: Evaluation, published: Published, open_matches: Iterable[Match]
+) -> bool:
+    """Whether one that is older by its day alone comes of rules that the user was never asked.
+
+    Those are of another set; or of the same, where others of them hold: one may have been released.
+    Such an evaluation is of a run, which speaks of those who differ and counts as one over
+    everybody, so nobody else will say it. (One that is older by its profile, or by its time alone,
+    gives way to what was evaluated after its run began: plans of runs know by which rules.)
+
+    Whom runs leave alone, because all is the same, keeps an older set, and an older day with it. So
+    a later day than the run's goes with the rules of the last hours, and few are asked for nothing.
+    Nobody is missed, since who is published by a set was asked all of it. The answer is for the day
+    that is published, so it is no older by its day, and nobody is asked for ever.
+    """
+    if evaluation.rule_set != published.rule_set:
+        return True
+    open_rules = {match.rule for match in open_matches} - {*evaluation.errors}
+    return open_rules != {found.rule for found in evaluation.matches}
 
 
 def _contained(evaluation: Evaluation, published: Published | None) -> Position | None:

@@ -144,7 +144,7 @@ class Publish:
         That is the last of a transaction, since other publishers wait for its end to say it too.
         """
         now = self._clock()
-        sets = {each.rule_set for each in publications}
+        sets = {each.published.rule_set for each in publications}
         if publications and catalogue.rule_set:
             sets.add(catalogue.rule_set)  # by which the banners were weighed
         marked = {each: at for each, at in self._marked.items() if now - at < rule_sets.MARK_EVERY}

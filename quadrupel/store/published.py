@@ -44,7 +44,7 @@ _UPDATE: LiteralString = """
 # JSON comes as text, which is decoded here, and only where there is some.
 _STATES: LiteralString = """
     SELECT user_id, version, profile_version, as_of, evaluated_at,
-        nullif(banners, '[]')::text, event_partition, event_offset, due_on
+        nullif(banners, '[]')::text, event_partition, event_offset, due_on, rule_set
     FROM published WHERE user_id = ANY ((SELECT string_to_array(%s, ','))::text[])
     ORDER BY user_id
 """
@@ -138,10 +138,12 @@ def _published(
     partition: int | None,
     offset: int | None,
     due_on: date,
+    rule_set: str,
 ) -> Published:
     shown = read_banners(banners) if banners else ()
     contains = position(partition, offset)
-    return Published(version, profile_version, as_of, evaluated_at, shown, contains, due_on)
+    place = (profile_version, as_of, evaluated_at)
+    return Published(version, *place, shown, contains, due_on, rule_set)
 
 
 def position(partition: int | None, offset: int | None) -> Position | None:
@@ -217,7 +219,7 @@ def _row(publication: Publication, held: str, now: datetime) -> tuple[object, ..
         state.profile_version,
         state.as_of,
         state.evaluated_at,
-        publication.rule_set,
+        state.rule_set,
         write_banners(state.banners) if state.banners else "[]",
         *(state.contains or (None, None)),
         state.due_on,

@@ -85,7 +85,8 @@ class Portal:
 
     def happen(self, *users):
         """Something happens to these users: they are evaluated at once, and published."""
-        self.publish(self.evaluated([codec.changed_profile(user) for user in users]))
+        said = self.evaluated([codec.changed_profile(user) for user in users])
+        self.settle(self.publish(said))
 
     def evaluated(self, changed):
         """What the lane of changed profiles says of those who are named, as delivered."""
