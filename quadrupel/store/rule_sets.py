@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from quadrupel.store.tables import rule_sets
 
@@ -28,10 +28,14 @@ def save(
 ) -> None:
     """Remember the identities of the rules of a set and the weights of their banners.
 
-    Safe to repeat.
+    Safe to repeat: a set whose rules are known stays as it is.
     """
-    row = {"hash": hashed, "identities": dict(identities), "weights": dict(weights)}
-    connection.execute(insert(rule_sets).values(row).on_conflict_do_nothing())
+    rules = {"identities": dict(identities), "weights": dict(weights)}
+    row = insert(rule_sets).values(hash=hashed, **rules)
+    unknown = rule_sets.c.identities == sa.literal({}, JSONB)
+    connection.execute(
+        row.on_conflict_do_update(index_elements=["hash"], set_=rules, where=unknown)
+    )
 
 
 def identities(connection: sa.Connection, hashed: str) -> dict[str, str] | None:
@@ -42,17 +46,25 @@ def identities(connection: sa.Connection, hashed: str) -> dict[str, str] | None:
 
 
 def mark_published(connection: sa.Connection, hashes: Collection[str], now: datetime) -> None:
-    """Remember that something is published by these sets until now, of those that are known.
+    """Remember that something is published by these sets until now.
 
-    Every publisher writes these rows, so the transaction should end soon. They are written in one
-    order, or two publishers might wait in a circle.
+    Of a set that was never saved it is not known what its rules are, so it counts as one of none:
+    what was evaluated may outlive what was saved, where a backup was restored. Every publisher
+    writes these rows, so the transaction should end soon. They are written in one order, or two
+    publishers might wait in a circle.
     """
-    marked = (
-        sa.update(rule_sets)
-        .where(rule_sets.c.hash == sa.bindparam("of"))
-        .values(published_at=sa.func.greatest(rule_sets.c.published_at, sa.bindparam("now")))
+    row = insert(rule_sets)
+    marked = row.on_conflict_do_update(
+        index_elements=["hash"],
+        set_={
+            "published_at": sa.func.greatest(rule_sets.c.published_at, row.excluded.published_at)
+        },
     )
-    connection.execute(marked, [{"of": hashed, "now": now} for hashed in sorted(hashes)])
+    rows = [
+        {"hash": hashed, "identities": {}, "weights": {}, "published_at": now}
+        for hashed in sorted(hashes)
+    ]
+    connection.execute(marked, rows)
 
 
 def asked_since(connection: sa.Connection, hashed: str, since: datetime) -> list[Asked]:

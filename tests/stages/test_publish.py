@@ -9,11 +9,12 @@ from prometheus_client import REGISTRY
 from quadrupel.bus import codec, topics
 from quadrupel.core.errors import Halted
 from quadrupel.core.profiles import Profile
-from quadrupel.core.run_plans import RunKind
+from quadrupel.core.run_plans import RunKind, RunPlan
+from quadrupel.core.verdicts import NEVER_DUE
 from quadrupel.rules.offered import offers
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import plan_of
-from quadrupel.store import halts, published
+from quadrupel.store import halts, published, rule_sets
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.tables import messages
@@ -54,7 +55,9 @@ def portal(applied, tmp_path):
     portal = Apart(applied, rule_set(tmp_path, parent=MAILED))
     everything = portal.rules
     others = {rule: each for rule, each in everything.rules.items() if rule != "parent"}
-    portal.publisher = type(everything)(SCHEMA, others, everything.placements, "without")
+    publisher = type(everything)(SCHEMA, others, everything.placements, "without")
+    portal.ask(rule_sets.save, "without", publisher.identities, publisher.weights)
+    portal.publisher = publisher
     return portal
 
 
@@ -69,18 +72,30 @@ def test_what_a_rule_says_that_publish_has_later_is_brought_by_the_night_after(p
     assert waiting() == before + 2
     portal.publisher = portal.rules
     portal.next_day()
-    assert portal.ask(plan_of, portal.rules).kind is RunKind.DUE
-    assert portal.night().evaluated == 2
+    assert portal.ask(plan_of, portal.rules) == RunPlan(RunKind.RULES, ("parent",))
+    portal.night()
     assert portal.open_matches("parent") == 2
     assert portal.sent() == [("one", "rule:parent"), ("two", "rule:parent")]
 
 
-def test_as_long_as_publish_does_not_have_the_rule_its_users_are_asked_once_a_day(portal):
+def test_as_long_as_publish_does_not_have_the_rule_every_run_asks_it(portal):
     portal.night()
-    assert portal.night().evaluated == 0
+    for _ in range(2):
+        run = portal.night()
+        assert (run.evaluated, run.changed) == (3, 2)
+    portal.publisher = portal.rules
     portal.next_day()
-    assert portal.night().evaluated == 2
-    assert portal.night().evaluated == 0
+    portal.night()
+    portal.next_day()
+    assert portal.ask(plan_of, portal.rules) == RunPlan(RunKind.DUE)
+
+
+def test_users_whose_rule_publish_does_not_have_are_due_the_next_day(portal):
+    portal.night()
+    states = portal.ask(published.states, [*USERS])
+    due = {user: each.published.due_on for user, each in states.items()}
+    tomorrow = portal.today + timedelta(days=1)
+    assert due == {"one": tomorrow, "two": tomorrow, "none": NEVER_DUE}
 
 
 def test_a_rule_that_is_given_up_before_publish_had_it_leaves_nothing_behind(portal):

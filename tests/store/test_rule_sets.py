@@ -48,10 +48,22 @@ def test_of_a_set_that_was_saved_before_there_were_weights_none_are_known(engine
 
 def test_of_an_unknown_set_nothing_is_known_whatever_came_after_it(engine):
     save(engine, "later")
-    mark(engine, NOW, "later", "unknown")
+    mark(engine, NOW, "later")
     with transaction(engine) as connection:
         assert rule_sets.identities(connection, "unknown") is None
         assert rule_sets.asked_since(connection, "unknown", NOW) == []
+
+
+def test_a_set_by_which_something_was_published_and_that_nobody_saved_has_no_rules_until_it_is(
+    engine,
+):
+    save(engine, "covered")
+    mark(engine, NOW, "lost")
+    with transaction(engine) as connection:
+        found = rule_sets.asked_since(connection, "covered", NOW)
+        assert sorted(found, key=len) == [{}, rule_sets.asked(IDENTITIES | {"covered": "i"}, {})]
+    save(engine, "lost")
+    assert asked(engine, "covered", NOW) == ["covered", "lost"]
 
 
 def test_a_set_by_which_something_was_published_since_was_asked_too(engine):
