@@ -54,7 +54,7 @@ def _read(name: str, tree: Node, parts: Parts) -> Reading | None:
     turns = []
     for day in map(pl.col, condition.days):
         is_ahead = (day > today) & (day < FOREVER - EPOCH)
-        is_other = answer(day).value.ne_missing(pl.col(now))
+        is_other = pl.col(now).ne_missing(answer(day).value)
         turns.append(pl.when(is_ahead & is_other).then(day))
     steps = [condition.columns, [answer(today).value.alias(now)]]
     return Reading(steps, pl.min_horizontal(_NEVER, *turns))

@@ -104,7 +104,7 @@ def _read(name: str, tree: Node, parts: Parts) -> Reading | None:
         ]
         for day in map(pl.col, (begin, *condition.days)):
             is_ahead = (day > pl.col(TODAY)) & day.is_between(pl.col(begin), pl.col(until))
-            is_other = answer(day).value.ne_missing(pl.col(now))
+            is_other = pl.col(now).ne_missing(answer(day).value)
             turns.append(pl.when(is_ahead & is_other).then(day))
         following = pl.max_horizontal(pl.col(until) + 1, *awaited)
         goes_on = (pl.col(until) >= pl.col(begin)) & (following <= _LAST)

@@ -204,11 +204,12 @@ class ColumnWriter:
     # Comparisons
 
     def _compare(self, node: Compare, left: Part, right: Part) -> pl.Expr:
-        if node.left.kind in _WHOLE:
-            if right.constant is not None:
-                return self._beside(node.operator, node.left, left, right.constant[0])
-            if left.constant is not None:
-                return self._beside(TURNED[node.operator], node.right, right, left.constant[0])
+        if left.constant is not None:
+            # Of a constant and a column that has one value on a page Polars makes too few rows.
+            node = Compare(TURNED[node.operator], node.right, node.left)
+            left, right = right, left
+        if node.left.kind in _WHOLE and right.constant is not None:
+            return self._beside(node.operator, node.left, left, right.constant[0])
         compared: pl.Expr = OPERATORS[node.operator](left.value, right.value)
         return compared
 

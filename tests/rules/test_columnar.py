@@ -125,6 +125,21 @@ def test_what_is_the_same_for_all_stands_beside_what_is_not(schema, text, today)
         assert verdicts_of(schema, text, *users, today=today) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.5 < (1.5 if user.vip else 2.5) / 2",
+        "0.5 == (1.5 if user.vip else 2.5)",
+        "2 < (3 if user.vip else 5) * 2",
+        "is_known(1.5 if user.vip else 0.0 if user.active else 2.5 - user.owed)",
+    ],
+)
+@pytest.mark.parametrize("values", [{"vip": True}, {"vip": False, "active": True}, {}])
+def test_a_page_of_users_who_are_alike_has_a_verdict_for_each(schema, text, values):
+    row = predicate_reading(parse_expression(text, schema))
+    assert verdicts_of(schema, text, *[values] * 5) == [row(values, TODAY)] * 5
+
+
 def test_no_profiles_give_no_verdicts(schema):
     assert verdicts_of(schema, "user.vip") == []
 
