@@ -13,10 +13,11 @@ import polars as pl
 
 from quadrupel.rules.columnar import OrdinaryInputs, column_name
 from quadrupel.rules.columnar_functions import EPOCH
-from quadrupel.rules.columnar_parts import Part, conditional, junction
+from quadrupel.rules.columnar_parts import Part, conditional, constant, junction
 from quadrupel.rules.columnar_text import ColumnWriter, Tables
 from quadrupel.rules.crossing import crossing, stays
-from quadrupel.rules.tree import And, Compare, If, IsKnown, Node, Not, Or, children
+from quadrupel.rules.operations import value_of
+from quadrupel.rules.tree import And, Compare, Constant, If, IsKnown, Node, Not, Or, children
 
 MAX_DAYS = 12
 """A predicate that turns on more days is not read by columns: on each one it is asked about all."""
@@ -100,7 +101,7 @@ class Condition:
     def of(self, node: Node) -> Answer:
         """What a condition answers on a day; it is one that turns on days."""
         if stays(node):
-            still = Part(pl.col(self.part(node)))
+            still = self._still(node)
             return lambda _: still
         if isinstance(node, Compare):
             return self._comparison(node)
@@ -111,11 +112,16 @@ class Condition:
             case Not():
                 return lambda day: Part(below[0](day).value.not_())
             case If():
-                return lambda day: conditional(node.kind, *(each(day) for each in below))
+                return lambda day: conditional(node, *(each(day) for each in below))
             case IsKnown():
                 return lambda day: Part(below[0](day).value.is_not_null())
             case _:
                 raise TypeError(f"{type(node).__name__} is no condition that turns on days")
+
+    def _still(self, node: Node) -> Part:
+        if isinstance(node, Constant):
+            return constant(node.kind, value_of(node))
+        return Part(pl.col(self.part(node)))
 
     def _comparison(self, node: Compare) -> Answer:
         crosses = crossing(node)

@@ -4,7 +4,7 @@ See `quadrupel.rules.columnar` for what they mean and `columnar_functions` for t
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -13,7 +13,7 @@ import polars as pl
 
 from quadrupel.rules.columnar_functions import EPOCH
 from quadrupel.rules.operations import OPERATORS, apply, value_of
-from quadrupel.rules.tree import And, Arithmetic, Kind, OneOf, Or
+from quadrupel.rules.tree import And, Arithmetic, If, Kind, Node, OneOf, Or, children, walk
 
 Bounds = tuple[Any, Any]
 
@@ -81,17 +81,26 @@ def either(one: pl.Expr | None, other: pl.Expr | None) -> pl.Expr | None:
 
 def junction(node: And | Or, parts: Sequence[Part]) -> Part:
     """Kleene's and, or; a part after one that decides is not asked, so its errors do not count."""
-    stop = isinstance(node, Or)
-    first, *others = [*_ever_asked(parts, stop=stop)] or [constant(Kind.BOOLEAN, not stop)]
-    if not others:
-        return first
-    value, error = first.value, first.error
-    for part in others:
-        if part.error is not None:
-            asked = (value if not stop else value.not_()).fill_null(value=True)
-            error = either(error, part.error & asked)
-        value = value | part.value if stop else value & part.value
-    return Part(value, error)
+    return _kleene(parts, stop=isinstance(node, Or))
+
+
+def _kleene(parts: Sequence[Part], *, stop: bool) -> Part:
+    """An `or`, which stops at what is true, or an `and`, which does at what is false."""
+    asked = [*_ever_asked(parts, stop=stop)]
+    return _halves(asked, stop=stop) if asked else constant(Kind.BOOLEAN, not stop)
+
+
+def _halves(parts: Sequence[Part], *, stop: bool) -> Part:
+    """The parts as two halves: Polars takes long for many in each other, not for as many beside."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    first, rest = _halves(parts[:half], stop=stop), _halves(parts[half:], stop=stop)
+    error = first.error
+    if rest.error is not None:
+        asked = (first.value.not_() if stop else first.value).fill_null(value=True)
+        error = either(error, rest.error & asked)
+    return Part(first.value | rest.value if stop else first.value & rest.value, error)
 
 
 def _ever_asked(parts: Sequence[Part], *, stop: bool) -> Iterator[Part]:
@@ -104,21 +113,16 @@ def _ever_asked(parts: Sequence[Part], *, stop: bool) -> Iterator[Part]:
             return
 
 
-def conditional(kind: Kind, condition: Part, then: Part, otherwise: Part) -> Part:
-    """One of two parts of a kind; while the condition is unknown, what both agree on."""
+def conditional(node: If, condition: Part, then: Part, otherwise: Part) -> Part:
+    """One of two parts; while the condition is unknown, what both agree on."""
     if condition.fails_for_all:
-        return failure(kind)
+        return failure(node.kind)
     if condition.constant is not None:
         return then if condition.constant[0] else otherwise
+    joined = _joined(condition, then, otherwise)
+    if joined is not None:
+        return joined
     asked = condition.value
-    value = (
-        pl.when(asked)
-        .then(then.value)
-        .when(asked.not_())
-        .then(otherwise.value)
-        .when(then.value == otherwise.value)
-        .then(then.value)
-    )
     error = condition.error
     if then.error is not None:
         error = either(error, then.error & asked.fill_null(value=True))
@@ -128,10 +132,63 @@ def conditional(kind: Kind, condition: Part, then: Part, otherwise: Part) -> Par
     if then.bounds is not None and otherwise.bounds is not None:
         lows, highs = zip(then.bounds, otherwise.bounds, strict=True)
         bounds = (min(lows), max(highs))
+    value = _chosen(node, condition, then, otherwise)
     constants = {then.constant, otherwise.constant}
     if len(constants) == 2 and not constants & {None, (None,)}:
         return Part(value, error, bounds, choice=(condition, then, otherwise))
     return Part(value, error, bounds)
+
+
+def _joined(condition: Part, then: Part, otherwise: Part) -> Part | None:
+    """What has a branch that is True or False, as an `or` or an `and` of the rest; else None."""
+    denied = Part(condition.value.not_(), condition.error)
+    match then.constant, otherwise.constant:
+        case (True,), _:
+            return _kleene((condition, otherwise), stop=True)
+        case (False,), _:
+            return _kleene((denied, otherwise), stop=False)
+        case _, (True,):
+            return _kleene((denied, then), stop=True)
+        case _, (False,):
+            return _kleene((condition, then), stop=False)
+        case _:
+            return None
+
+
+def _chosen(node: If, condition: Part, then: Part, otherwise: Part) -> pl.Expr:
+    def choose(asked: pl.Expr, one: pl.Expr, other: pl.Expr) -> pl.Expr:
+        taken = pl.when(asked).then(one).when(asked.not_()).then(other)
+        # A constant stands on the right, see ColumnWriter.
+        return taken.when(one == other if then.constant is None else other == one).then(one)
+
+    if not any(map(chooses, children(node))):
+        return choose(condition.value, then.value, otherwise.value)
+    return once(choose, (condition, then, otherwise), TYPES[node.kind])
+
+
+def chooses(node: Node) -> bool:
+    """Whether there is an `if` in a part: what stands above several times is computed once.
+
+    Polars writes out what an expression has several times, and so it would grow with each `if`
+    in another one to many times of what it was.
+    """
+    return any(isinstance(each, If) for each in walk(node))
+
+
+def once(
+    function: Callable[..., pl.Expr], arguments: Sequence[Part], type_: pl.DataType
+) -> pl.Expr:
+    """A function of parts that are computed once, however often its expression has each."""
+    moving = [part.value for part in arguments if part.constant is None]
+    names = map(str, itertools.count())
+    given = [pl.col(next(names)) if each.constant is None else each.value for each in arguments]
+    answer = function(*given).cast(type_)
+
+    def compute(columns: Sequence[pl.Series]) -> pl.Series:
+        named = [column.alias(f"{number}") for number, column in enumerate(columns)]
+        return pl.DataFrame(named).select(answer).to_series()
+
+    return pl.map_batches(moving, compute, return_dtype=type_)
 
 
 def membership(operand: pl.Expr, node: OneOf) -> pl.Expr:

@@ -27,6 +27,7 @@ from quadrupel.rules.columnar_parts import (
     Part,
     any_error,
     calculation,
+    chooses,
     conditional,
     constant,
     either,
@@ -34,6 +35,7 @@ from quadrupel.rules.columnar_parts import (
     junction,
     literal,
     membership,
+    once,
 )
 from quadrupel.rules.functions import FUNCTIONS
 from quadrupel.rules.operations import OPERATORS, apply, value_of
@@ -57,6 +59,7 @@ from quadrupel.rules.tree import (
     Or,
     Today,
     children,
+    walk,
 )
 
 FIRST_ORDINARY, LAST_ORDINARY = date(1880, 1, 1).toordinal(), date(2120, 12, 31).toordinal()
@@ -128,6 +131,7 @@ class ColumnWriter:
         self._tables = tables
         self._column = name
         self._ordinary = ordinary and FIRST_ORDINARY <= today <= LAST_ORDINARY
+        self._written: dict[int, tuple[Node, Part]] = {}  # by the id of the node, which is kept
 
     def verdict(self, tree: Node, no_match: int, match: int, unknown: int, error: int) -> pl.Expr:
         """The verdict of a predicate, by four codes of which the first two are 0 and 1."""
@@ -144,6 +148,11 @@ class ColumnWriter:
 
     def write(self, node: Node) -> Part:
         """The expressions of a node."""
+        if id(node) not in self._written:
+            self._written[id(node)] = node, self._write(node)
+        return self._written[id(node)][1]
+
+    def _write(self, node: Node) -> Part:
         match node:
             case Constant():
                 return constant(node.kind, value_of(node))
@@ -154,7 +163,7 @@ class ColumnWriter:
             case And() | Or():
                 return junction(node, [self.write(part) for part in node.parts])
             case If():
-                return conditional(node.kind, *(self.write(each) for each in children(node)))
+                return conditional(node, *(self.write(each) for each in children(node)))
             case IsKnown():
                 return self._is_known(self.write(node.operand))
             case _:
@@ -215,7 +224,8 @@ class ColumnWriter:
 
     def _beside(self, operator: Comparison, node: Node, part: Part, bound: int) -> pl.Expr:
         """A comparison of a part with a constant."""
-        if self._moved_by(node, part) is None:
+        is_asked_twice = operator in ("==", "!=") and chooses(node)
+        if is_asked_twice or self._moved_by(node, part) is None:
             compared: pl.Expr = OPERATORS[operator](part.value, literal(node.kind, bound))
             return compared
         match operator:
@@ -281,7 +291,7 @@ class ColumnWriter:
         self, node: Call, operands: Sequence[Part]
     ) -> tuple[pl.Expr, pl.Expr | None, Bounds | None]:
         bounds = self._call_bounds(node, operands)
-        if bounds is not None:
+        if bounds is not None and _chooses_once(node):
             for index, choice in enumerate(operands):
                 if choice.choice is not None:
                     return self._spread(node, operands, index, choice.choice), None, bounds
@@ -301,20 +311,14 @@ class ColumnWriter:
 
     def _at_once(self, node: Call, operands: Sequence[Part]) -> Result:
         """A call whose arguments are computed once, although its expression has them many times."""
-        moving = [part.value for part in operands if part.constant is None]
-        names = iter([f"{index}" for index in range(len(moving))])
-        given = [pl.col(next(names)) if part.constant is None else part.value for part in operands]
-        result = COLUMN_FUNCTIONS[node.function](self._today, *given)
         kind = TYPES[node.kind]
-        fails = pl.lit(value=False) if result.fails is None else result.fails
-        answer = pl.struct(value=result.value.cast(kind), fails=fails)
 
-        def compute(columns: Sequence[pl.Series]) -> pl.Series:
-            named = [column.alias(f"{index}") for index, column in enumerate(columns)]
-            return pl.DataFrame(named).select(answer).to_series()
+        def called(*arguments: pl.Expr) -> pl.Expr:
+            result = COLUMN_FUNCTIONS[node.function](self._today, *arguments)
+            fails = pl.lit(value=False) if result.fails is None else result.fails
+            return pl.struct(value=result.value.cast(kind), fails=fails)
 
-        shape = pl.Struct({"value": kind, "fails": pl.Boolean})
-        found = pl.map_batches(moving, compute, return_dtype=shape)
+        found = once(called, operands, pl.Struct({"value": kind, "fails": pl.Boolean}))
         return Result(found.struct.field("value"), found.struct.field("fails"))
 
     def _call_bounds(self, node: Call, operands: Sequence[Part]) -> Bounds | None:
@@ -363,3 +367,8 @@ class ColumnWriter:
         asked = self._today if FUNCTIONS[node.function].of_today else None
         key = (node.function, *(other.constant for other in others))
         return pl.lit(self._tables.get(key, asked, low, high, of)).gather(day.value - low)
+
+
+def _chooses_once(node: Node) -> bool:
+    """Whether there is one `if` in a part."""
+    return sum(isinstance(each, If) for each in walk(node)) == 1

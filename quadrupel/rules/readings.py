@@ -14,6 +14,7 @@ import polars as pl
 from quadrupel.core.profiles import Profile
 from quadrupel.rules.columnar import bare, column_name, columns, frame_of
 from quadrupel.rules.columnar_crossing import CrossingDeadlines
+from quadrupel.rules.columnar_parts import Part
 from quadrupel.rules.columnar_seasons import SeasonDeadlines
 from quadrupel.rules.columnar_text import ColumnWriter, Tables
 from quadrupel.rules.problems import Problem
@@ -24,6 +25,9 @@ from quadrupel.rules.tree import Node, children
 
 _USERS = [Profile("one"), Profile("other")]
 """More than one: what is the same for all users is no column, and must not stand for one."""
+
+MAX_READS = 2_000
+"""How often a reading may name columns: the shipped rules do up to 34 times."""
 
 Days = Collection[date]
 
@@ -49,7 +53,16 @@ def _verdicts(node: Node, days: Days, tables: Tables) -> None:
         for ordinary in (True, False):
             writer = ColumnWriter(today.toordinal(), tables, column_name, ordinary=ordinary)
             part = writer.write(node)
+            _check_size(part)
             users.select(pl.len(), value=part.value, error=part.error)
+
+
+def _check_size(part: Part) -> None:
+    expressions = [each for each in (part.value, part.error) if each is not None]
+    reads = sum(len(each.meta.root_names()) for each in expressions)
+    if reads > MAX_READS:
+        message = f"its inputs would be read {reads:,} times, at most {MAX_READS:,}: split the rule"
+        raise ValueError(message)
 
 
 def _deadlines(node: Node, days: Days, tables: Tables) -> None:

@@ -19,6 +19,9 @@ from quadrupel.rules.columnar_text import ColumnWriter, Tables
 from quadrupel.rules.motion import depends, may_fail, moves_apart, moves_for_ever
 from quadrupel.rules.tree import And, Compare, If, IsKnown, Kind, Node, Not, Or, children
 
+MAX_LEVELS = 8
+"""Of a predicate with more conditions in each other nothing is told: each one doubles the query."""
+
 _NEVER = pl.lit(value=False)
 
 
@@ -32,7 +35,9 @@ class Settled:
     def __init__(self, trees: Mapping[str, Node], tables: Tables) -> None:
         self._tables = tables
         self._trees = {
-            name: tree for name, tree in trees.items() if columns([tree]) and not may_fail(tree)
+            name: tree
+            for name, tree in trees.items()
+            if columns([tree]) and not may_fail(tree) and _levels(tree) <= MAX_LEVELS
         }
         self._inputs = OrdinaryInputs(self._trees)
         self._today = date.min
@@ -138,6 +143,13 @@ class _Fates:
         name = f"answer {len(self.answers)} of {self._name}"
         self.answers.append(self._writer.write(node).value.alias(name))
         return pl.col(name)
+
+
+def _levels(node: Node) -> int:
+    """How many conditions of conditions that can turn are in each other."""
+    if not isinstance(node, And | Or | Not | If | IsKnown) or not depends(node):
+        return 0
+    return 1 + max(map(_levels, children(node)))
 
 
 def _still(answer: pl.Expr) -> _Fate:

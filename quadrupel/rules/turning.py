@@ -340,9 +340,9 @@ class Turnings:
         if node.kind is Kind.BOOLEAN:
             condition = self.of(node)
             return lambda leaves, today: condition(leaves, today).until
-        below = [self._limit(child) for child in children(node)]
         if isinstance(node, If):
-            return self._limit_of_choice(node, below[1], below[2])
+            return self._limit_of_choice(node)
+        below = [self._limit(child) for child in children(node)]
         limits = [limit for limit in below if limit is not None]
         if isinstance(node, Call) and node.function == "anniversary":
             value, pick = self._value(node), self._pick(node)
@@ -351,8 +351,9 @@ class Turnings:
             return None
         return lambda leaves, today: min(limit(leaves, today) for limit in limits)
 
-    def _limit_of_choice(self, node: If, then: Limit | None, otherwise: Limit | None) -> Limit:
+    def _limit_of_choice(self, node: If) -> Limit:
         condition = self.of(node.condition)
+        then, otherwise = self._limit(node.then), self._limit(node.otherwise)
         branches_move = depends(node.then) or depends(node.otherwise)
 
         def limit(leaves: Leaves, today: int) -> int:

@@ -1,5 +1,6 @@
 """What is said of rules of which a reading cannot be written: the checker lets none pass."""
 
+import re
 from dataclasses import replace
 
 import polars as pl
@@ -9,6 +10,8 @@ from quadrupel.rules.columnar_functions import COLUMN_FUNCTIONS, Result
 from quadrupel.rules.predicate import Predicate
 from quadrupel.rules.readings import unwritable
 from quadrupel.rules.tree import And, Call, Compare, Constant, Kind
+
+from .conftest import PREDICATE
 
 
 def test_of_rules_that_are_right_nothing_is_said(folder):
@@ -39,6 +42,18 @@ def test_a_rule_that_fails_only_where_it_is_asked_is_told_too(folder, monkeypatc
     (problem,) = unwritable([replace(rule, predicate=predicate)])
     assert problem.message.startswith("cannot be read by columns: ")
     assert problem.excerpt[problem.column - 1 :][: problem.width] == "user.born"
+
+
+def test_a_rule_that_would_be_too_large_by_columns_is_told_to_be_split(folder):
+    script = folder / "people" / "someone_born.py"
+    shifts = "\n    ".join(["born = user.born", *["born = born + months(user.level)"] * 45])
+    script.write_text(script.read_text().replace(PREDICATE, f"{shifts}\n    return born <= today"))
+    (problem,) = unwritable(catalogue.load(folder).rules.values())
+    assert re.fullmatch(
+        "cannot be read by columns: its inputs would be read [0-9,]+ times, at most 2,000: "
+        "split the rule",
+        problem.message,
+    )
 
 
 def test_a_rule_whose_file_is_gone_is_told_of_all_the_same(folder):
