@@ -36,6 +36,8 @@ pytest.register_assert_rewrite(*(f"tests.{each.name}" for each in Path(__file__)
 REQUIRE_ALL = "QUADRUPEL_REQUIRE_ALL"
 FILES = 6_000
 """How many files a test may have open that is marked with `files`."""
+MEMORY_BYTES = 4 * 2**30
+"""What the databases of a run may take in memory: they are small, what they log is not."""
 LEGS_NOT_RUN = pytest.StashKey[dict[str, str]]()
 
 
@@ -167,7 +169,7 @@ def _logs_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server for the run; what it holds need not survive a power cut."""
-    folder = Path(tempfile.mkdtemp(prefix="quadrupel-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="quadrupel-pg-", dir=_in_memory()))
     try:
         with server(folder) as url:
             with psycopg.connect(url, autocommit=True) as connection:
@@ -178,11 +180,21 @@ def postgres_url() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _in_memory() -> str:
+    """A folder of the memory that has room, as it has outside of containers; else the usual one.
+
+    A new database is files above all, and a thousand tests make one each.
+    """
+    shared = Path("/dev/shm")
+    roomy = shared.is_dir() and shutil.disk_usage(shared).free >= MEMORY_BYTES
+    return str(shared) if roomy else "/tmp"
+
+
 @contextlib.contextmanager
 def _database(server_url: str, template: str = "template1") -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
     with psycopg.connect(server_url, autocommit=True) as connection:
