@@ -1,9 +1,11 @@
 import asyncio
 import socket
+import time
 from collections.abc import Sequence
 
 import pytest
 from starlette.requests import Request
+from structlog.testing import capture_logs
 
 from quadrupel.api.bodies import read_body
 from quadrupel.core.errors import InputRefused
@@ -34,7 +36,13 @@ def test_a_caller_who_hangs_up_disturbs_nobody(api) -> None:
     address = (api.client.base_url.host, api.client.base_url.port)
     head = "POST /v1/events HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n"
     head += f"content-type: application/json\r\nauthorization: Bearer {api.full_key}\r\n\r\n"
-    for _ in range(5):
-        with socket.create_connection(address) as connection:
-            connection.sendall(head.encode() + b"[")
+    with capture_logs() as logs:
+        for _ in range(5):
+            with socket.create_connection(address) as connection:
+                connection.sendall(head.encode() + b"[")
+        deadline = time.monotonic() + 10.0
+        while sum(each["event"] == "the caller went away" for each in logs) < 5:
+            assert time.monotonic() < deadline, logs
+            time.sleep(0.02)
+    assert not any(each["event"] == "the request failed" for each in logs)
     assert api.client.get("/livez").is_success

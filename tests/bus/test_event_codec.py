@@ -199,6 +199,29 @@ def test_the_strict_way_and_the_usual_one_agree(
     assert outcome(decode_event, body) == outcome(decode_strictly, body)
 
 
+ODD_WORDS = [
+    "",
+    " ",
+    "a b",
+    "\x7f",
+    "a\x7f",
+    "a\n",
+    "a\x00b",
+    "ü",
+    "\u200b",
+    "a" * 300,
+    "a" * 2_000,
+    "a/b:c-d._~",
+]
+
+
+@pytest.mark.parametrize("name", ["id", "source", "type", "subject"])
+@pytest.mark.parametrize("text", ODD_WORDS)
+def test_both_ways_say_the_same_of_one_odd_word(name: str, text: str) -> None:
+    body = msgspec.json.encode(usual | {name: text})
+    assert outcome(decode_event, body) == outcome(decode_strictly, body)
+
+
 @given(st.binary(max_size=50), st.integers(0, len(GOOD)), st.integers(0, 10))
 def test_the_two_ways_agree_on_bytes_that_were_tampered_with(
     part: bytes, at: int, length: int

@@ -1,4 +1,5 @@
 import json
+import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -41,6 +42,21 @@ def publish(engine, *evaluations):
 def state(engine, user):
     with transaction(engine) as connection:
         return published.lock(connection, [user])[user]
+
+
+def test_who_publishes_the_same_user_later_sees_what_was_saved_before(engine):
+    """Between looking and saving, another one must wait; else what is newer is written over."""
+    publish(engine, evaluation("c1"))
+    newer = threading.Thread(target=publish, args=(engine, evaluation("c1", "b", version=3)))
+    with transaction(engine) as connection:
+        states = published.lock(connection, ["c1"])
+        newer.start()
+        newer.join(0.5)  # it would be done by then, if it did not wait
+        decision = decide(evaluation("c1", "a", version=2), states["c1"].published, (), CATALOGUE)
+        published.save(connection, [decision], NOW)
+    newer.join()
+    found = state(engine, "c1").published
+    assert (found.profile_version, [each.rule for each in found.banners]) == (3, ["b"])
 
 
 def test_nothing_is_published_of_a_new_user(engine):

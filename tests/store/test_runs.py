@@ -110,6 +110,21 @@ def test_the_last_range_finishes_the_run_and_the_counts_add_up(users):
     assert done.evaluated == done.users
 
 
+def test_of_two_last_ranges_that_end_at_once_one_finishes_the_run(users):
+    start(users)
+    claims = [take(users, number) for number in range(3)]
+    finish(users, claims[0])
+    other = threading.Thread(target=finish, args=(users, claims[2]))
+    with transaction(users) as connection:
+        assert runs.lock(connection, progress(users).run) == "running"
+        other.start()
+        other.join(0.5)  # it would be done by then, if it did not wait for the run
+        assert other.is_alive()
+    other.join()
+    finish(users, claims[1])
+    assert progress(users).state == "finished"
+
+
 def test_a_range_that_is_done_is_not_taken_again_and_one_of_a_dead_worker_is(users):
     start(users)
     first = take(users, 0)
