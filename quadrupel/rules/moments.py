@@ -45,12 +45,12 @@ def first_day(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def next_other(value: Callable[..., Any], inputs: Sequence[Any], today: int, end: int) -> int:
-    """The first day before `end` on which a comparison that turns once has turned, else `end`."""
+    """The first day before `end` on which what moves one way has moved or fails, else `end`."""
     now = value(today, *inputs)
 
     def turned(day: int) -> bool:
         try:
-            return value(day, *inputs) is not now
+            return bool(value(day, *inputs) != now)
         except ArithmeticError:
             return True
 

@@ -277,7 +277,8 @@ class Turnings:
 
         @lru_cache(maxsize=MAX_REMEMBERED)
         def crossing(*inputs: Any) -> tuple[int, int] | None:
-            if reaches(LAST, *inputs) is None or reaches(FIRST, *inputs) is None:
+            ends = [reaches(day, *inputs) for day in (FIRST, LAST)]  # each of them can fail
+            if None in ends:
                 return None
             low = begin(*inputs)
             if reaches(low, *inputs):
@@ -326,10 +327,8 @@ class Turnings:
         value, pick, limit = self._value(node), self._pick(node), self._limit(node)
 
         def stays(leaves: Leaves, today: int) -> int:
-            inputs = pick(leaves)
-            now = value(today, *inputs)
             end = limit(leaves, today) if limit else FOREVER
-            return first_day(lambda day: value(day, *inputs) != now, today + 1, end)
+            return next_other(value, pick(leaves), today, end)
 
         return stays
 

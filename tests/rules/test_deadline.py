@@ -10,6 +10,7 @@ from quadrupel.rules import catalogue
 from quadrupel.rules.columnar import frame_of
 from quadrupel.rules.columnar_deadline import MANY, ColumnarDeadlines
 from quadrupel.rules.deadline import Deadline, DeadlineReading, predicate_deadline
+from quadrupel.rules.holidays import Holidays
 from quadrupel.rules.motion import may_fail
 from quadrupel.rules.predicate import parse_expression
 from quadrupel.rules.row import predicate_reading
@@ -161,6 +162,25 @@ def test_of_an_and_that_is_false_a_part_that_begins_to_fail_is_not_forgotten(sch
     predicate = parse_expression(text, schema)
     assert predicate_reading(predicate)(values, TODAY) is Verdict.ERROR
     assert may_fail(predicate.tree)
+
+
+def test_what_fails_until_a_window_is_empty_is_not_unknown_for_ever(schema):
+    text = 'day_of(user.orders["a"].last) != date(9999, 12, 31) + months(user.recent)'
+    predicate = parse_expression(text, schema)
+    verdict, deadline = predicate_reading(predicate), predicate_deadline(predicate)
+    assert verdict(VISITS, TODAY) is Verdict.ERROR
+    assert verdict(VISITS, date(2026, 12, 23)) is Verdict.UNKNOWN
+    assert deadline(VISITS, TODAY) == Deadline(date(2026, 11, 24), exact=False)
+
+
+def test_the_last_day_of_a_calendar_is_no_deadline(schema):
+    holidays = Holidays((date(2026, 12, 25),))
+    predicate = parse_expression("is_holiday(today) and user.vip", schema, holidays)
+    row, deadline = predicate_reading(predicate), predicate_deadline(predicate)
+    found = deadline({"vip": False}, date(2026, 12, 26))
+    assert found == exactly("2027-01-01")
+    assert row({"vip": False}, date(2026, 12, 31)) is Verdict.NO_MATCH
+    assert row({"vip": False}, found.day) is Verdict.ERROR
 
 
 def test_what_is_not_settled_for_long_is_early(schema):
