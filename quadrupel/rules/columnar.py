@@ -8,12 +8,14 @@ of one day are looked up in a table. The last two hold for ordinary values only 
 frame that has others is read by a second, slower query.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import polars as pl
+import structlog
 
 from quadrupel.core.profiles import Profile
 from quadrupel.core.values import Value
@@ -23,6 +25,8 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.columnar_text import ORDINARY, ColumnWriter, Tables
 from quadrupel.rules.python_text import Leaf
 from quadrupel.rules.tree import Input, KeyedField, Kind, Node, walk
+
+log = structlog.get_logger()
 
 CODES: Mapping[Verdict, int] = {
     Verdict.NO_MATCH: 0,
@@ -34,6 +38,9 @@ CODES: Mapping[Verdict, int] = {
 
 VERDICTS: tuple[Verdict, ...] = tuple(CODES)
 """The verdicts by their code."""
+
+UNFORESEEN = (Exception, pl.exceptions.PanicException)
+"""What the query of a predicate may raise that no check has found."""
 
 _TYPES: Mapping[Kind, pl.DataType] = {
     Kind.DATE: pl.Date(),
@@ -118,8 +125,8 @@ class ColumnarReading:
 class Query:
     """Reads some predicates, by name, like ColumnarReading.
 
-    Calendar functions are looked up in `tables`. Remembers what it prepared for the last day it was
-    asked for.
+    One that cannot be read errs for all, and touches no other. Calendar functions are looked up in
+    `tables`. Remembers what it prepared for the last day it was asked for.
     """
 
     def __init__(self, trees: Mapping[str, Node], tables: Tables | None = None) -> None:
@@ -129,11 +136,18 @@ class Query:
         self._span = Span(self.columns)
         self._tables = tables or Tables()
         self._prepared: tuple[date, dict[bool, list[pl.Expr]]] = (date.min, {})
+        self._unreadable: set[str] = set()
 
     def evaluate(self, frame: pl.DataFrame, today: date) -> pl.DataFrame:
         """The verdicts on the profiles of a frame, a column per predicate."""
         values, expressions = self._prepare(frame, today)
-        return values.lazy().select(expressions).collect()
+        try:
+            return _answers(values, expressions)
+        except UNFORESEEN:  # by one of them, and then it is that one's error
+            alone = [
+                self._alone(values, *each) for each in zip(self._trees, expressions, strict=True)
+            ]
+            return pl.concat(alone, how="horizontal")
 
     def alone(
         self, frame: pl.DataFrame, today: date
@@ -141,7 +155,20 @@ class Query:
         """Each predicate's name, and what evaluates it without the others."""
         values, expressions = self._prepare(frame, today)
         for name, expression in zip(self._trees, expressions, strict=True):
-            yield name, values.lazy().select(expression).collect
+            yield name, partial(self._alone, values, name, expression)
+
+    def _alone(self, values: pl.DataFrame, name: str, expression: pl.Expr) -> pl.DataFrame:
+        try:
+            return _answers(values, [expression])
+        except UNFORESEEN as error:
+            return values.select(self._error(name, error))
+
+    def _error(self, name: str, error: BaseException) -> pl.Expr:
+        """The column of a predicate that cannot be read; it is told once, without its values."""
+        if name not in self._unreadable:
+            self._unreadable.add(name)
+            log.error("rule cannot be read by columns", rule=name, error=type(error).__name__)
+        return pl.repeat(CODES[Verdict.ERROR], pl.len(), dtype=pl.UInt8).alias(name)
 
     def _prepare(self, frame: pl.DataFrame, today: date) -> tuple[pl.DataFrame, list[pl.Expr]]:
         values = frame.lazy().select(self._bare).collect().rechunk()
@@ -155,10 +182,22 @@ class Query:
         if ordinary not in prepared:
             writer = ColumnWriter(today.toordinal(), self._tables, column_name, ordinary=ordinary)
             prepared[ordinary] = [
-                writer.verdict(tree, *CODES.values()).alias(rule)
-                for rule, tree in self._trees.items()
+                self._written(writer, name, tree) for name, tree in self._trees.items()
             ]
         return prepared[ordinary]
+
+    def _written(self, writer: ColumnWriter, name: str, tree: Node) -> pl.Expr:
+        try:
+            return writer.verdict(tree, *CODES.values()).alias(name)
+        except UNFORESEEN as error:
+            return self._error(name, error)
+
+
+def _answers(values: pl.DataFrame, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
+    found = values.lazy().select(expressions).collect()
+    if expressions and found.height != values.height:
+        raise pl.exceptions.ShapeError("not one answer for each user")
+    return found
 
 
 def bare(column: Column) -> pl.Expr:

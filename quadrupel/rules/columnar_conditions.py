@@ -5,13 +5,14 @@ predicate, `columnar_seasons` on those of a season and the next.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from itertools import chain
 from typing import NamedTuple
 
 import polars as pl
 
-from quadrupel.rules.columnar import OrdinaryInputs, column_name
+from quadrupel.rules.columnar import UNFORESEEN, OrdinaryInputs, column_name
 from quadrupel.rules.columnar_functions import EPOCH
 from quadrupel.rules.columnar_parts import Part, conditional, constant, junction
 from quadrupel.rules.columnar_text import ColumnWriter, Tables
@@ -52,8 +53,12 @@ class Readings:
         read: Callable[[str, Node, "Parts"], Reading | None],
     ) -> None:
         parts = Parts(tables)
-        found = {name: read(name, tree, parts) for name, tree in trees.items()}
-        self._read = {name: reading for name, reading in found.items() if reading is not None}
+        self._read: dict[str, Reading] = {}
+        for name, tree in trees.items():
+            with suppress(*UNFORESEEN):  # what cannot be read by columns is read by rows
+                reading = read(name, tree, parts)
+                if reading is not None:
+                    self._read[name] = reading
         self._inputs = OrdinaryInputs({name: trees[name] for name in self._read})
 
     def of(

@@ -7,17 +7,18 @@ once for each of the different inputs of a rule, and remembered: a deadline hold
 before it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
+import structlog
 
 from quadrupel.core.values import Statistic, Value
 from quadrupel.core.windows import unpack
-from quadrupel.rules.columnar import Column, columns
+from quadrupel.rules.columnar import UNFORESEEN, Column, columns
 from quadrupel.rules.columnar_crossing import CrossingDeadlines
 from quadrupel.rules.columnar_functions import EPOCH
 from quadrupel.rules.columnar_seasons import SeasonDeadlines
@@ -35,6 +36,10 @@ SOME = 100
 
 MANY = 2_500
 """From so many users on columns tell more of them, which takes as long for few."""
+
+Told = TypeVar("Told")
+
+log = structlog.get_logger()
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,6 +67,7 @@ class ColumnarDeadlines:
         }
         self._trees = trees
         self._tables = tables or Tables()
+        self._unreadable: set[str] = set()
 
     # Made when they are asked for: in a night on which nobody changes, nobody does.
 
@@ -120,7 +126,21 @@ class ColumnarDeadlines:
         """The predicates that are read by days, and the first deadline by these; see there."""
         if frame.height < SOME:
             return (), pl.repeat(None, frame.height, dtype=pl.Int32, eager=True)
-        return self._crossing.of(frame, today, names)
+        return self._readable(lambda asked: self._crossing.of(frame, today, asked), names)
+
+    def _readable(self, ask: Callable[[Collection[str]], Told], names: Collection[str]) -> Told:
+        """What columns tell of predicates, without those that fail there: rows tell of these."""
+        try:
+            return ask([name for name in names if name not in self._unreadable])
+        except UNFORESEEN:
+            for name in names:
+                try:
+                    ask([name])
+                except UNFORESEEN as error:
+                    self._unreadable.add(name)
+                    said = "deadlines of a rule cannot be read by columns"
+                    log.warning(said, rule=name, error=type(error).__name__)
+            return ask([name for name in names if name not in self._unreadable])
 
     def _told(
         self, frame: pl.DataFrame, today: date, names: Collection[str]
@@ -129,9 +149,11 @@ class ColumnarDeadlines:
 
         Of each predicate of which they tell any.
         """
-        told = {each.name: each for each in self._seasons.of(frame, today, names)}
+        soon = self._readable(lambda asked: self._seasons.of(frame, today, asked), names)
+        settled_ones = self._readable(lambda asked: self._settled.of(frame, today, asked), names)
+        told = {each.name: each for each in soon}
         nothing = pl.repeat(None, frame.height, dtype=pl.Int32, eager=True)
-        for settled in self._settled.of(frame, today, names):
+        for settled in settled_ones:
             told[settled.name] = told.get(settled.name, nothing).set(settled, _FOREVER)
         return told
 

@@ -1,4 +1,4 @@
-"""Whether every reading of a rule can be had: of one that cannot, a night would fail for all.
+"""Whether every reading of a rule can be had: one that cannot would err for all users of a run.
 
 The columnar reading is one query of all rules, and it is only asked where rules are evaluated. So a
 check asks it, and the deadlines, of each rule alone, for two users of whom nothing is known, and
@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from quadrupel.core.profiles import Profile
-from quadrupel.rules.columnar import bare, column_name, columns, frame_of
+from quadrupel.rules.columnar import UNFORESEEN, bare, column_name, columns, frame_of
 from quadrupel.rules.columnar_crossing import CrossingDeadlines
 from quadrupel.rules.columnar_parts import Part
 from quadrupel.rules.columnar_seasons import SeasonDeadlines
@@ -78,7 +78,7 @@ def _failure(
 ) -> str | None:
     try:
         ask(node, days, tables)
-    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - all fail others
+    except UNFORESEEN as error:
         return str(error) or type(error).__name__
     return None
 

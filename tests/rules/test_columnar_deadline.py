@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from quadrupel.core.profiles import Profile
-from quadrupel.rules import columnar_deadline
+from quadrupel.rules import columnar_deadline, columnar_text
 from quadrupel.rules.columnar import frame_of
 from quadrupel.rules.columnar_deadline import ColumnarDeadlines
+from quadrupel.rules.columnar_functions import COLUMN_FUNCTIONS, Result
 from quadrupel.rules.predicate import parse_expression
 
 TODAY = date(2026, 11, 23)
@@ -52,6 +53,28 @@ def test_of_some_users_nothing_is_read_that_columns_can_tell(schema):
     rule._read = None
     days = [TODAY + timedelta(days=ahead) for ahead in range(1, columnar_deadline.SOME + 1)]
     assert due(reading, *({"expires": day} for day in days)) == days
+
+
+def not_written(_today, _time):
+    raise ValueError
+
+
+def of_another_height(_today, _time):
+    return Result(pl.lit(pl.Series([1, 2, 3])))
+
+
+@pytest.mark.parametrize("wrong", [not_written, of_another_height])
+def test_what_fails_by_columns_as_nobody_foresaw_is_read_by_rows(schema, monkeypatch, wrong):
+    monkeypatch.setattr(columnar_deadline, "SOME", 1)
+    monkeypatch.setattr(columnar_deadline, "MANY", 1)
+    table = {**COLUMN_FUNCTIONS, "day_of": wrong}
+    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", table)
+    on_weekends = "is_known(user.seen) and is_weekend(day_of(user.seen)) and is_weekend(today)"
+    reading = deadlines(schema, "today < day_of(user.seen)", on_weekends, "today < user.expires")
+    seen = {"seen": datetime(2026, 11, 29, tzinfo=UTC)}
+    for _ in range(2):
+        found = due(reading, seen, {"expires": EXPIRES}, seen | {"expires": TOMORROW}, {})
+        assert found == [SATURDAY, EXPIRES, TOMORROW, None]
 
 
 def test_of_many_users_those_that_are_settled_are_not_read(schema):

@@ -1,11 +1,14 @@
 from datetime import date
 from itertools import accumulate, chain, repeat
 
+import polars as pl
 import pytest
 
-from quadrupel.core.guards import Trial
+from quadrupel.core.guards import Objection, Reason, Trial, judge
 from quadrupel.core.profiles import Profile
+from quadrupel.rules import columnar_text
 from quadrupel.rules.columnar import Query, frame_of
+from quadrupel.rules.columnar_functions import COLUMN_FUNCTIONS, Result
 from quadrupel.rules.predicate import parse_expression
 from quadrupel.rules.trial import ROUNDS, try_on
 
@@ -40,6 +43,29 @@ def test_the_best_time_counts(schema, slow):
     steps = [9.0 if look == 2 * slow else 0.5 for look in range(2 * ROUNDS)]
     [trial] = tried(schema, ("user.points > 1",), [{}], ticking(*steps)).values()
     assert trial.seconds == 0.5
+
+
+def not_written(_today, _day):
+    raise ValueError
+
+
+def of_another_height(_today, _day):
+    return Result(pl.lit(pl.Series([True, False, True])))
+
+
+@pytest.mark.parametrize("wrong", [not_written, of_another_height])
+def test_a_rule_that_fails_as_nobody_foresaw_errs_for_all_and_touches_no_other(
+    schema, monkeypatch, capsys, wrong
+):
+    table = {**COLUMN_FUNCTIONS, "is_weekend": wrong}
+    monkeypatch.setattr(columnar_text, "COLUMN_FUNCTIONS", table)
+    texts, values = ("is_weekend(user.born)", "user.points > 1"), [{"points": 3}, {"points": 0}]
+    found = tried(schema, texts, values, ticking())
+    assert found == {texts[0]: Trial(2, 0, 2, 1.0), texts[1]: Trial(2, 1, 0, 1.0)}
+    assert judge(found[texts[0]], None, is_new=True) == Objection(
+        Reason.ERRORS, "errs on 2 of 2 users"
+    )
+    assert capsys.readouterr().out.count("rule cannot be read by columns") == 1
 
 
 def test_nobody_and_no_rules_can_be_tried(schema):
