@@ -36,7 +36,7 @@ def start_watched(thread: Thread) -> None:
 
 
 def watch_until_the_end() -> None:
-    """From now on this process ends, as there, should Python stand still before it has ended."""
+    """From now on this process ends, as by `start_watched`, should Python stand still in it."""
     start_watched(Thread(target=Event().wait, name="until the end", daemon=True))
 
 

@@ -110,8 +110,8 @@ def _on_stop(end_waits: Callable[[], None]) -> None:
 
     The server's own handler of SIGTERM is replaced, so it is told by the other signal it obeys,
     until it does. For its loop hears of signals through a pipe, and of none while that is full of
-    other calls, as it is with some hundred at once. Told, it has stood still now and then, with all
-    of Python: a worker whose parent is gone would never have ended.
+    other calls, as it is with some hundred at once. Told, it may stand still with all of Python, as
+    was seen once: a worker whose parent is gone would never end.
     """
     settings, loop = read_settings(), asyncio.get_running_loop()
     leaving: list[asyncio.Task[None]] = []

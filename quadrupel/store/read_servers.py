@@ -124,8 +124,7 @@ class ReadServers:
     """Where the API reads: from `replica`, if there is one, and from `primary`.
 
     The replica goes first unless it is more than `near` seconds behind, or what is asked may not be
-    old. Belongs to one event loop;
-    `order` may be asked by other threads.
+    old. Belongs to one event loop; `order` may be asked by other threads.
     """
 
     def __init__(

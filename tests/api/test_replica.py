@@ -85,15 +85,20 @@ def test_a_late_replica_is_not_read_but_the_primary_and_after_is_judged_there(
         pair.standby.ask("SELECT pg_wal_replay_resume()")
 
 
+def behind_one_key(api, pair) -> tuple[str, str]:
+    """A key that the replica has, and one that it lacks, since what it replays stands still."""
+    known = api.create_key("banners:read")
+    pair.lets_go()
+    pair.standby.ask("SELECT pg_wal_replay_pause()")
+    return known, api.create_key("banners:read")
+
+
 def test_keys_are_asked_of_the_primary_however_late_the_replica_is(
     pair, pair_urls, signer, tmp_path
 ) -> None:
     primary, replica = pair_urls
     with running(primary, signer, tmp_path, replica) as api:
-        old = api.create_key("banners:read")
-        pair.lets_go()
-        pair.standby.ask("SELECT pg_wal_replay_pause()")
-        new = api.create_key("banners:read")
+        old, new = behind_one_key(api, pair)
         with psycopg.connect(primary) as connection:
             connection.execute(
                 "UPDATE api_keys SET revoked_at = now() WHERE key_id = %s", split_key(old)[:1]
@@ -110,10 +115,7 @@ def test_a_key_that_a_late_replica_does_not_have_is_neither_good_nor_bad(
 ) -> None:
     primary, replica = pair_urls
     with running(primary, signer, tmp_path, replica) as api:
-        known = api.create_key("banners:read")
-        pair.lets_go()
-        pair.standby.ask("SELECT pg_wal_replay_pause()")
-        new = api.create_key("banners:read")
+        known, new = behind_one_key(api, pair)
         pair.primary.stop()
 
         def ask(key: str) -> int:

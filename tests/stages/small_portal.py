@@ -6,6 +6,7 @@ from itertools import count
 from quadrupel.bootstrap_stages.evaluate import asked
 from quadrupel.bus import codec, topics
 from quadrupel.core.ports import Message
+from quadrupel.core.profiles import Profile
 from quadrupel.core.zones import UTC_ZONE
 from quadrupel.rules import catalogue
 from quadrupel.rules.offered import offers
@@ -19,10 +20,11 @@ from quadrupel.stages.schedule import fan_out, start_run
 from quadrupel.stages.trial import try_rules
 from quadrupel.store import published, rule_holds, runs
 from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.rule_numbers import RuleNumbers
 from quadrupel.testing import MemoryBus
 
-from .conftest import FILES, NOW, TODAY
+from .conftest import FILES, NOW, SCHEMA, TODAY
 
 
 def rule_set(tmp_path, placements=FILES["placements.py"], **rules):
@@ -36,6 +38,16 @@ def rule_set(tmp_path, placements=FILES["placements.py"], **rules):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return catalogue.load(folder, ("en",))
+
+
+def write_citizens(engine, users):
+    """These users have three children each, and live in two regions by turns."""
+    profiles = [
+        Profile(user, 1, {"region": "77" if n % 2 else "78", "children": 3})
+        for n, user in enumerate(users)
+    ]
+    with transaction(engine) as connection:
+        ProfileStore(SCHEMA).write(connection, profiles, NOW)
 
 
 class Portal:

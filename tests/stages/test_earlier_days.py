@@ -11,17 +11,15 @@ import pytest
 
 from quadrupel.core.contacts import Contact
 from quadrupel.core.guards import Objection, Reason, Trial
-from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.zones import day_in, find_zone
 from quadrupel.stages.schedule import plan_of
 from quadrupel.store import contacts, published, rule_holds
 from quadrupel.store.database import transaction
-from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.run_users import zone_users
 
 from .conftest import FILES, NOW, RULE, SCHEMA
-from .small_portal import Portal, rule_set
+from .small_portal import Portal, rule_set, write_citizens
 
 EAST, MOSCOW = "Asia/Vladivostok", ZoneInfo("Europe/Moscow")
 USERS = [f"u{n:02}" for n in range(20)]
@@ -67,12 +65,8 @@ class Zoned(Portal):
 @pytest.fixture
 def portal(applied, tmp_path):
     """On the evening of the 23rd in Moscow. In the east three users were due on the 24th."""
-    profiles = [
-        Profile(user, 1, {"region": "77" if n % 2 else "78", "children": 3})
-        for n, user in enumerate(USERS)
-    ]
+    write_citizens(applied, USERS)
     with transaction(applied) as connection:
-        ProfileStore(SCHEMA).write(connection, profiles, NOW)
         contacts.save(
             connection, [Contact(user, None, None, {}, None, EAST) for user in EASTERN], NOW
         )

@@ -9,15 +9,12 @@ from datetime import timedelta
 import pytest
 
 from quadrupel.bus import codec
-from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.stages.schedule import plan_of
 from quadrupel.store import published, runs
-from quadrupel.store.database import transaction
-from quadrupel.store.profiles import ProfileStore
 
-from .conftest import FILES, NOW, RULE, SCHEMA
-from .small_portal import Portal, rule_set
+from .conftest import FILES, RULE, SCHEMA
+from .small_portal import Portal, rule_set, write_citizens
 
 USERS = [f"u{n:02}" for n in range(20)]
 """Every other one lives in region 77; all have three children."""
@@ -34,12 +31,7 @@ FIRST = FILES["people/moscow.py"].replace("priority=1", "priority=9")
 @pytest.fixture
 def portal(applied, tmp_path):
     """A portal whose users were all asked the rules in force, an hour ago."""
-    profiles = [
-        Profile(user, 1, {"region": "77" if n % 2 else "78", "children": 3})
-        for n, user in enumerate(USERS)
-    ]
-    with transaction(applied) as connection:
-        ProfileStore(SCHEMA).write(connection, profiles, NOW)
+    write_citizens(applied, USERS)
     portal = Portal(applied, rule_set(tmp_path))
     portal.right = portal.rules
     portal.wrong = rule_set(tmp_path, moscow=WIDER)
