@@ -236,7 +236,7 @@ def test_a_read_waits_until_the_set_contains_the_event(api) -> None:
     timer = threading.Timer(0.3, publish)
     timer.start()
     response = api.client.get(after("waiting", 7), headers=api.service)
-    assert 0 < time.monotonic() - published_at[0] < 1.0
+    assert 0 < time.monotonic() - published_at[0] < 3.0
     timer.join()
     assert response.json()["contains_event"] is True
     assert response.headers["contains-event"] == "true"
@@ -298,14 +298,14 @@ def test_who_may_not_read_does_not_wait(api) -> None:
     begun = time.monotonic()
     assert api.client.get(after("secret", 7)).status_code == 401
     assert api.client.get("/v1/users/secret/banners?after=x&wait=99").status_code == 401
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 4.0
 
 
 def test_a_caller_that_goes_is_not_waited_with(api) -> None:
     with structlog.testing.capture_logs() as logs:
         with pytest.raises(httpx.ReadTimeout):
             api.client.get(after("hasty", 7, wait=10), headers=api.service, timeout=0.2)
-        deadline = time.monotonic() + 2.0
+        deadline = time.monotonic() + 6.0
         while not any(each["event"] == "the caller went away" for each in logs):
             assert time.monotonic() < deadline
             time.sleep(0.02)
