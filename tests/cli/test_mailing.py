@@ -28,24 +28,39 @@ from quadrupel.store.profiles import ProfileStore
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 USERS = 60
 PLAN = ("mailing", "plan", "spring", "--template", "service_announcement")
-RULES = Path(__file__).parents[2] / "rules"
+SHIPPED = Path(__file__).parents[2] / "rules"
 OLD = ("--where", "age(user.birth_date) >= 65")
+TEN_QUEUED = "SELECT count(*) FROM mailings WHERE queued >= 10"
 
 
 @pytest.fixture(scope="module")
-def portal_template(postgres_url, migrated_template):
+def rules(tmp_path_factory):
+    """What these tests name of the shipped rules: every command reads all there are."""
+    folder = tmp_path_factory.mktemp("portal") / "rules"
+    for name in ("profile.py", "placements.py", "holidays.txt", "templates/layout.html"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SHIPPED / name, folder / name)
+    for name in ("service_announcement", "fine_discount_ending", "birthday"):
+        shutil.copytree(SHIPPED / "templates" / name, folder / "templates" / name)
+    (folder / "notices").mkdir()
+    shutil.copy(SHIPPED / "notices" / "birthday.py", folder / "notices")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def portal_template(postgres_url, migrated_template, rules):
     """A database to copy: 60 citizens; every third is 70, the others 30; one in two consents."""
     name = f"portal_{uuid.uuid4().hex}"
     url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
-        populate(url)
+        populate(url, rules)
         yield name
         server.execute(f"DROP DATABASE {name}")
 
 
-def populate(url):
-    settings = read_settings(database_url=url, rules=RULES, partitions=3)
+def populate(url, rules):
+    settings = read_settings(database_url=url, rules=rules, partitions=3)
     bootstrap.set_up(settings)
     profiles = [
         Profile(
@@ -72,9 +87,9 @@ def portal_url(postgres_url, portal_template):
 
 
 @pytest.fixture
-def portal(quadrupel, portal_url):
+def portal(quadrupel, portal_url, rules):
     """The command line on a database of its own, with the citizens of the template."""
-    quadrupel("--help", database_url=portal_url, partitions=3, rules=RULES)
+    quadrupel("--help", database_url=portal_url, partitions=3, rules=rules)
     return quadrupel
 
 
@@ -249,12 +264,11 @@ def test_what_cannot_be_is_refused_and_nothing_is_kept(portal, arguments, code, 
 
 
 @pytest.mark.parametrize("name", ["recent_fines", "orders"])
-def test_a_template_that_shows_what_has_no_text_is_refused(portal, tmp_path, name):
-    rules = tmp_path / "rules"
-    shutil.copytree(RULES, rules)
-    for path in (rules / "templates" / "service_announcement").glob("subject.*"):
+def test_a_template_that_shows_what_has_no_text_is_refused(portal, rules, tmp_path, name):
+    edited = shutil.copytree(rules, tmp_path / "rules")
+    for path in (edited / "templates" / "service_announcement").glob("subject.*"):
         path.write_text("{{ " + name + " }}")
-    called = portal(*PLAN, *OLD, rules=rules)
+    called = portal(*PLAN, *OLD, rules=edited)
     assert called.code == 1
     assert f"service_announcement shows {name}, which has no text" in called.err
 
@@ -285,12 +299,12 @@ def test_users_who_lack_what_the_template_shows_are_counted_and_left_out(portal)
 class Sender:
     """`quadrupel mailing ...` as its own process."""
 
-    def __init__(self, url, *arguments):
+    def __init__(self, url, rules, *arguments):
         environment = {
             **{name: value for name, value in os.environ.items() if "QUADRUPEL" not in name},
             "QUADRUPEL_DATABASE_URL": url,
             "QUADRUPEL_PARTITIONS": "3",
-            "QUADRUPEL_RULES": str(RULES),
+            "QUADRUPEL_RULES": str(rules),
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "quadrupel", "mailing", *arguments],
@@ -306,18 +320,20 @@ class Sender:
         return self.process.returncode, out, err
 
 
-def wait_until(holds, seconds=30.0):
+def wait_until_it_sends(url, seconds=30.0):
+    """Until ten messages are on their way. Asks the database: commands would slow the sender."""
     end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(TEN_QUEUED).fetchone() == (0,):
+            assert time.monotonic() < end, "it did not happen in time"
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_sender_that_is_ended_goes_on_and_nobody_gets_two(portal, portal_url, number):
+def test_a_sender_that_is_ended_goes_on_and_nobody_gets_two(portal, portal_url, rules, number):
     portal(*PLAN, "--where", "True", "--rate", "10")
-    sender = Sender(portal_url, "send", "spring", "--confirm", "spring")
-    wait_until(lambda: status(portal)["queued"] >= 10)
+    sender = Sender(portal_url, rules, "send", "spring", "--confirm", "spring")
+    wait_until_it_sends(portal_url)
     second = portal("mailing", "send", "spring", "--confirm", "spring")
     assert "being sent by another process right now" in second.err
     code, _, err = sender.end(number)
@@ -338,10 +354,10 @@ def test_a_sender_that_is_ended_goes_on_and_nobody_gets_two(portal, portal_url, 
 
 
 @pytest.mark.parametrize("word", ["pause", "cancel"])
-def test_a_sender_is_stopped_from_another_terminal(portal, portal_url, word):
+def test_a_sender_is_stopped_from_another_terminal(portal, portal_url, rules, word):
     portal(*PLAN, "--where", "True", "--rate", "10")
-    sender = Sender(portal_url, "send", "spring", "--confirm", "spring")
-    wait_until(lambda: status(portal)["queued"] >= 10)
+    sender = Sender(portal_url, rules, "send", "spring", "--confirm", "spring")
+    wait_until_it_sends(portal_url)
     assert portal("mailing", word, "spring").code == 0
     out, _ = sender.process.communicate(timeout=30)
     assert sender.process.returncode == 1
