@@ -3,8 +3,15 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
+
+from quadrupel import bootstrap
+from quadrupel.config import read_settings
+from quadrupel.core.profiles import Profile
+from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
 
 STORY = [
     "500 citizens of a synthetic portal",
@@ -55,7 +62,11 @@ def test_the_story_is_told_on_postgres_15_and_kafka(postgres15_url, kafka_topics
 
 
 def test_the_demo_refuses_a_database_that_is_in_use(database_url):
-    assert demo("--database-url", database_url).returncode == 0
-    again = demo("--database-url", database_url)
-    assert again.returncode == 1
-    assert "give the demo an empty one" in " ".join(again.stderr.split())
+    settings = read_settings(database_url=database_url)
+    bootstrap.set_up(settings)
+    with bootstrap.open_engine(settings) as engine, transaction(engine) as connection:
+        store = ProfileStore(bootstrap.load_rules(settings).schema)
+        store.write(connection, [Profile("boris", 1)], datetime.now(UTC))
+    refused = demo("--database-url", database_url)
+    assert refused.returncode == 1
+    assert "has 1 profiles already; give the demo an empty one" in " ".join(refused.stderr.split())
