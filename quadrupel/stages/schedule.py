@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 
 from quadrupel.bus import codec
 from quadrupel.core.errors import ConcurrentWrite, Unavailable
@@ -90,11 +91,8 @@ class Schedule:
         )
         timer.add_job(
             self._upkeep,
-            "cron",
+            nightly(self._at, self._zone),
             args=[stop],
-            hour=self._at.hour,
-            minute=self._at.minute,
-            second=self._at.second,
             next_run_time=datetime.now(self._zone),  # and at once: for a night without a scheduler
             coalesce=True,
             misfire_grace_time=None,
@@ -155,6 +153,11 @@ class Schedule:
         by = deadline(now, self._morning, find_zone(night.zone) or self._zone)
         if start_run(self._engine, night.name, night.day, rule_set, size, now, deadline=by, of=of):
             log.info("run started", run=night.name, as_of=str(night.day), zone=night.zone)
+
+
+def nightly(at: time, zone: ZoneInfo) -> CronTrigger:
+    """Once a day, when clocks of the zone show that time."""
+    return CronTrigger(hour=at.hour, minute=at.minute, second=at.second, timezone=zone)
 
 
 def start_run(

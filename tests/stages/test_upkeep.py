@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from quadrupel.bootstrap_stages.schedule import run as run_schedule
 from quadrupel.config import read_settings
 from quadrupel.core.looks import Look, LookAt
 from quadrupel.core.mailings import Audience, Mailing, MailingState
-from quadrupel.stages.schedule import Schedule
+from quadrupel.stages.schedule import Schedule, nightly
 from quadrupel.stages.upkeep import forget_lists, forget_looks
 from quadrupel.store import looks, mailings
 from quadrupel.store.database import transaction
@@ -114,6 +115,15 @@ def test_it_is_called_for_at_the_start_and_in_the_night(engine):
     finally:
         stop.set()
         running.join()
+
+
+def test_a_night_comes_once_a_day_at_its_time_in_its_zone():
+    trigger, now, came = nightly(clock_time(2, 30, 15), ZoneInfo("Europe/Moscow")), NOW, []
+    for _ in range(3):
+        now = trigger.get_next_fire_time(now, now)
+        came.append(now)
+    first = datetime(2026, 11, 23, 23, 30, 15, tzinfo=UTC)
+    assert came == [first + timedelta(days=n) for n in range(3)]
 
 
 def test_whoever_ran_the_schedule_is_left_nothing_that_goes_on(engine):
