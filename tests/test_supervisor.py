@@ -37,17 +37,31 @@ def test_a_child_that_refuses_its_settings_ends_it_all(environment, tmp_path):
     assert "QUADRUPEL_DATABASE_URL is not set" in (tmp_path / "log").read_text()
 
 
-def test_a_child_that_fails_is_started_again_after_a_pause(environment, tmp_path):
+@pytest.mark.parametrize(("ran", "pause"), [(0, 0.75), (61, 0.37)])
+def test_a_child_that_fails_is_started_again_after_a_pause(environment, tmp_path, ran, pause):
+    """A longer one the second time, unless it ran for a minute."""
     away = environment | {"QUADRUPEL_DATABASE_URL": CLOSED}
-    supervisor = Supervisor([Child("db", ["db", "migrate"])], away, tmp_path / "log")
+    child = Child("db", ["db", "migrate"], failures=1)
+    supervisor = Supervisor([child], away, tmp_path / "log")
     supervisor.start()
     first = supervisor.pids()
+    child.started_at -= ran
+    looked = 0.0
+
+    def died():
+        nonlocal looked
+        looked = time.monotonic()
+        supervisor.check()
+        return child.process is None
 
     def started_again():
         supervisor.check()
         return supervisor.pids() and supervisor.pids() != first
 
+    wait_for(died)
     wait_for(started_again)
+    assert pause <= child.started_at - looked
+    assert child.failures == (1 if ran else 2)
     supervisor.stop()
     assert supervisor.pids() == {}
 
