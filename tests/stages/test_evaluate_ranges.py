@@ -118,19 +118,12 @@ def test_a_page_read_before_a_split_is_not_evaluated_beyond_it(night):
     assert night.spans()[0] == ("", "c025", "done", 25)
 
 
-def test_a_rate_makes_small_pages_and_waits_between_them(night):
-    night.start(rate=200)
-    began = time.monotonic()
-    night.work(page_size=10)
-    assert 0.2 <= time.monotonic() - began < 3
-    night.check(50)
-
-
-def test_a_rate_that_is_changed_holds_from_the_next_page_on(night):
-    sizes = []
+def test_a_rate_holds_from_the_next_page_on_and_makes_small_ones_and_waits_between_them(night):
+    sizes, times = [], []
 
     def slower(number, _):
         sizes.append(number)
+        times.append(time.monotonic())
         if len(sizes) == 1:
             night.ledger(runs.set_rate, "night", 4)
         if len(sizes) == 3:
@@ -139,6 +132,7 @@ def test_a_rate_that_is_changed_holds_from_the_next_page_on(night):
     night.start()
     night.work(await_turn=slower)
     assert sizes[:3] == [10, 4, 4]
+    assert times[2] - times[0] >= 1.0  # for the first page of four, from its own turn on
     assert max(sizes[3:]) == 10
     night.check(50)
 
