@@ -21,7 +21,9 @@ from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.moments import FIRST, FOREVER
 from quadrupel.rules.predicate import Predicate
 from quadrupel.rules.tree import Node
-from quadrupel.rules.turning import Leaves, Turning, Turnings
+from quadrupel.rules.turning import Turnings
+from quadrupel.rules.turning_inputs import Leaves
+from quadrupel.rules.turning_limits import Turning
 
 MAX_STEPS = 64
 """How many days on which something turns are looked at for one verdict."""

@@ -21,7 +21,7 @@ from quadrupel.rules import (
     moments,
     python_text,
     settled,
-    turning,
+    turning_comparisons,
 )
 from quadrupel.rules.tree import And, Kind, Or
 
@@ -73,7 +73,7 @@ def missing_for_false(monkeypatch) -> None:
 
 def a_day_late(monkeypatch) -> None:
     right = moments.first_day
-    for module in (moments, turning):
+    for module in (moments, turning_comparisons):
         monkeypatch.setattr(
             module, "first_day", lambda holds, low, high: right(holds, low, high) + 1
         )
