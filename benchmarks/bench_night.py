@@ -113,8 +113,9 @@ def report(sweeps: Sequence[Sweep], anchor: float, alone: float, picture: Path) 
     console.print(
         f"plain COPY of the same columns: {anchor:,.0f} users/s; by one process: {alone:,.0f}"
     )
-    cpu = {name: seconds / base.next_day.users * 1e6 for name, seconds in base.next_day.cpu.items()}
-    console.print("CPU us per user:", ", ".join(f"{name} {us:.1f}" for name, us in cpu.items()))
+    for what, each in (("first", base.first), ("full", base.next_day)):
+        cpu = [f"{name} {seconds / each.users * 1e6:.1f}" for name, seconds in each.cpu.items()]
+        console.print(f"CPU us per user, {what} sweep:", ", ".join(cpu))
     console.print(f"picture: {picture}", soft_wrap=True)
     growth = max(
         last.next_day.memory[name] / base.next_day.memory[name] for name in base.next_day.memory
