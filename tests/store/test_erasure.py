@@ -1,9 +1,7 @@
 """Erasing on a real database: what goes, what stays, and what others were in the middle of."""
 
-import threading
 from datetime import UTC, date, datetime
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -37,6 +35,8 @@ from quadrupel.store.database import transaction
 from quadrupel.store.profile_columns import frames
 from quadrupel.store.profiles import ProfileStore, count
 from quadrupel.store.tables import metadata
+
+from .at_once import waits_for
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = date(2026, 11, 23)
@@ -233,77 +233,59 @@ def test_nobody_erased_is_nothing_done(engine):
         assert erasure.erased_of(connection, []) == set()
 
 
-def during(engine, begin, url):
+def during(engine, begin):
     """Erase Anna while another transaction has begun something; it ends when the erasure waits."""
-    done = threading.Event()
-
-    def erasing():
-        with transaction(engine) as connection:
-            erase(connection, tombstone("anna"))
-        done.set()
-
-    worker = threading.Thread(target=erasing)
-    with transaction(engine) as connection:
-        begin(connection)
-        worker.start()
-        with psycopg.connect(url, autocommit=True) as watcher:
-            while not watcher.execute(
-                "SELECT 1 FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ).fetchall():
-                assert not done.wait(0.01), "the erasure did not wait"
-    worker.join()
-    assert done.is_set()
+    waits_for(engine, begin, lambda connection: erase(connection, tombstone("anna")))
 
 
-def test_what_a_publisher_was_writing_goes_too(full, migrated_url):
+def test_what_a_publisher_was_writing_goes_too(full):
     def begin(connection):
         publish(connection, evaluation("anna", "a", day=DAY.replace(day=24)))
         publish(connection, evaluation("anna", day=DAY.replace(day=25)))
         publish(connection, evaluation("anna", "a", day=DAY.replace(day=26)))
 
-    during(full, begin, migrated_url)
+    during(full, begin)
     assert state(full, "anna").open_matches == ()
     assert (rows(full, "anna")["matches"], rows(full, "anna")["messages"]) == (0, 0)
 
 
-def test_what_the_first_publisher_of_a_user_was_writing_goes_too(full, migrated_url):
+def test_what_the_first_publisher_of_a_user_was_writing_goes_too(full):
     with transaction(full) as connection:
         connection.execute(sa.text("DELETE FROM published"))
         connection.execute(sa.text("DELETE FROM matches"))
         connection.execute(sa.text("DELETE FROM messages"))
-    during(full, lambda connection: publish(connection, evaluation("anna", "a")), migrated_url)
+    during(full, lambda connection: publish(connection, evaluation("anna", "a")))
     assert state(full, "anna").published.banners == ()
     assert (rows(full, "anna")["matches"], rows(full, "anna")["messages"]) == (0, 0)
 
 
-def test_what_a_mailing_was_queueing_goes_too(full, migrated_url):
+def test_what_a_mailing_was_queueing_goes_too(full):
     def begin(connection):
         assert erasure.erased_of(connection, ["anna", "boris"], hold=True) == set()
         key = MessageKey("anna", "mailing:spring", "once", "email")
         messages.record(connection, [Message(key, "a", {"region": "77"})], NOW)
 
-    during(full, begin, migrated_url)
+    during(full, begin)
     assert rows(full, "anna")["messages"] == 0
     assert rows(full, "boris")["messages"] == 1
 
 
-def test_an_address_that_was_just_refused_is_not_remembered(full, migrated_url):
+def test_an_address_that_was_just_refused_is_not_remembered(full):
     with transaction(full) as connection:
         contacts.allow(connection, "anna")
     refused = Suppression("anna", "email", b"hash", "550")
-    during(full, lambda connection: contacts.suppress(connection, [refused], NOW), migrated_url)
+    during(full, lambda connection: contacts.suppress(connection, [refused], NOW))
     assert rows(full, "anna")["suppressions"] == 0
 
 
-def test_what_was_just_refused_by_an_old_link_is_not_remembered(full, migrated_url):
+def test_what_was_just_refused_by_an_old_link_is_not_remembered(full):
     with transaction(full) as connection:
         refusals.forget(connection, "anna")
 
     def refuse(connection):
         refusals.remember(connection, "anna", "email", MAILINGS, NOW)
 
-    during(full, refuse, migrated_url)
+    during(full, refuse)
     with transaction(full) as connection:
         assert not refusals.remember(connection, "anna", "email", MAILINGS, NOW)
     assert rows(full, "anna")["refusals"] == 0

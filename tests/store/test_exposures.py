@@ -13,6 +13,8 @@ from quadrupel.store.database import transaction
 from quadrupel.store.tables import exposures as table
 from quadrupel.store.tables import matches
 
+from .at_once import waits_for
+
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -78,6 +80,26 @@ def test_a_goal_is_recorded_for_the_exposures_it_counts_for(engine):
         exposures.reach(connection, [Reached("a", "fine", hours(1), 30)])
         exposures.reach(connection, [])
         assert rows(connection)[0][6] == hours(1)
+
+
+def shown_at(hour):
+    return lambda connection: exposures.record(
+        connection, News([], [("a", "fine", "e")]), hours(hour)
+    )
+
+
+def reached_at(hour):
+    return lambda connection: exposures.reach(connection, [Reached("a", "fine", hours(hour), 30)])
+
+
+@pytest.mark.parametrize("tell", [shown_at, reached_at])
+def test_of_two_that_tell_it_at_once_the_first_time_stays(engine, tell):
+    with transaction(engine) as connection:
+        exposures.record(connection, News([exposure("a")], []), NOON)
+    waits_for(engine, tell(1), tell(2))
+    with transaction(engine) as connection:
+        [(*_, shown, reached)] = rows(connection)
+    assert {shown, reached} == {None, hours(1)}
 
 
 @pytest.fixture

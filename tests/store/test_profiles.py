@@ -13,6 +13,8 @@ from quadrupel.store import fold_state, schema
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore, count
 
+from .at_once import waits_for
+
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -118,6 +120,13 @@ def test_applying_twice_changes_nothing_and_verify_is_content(applied):
     with transaction(applied) as connection:
         assert schema.plan(connection, SCHEMA).is_empty
         schema.verify(connection, SCHEMA)
+
+
+def test_of_two_that_apply_at_once_the_second_finds_it_done(engine):
+    def apply(connection):
+        return schema.apply(connection, SCHEMA, NOW)
+
+    assert waits_for(engine, apply, apply).is_empty
 
 
 def test_verify_names_the_attributes_without_a_column(engine):
