@@ -4,14 +4,17 @@ A run over everybody asks the rules that it was started with. What any other rul
 is published too, whoever asked them and whatever became of that.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import alembic.command
 import pytest
+from alembic.config import Config
 
 from quadrupel.bus import codec
+from quadrupel.config import migrations_folder
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.stages.schedule import plan_of
-from quadrupel.store import published, runs
+from quadrupel.store import migrations, published, runs
 
 from .conftest import FILES, RULE, SCHEMA
 from .small_portal import Portal, rule_set, write_citizens
@@ -270,3 +273,36 @@ def test_an_older_run_that_ends_last_does_not_stand_for_what_a_newer_one_said(po
     assert plan(portal) == MENDED
     portal.night()
     assert portal.open_matches("moscow") == 10
+
+
+def migrate_from_0015(url):
+    """Take the database back to where nobody wrote when something was published, and up again."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    config.attributes["url"] = url
+    alembic.command.downgrade(config, "0015")
+    migrations.migrate(url, migrations_folder())
+
+
+def test_the_first_night_after_migration_0016_asks_everybody_the_rules_that_ever_were_others(
+    applied, tmp_path, migrated_url
+):
+    """The migration takes the time of the database, so here it goes by that of the machine."""
+    write_citizens(applied, USERS)
+    portal = Portal(applied, rule_set(tmp_path, moscow=WIDER, large_family=ADDED))
+    portal.now = datetime.now(UTC) - timedelta(days=3)
+    portal.night()
+    portal.rules = rule_set(tmp_path)
+    portal.night()
+    assert plan(portal) == RunPlan(RunKind.DUE)
+    portal.rules, right = rule_set(tmp_path, moscow=FIRST), portal.rules
+    portal.happen("u01")
+    portal.rules = right
+    migrate_from_0015(migrated_url)
+    portal.now = datetime.now(UTC) + timedelta(minutes=1)
+    assert plan(portal) == RunPlan(RunKind.RULES, ("moscow",), ("large_family",))
+    assert banners(portal, "u01") == ["moscow", "parent"]
+    assert portal.night().users == 20
+    assert banners(portal, "u01") == ["parent", "moscow"]
+    tomorrow(portal)
+    assert plan(portal) == RunPlan(RunKind.DUE)
