@@ -118,18 +118,25 @@ class Parts:
 
 @contextlib.contextmanager
 def open_parts(
-    settings: Settings, limits: Limits = PATIENT, connect: Callable[[Settings], Bus] = open_bus
+    settings: Settings,
+    limits: Limits = PATIENT,
+    connect: Callable[[Settings], Bus] = open_bus,
+    once: Callable[[Callable[[], LiveRules]], LiveRules] = lambda look: look(),
 ) -> Iterator[Parts]:
     """Connect; check tables, topics and columns before anything runs; close at the block's end.
 
-    `connect` opens the bus. Raises TopicRefused, SettingRefused or DeclarationRefused, each naming
-    what to do.
+    `connect` opens the bus, `once` asks what it is given when it is time. Raises TopicRefused,
+    SettingRefused or DeclarationRefused, each naming what to do.
     """
     load_rules(settings)  # what is wrong with them is said before anything else
     with open_engine(settings, limits) as engine, contextlib.closing(connect(settings)) as bus:
-        verify_tables(engine)
-        bus.admin().verify(topics.topics(settings.partitions))
-        live = LiveRules(rules_folder(settings), lambda: _load_applied(settings, engine))
+
+        def look() -> LiveRules:
+            verify_tables(engine)
+            bus.admin().verify(topics.topics(settings.partitions))
+            return LiveRules(rules_folder(settings), lambda: _load_applied(settings, engine))
+
+        live = once(look)
         with contextlib.closing(bus.producer()) as producer:
             yield Parts(settings, engine, bus, producer, live)
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import partial
 
 from quadrupel import memory, telemetry
-from quadrupel.bootstrap import Parts, now, open_parts, open_replica, today
+from quadrupel.bootstrap import Parts, now, open_replica, today
 from quadrupel.bootstrap_stages import running
 from quadrupel.bus import topics
 from quadrupel.config import Settings
@@ -37,7 +37,7 @@ RANGES_NICENESS = 10
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run both lanes until `stop` is set, or one of them fails: what it raises is raised."""
-    with open_parts(settings, STAGE) as parts, ThreadPoolExecutor(1) as other:
+    with running.open_parts(settings, stop) as parts, ThreadPoolExecutor(1) as other:
         ranges = other.submit(run_ranges_on, parts, stop)
         try:
             _run_profiles_on(parts, stop)
@@ -48,14 +48,14 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 def run_profiles(settings: Settings, stop: threading.Event) -> None:
     """Run the lane of changed profiles until `stop` is set."""
-    with open_parts(settings, STAGE) as parts:
+    with running.open_parts(settings, stop) as parts:
         _run_profiles_on(parts, stop)
 
 
 def run_ranges(settings: Settings, stop: threading.Event) -> None:
     """Run the lane of runs until `stop` is set, with less right to the processor than others."""
     os.nice(RANGES_NICENESS)
-    with open_parts(settings, STAGE) as parts:
+    with running.open_parts(settings, stop) as parts:
         telemetry.serve_metrics(settings.metrics_port)
         memory.keep(memory.STAGE)
         run_ranges_on(parts, stop)

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from dataclasses import replace
 
-from quadrupel.bootstrap import Parts, now, open_parts
+from quadrupel.bootstrap import Parts, now
 from quadrupel.bootstrap_stages import running
 from quadrupel.bus import topics
 from quadrupel.config import Settings
@@ -13,7 +13,6 @@ from quadrupel.rules.offered import goals
 from quadrupel.stages import loop
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.ingest import Ingest, declared
-from quadrupel.store.database import STAGE
 
 BATCHES = 5
 """How many times `batch_size` ingest takes at once: what it folds together it saves once."""
@@ -21,7 +20,7 @@ BATCHES = 5
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run ingest until `stop` is set."""
-    with open_parts(settings, STAGE) as parts:
+    with running.open_parts(settings, stop) as parts:
         run_on(parts, stop)
 
 

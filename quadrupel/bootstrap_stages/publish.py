@@ -4,7 +4,7 @@ import contextlib
 import threading
 from dataclasses import replace
 
-from quadrupel.bootstrap import Parts, now, open_parts
+from quadrupel.bootstrap import Parts, now
 from quadrupel.bootstrap_stages import running
 from quadrupel.bus import topics
 from quadrupel.config import Settings
@@ -16,12 +16,12 @@ from quadrupel.stages import loop
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.publish import Publish
 from quadrupel.store import rule_sets
-from quadrupel.store.database import STAGE, transaction
+from quadrupel.store.database import transaction
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run publish until `stop` is set."""
-    with open_parts(settings, STAGE) as parts:
+    with running.open_parts(settings, stop) as parts:
         run_on(parts, stop)
 
 

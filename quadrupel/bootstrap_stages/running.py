@@ -6,13 +6,24 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from quadrupel import memory, telemetry
+from quadrupel import bootstrap, memory, telemetry
 from quadrupel.bootstrap import Parts
 from quadrupel.bus import topics
+from quadrupel.config import Settings
 from quadrupel.core.ports import Bus, Progress
 from quadrupel.stages import loop
 from quadrupel.stages.pulse import Pulse
+from quadrupel.stages.starting import once_there
+from quadrupel.store.database import STAGE
+
+
+def open_parts(
+    settings: Settings, stop: threading.Event
+) -> contextlib.AbstractContextManager[Parts]:
+    """The parts of a stage, once the database and the bus are there: see `once_there`."""
+    return bootstrap.open_parts(settings, STAGE, once=partial(once_there, stop=stop))
 
 
 def run_plain(

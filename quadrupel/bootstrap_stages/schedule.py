@@ -4,16 +4,16 @@ import threading
 from datetime import timedelta
 
 from quadrupel import telemetry
-from quadrupel.bootstrap import Parts, now, open_parts
+from quadrupel.bootstrap import Parts, now
+from quadrupel.bootstrap_stages import running
 from quadrupel.config import Settings
 from quadrupel.stages.schedule import Schedule
 from quadrupel.stages.upkeep import forget_lists, forget_looks
-from quadrupel.store.database import STAGE
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run schedule until `stop` is set."""
-    with open_parts(settings, STAGE) as parts:
+    with running.open_parts(settings, stop) as parts:
         telemetry.serve_metrics(settings.metrics_port)
         run_on(parts, stop)
 

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 
-from quadrupel.bootstrap import load_templates, now, open_parts
+from quadrupel.bootstrap import load_templates, now
 from quadrupel.bootstrap_stages import running
 from quadrupel.bus import topics
 from quadrupel.channels import smtp, unsubscribing, webhook
@@ -15,13 +15,12 @@ from quadrupel.core.contacts import EMAIL
 from quadrupel.rules.live import Live, following
 from quadrupel.rules.offered import must_send
 from quadrupel.stages.send import Send
-from quadrupel.store.database import STAGE
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run send until `stop` is set."""
     channels = open_channels(settings)
-    with open_parts(settings, STAGE) as parts:
+    with running.open_parts(settings, stop) as parts:
         origins = following(parts.live.look, must_send)
         work = Send(parts.engine, channels, now, lambda: origins(()))
         with contextlib.closing(work):

@@ -114,7 +114,8 @@ class Cluster:
             error = self._turned_away.error
         return BusUnavailable(
             f"Kafka at {self.bootstrap} failed while {doing}: {error.str()}; check that it runs,"
-            " can be reached from here, and wants the TLS and the login of QUADRUPEL_KAFKA_CLIENT"
+            " can be reached from here, and wants the TLS and the login of QUADRUPEL_KAFKA_CLIENT",
+            login_refused=error.code() == KafkaError._AUTHENTICATION,  # noqa: SLF001 - its public name
         )
 
     def refusal(self, topic: str, doing: str, error: KafkaError) -> BusUnavailable | TopicRefused:

@@ -11,6 +11,7 @@ from quadrupel import bootstrap, supervisor, telemetry
 from quadrupel.bus import topics
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import NotFound
+from quadrupel.stages.starting import Stopped
 
 MetricsPort = Annotated[
     int | None, typer.Option(help="Serve Prometheus metrics on this port; else the setting.")
@@ -107,4 +108,5 @@ def _run(stage: str, metrics_port: int | None, how: str = "run") -> None:
     stop = supervisor.stop_on_signals()
     supervisor.end_in_time(stop)
     run = getattr(importlib.import_module(f"quadrupel.bootstrap_stages.{stage}"), how)
-    run(settings, stop)
+    with contextlib.suppress(Stopped):
+        run(settings, stop)

@@ -138,7 +138,14 @@ class Halted(QuadrupelError):
 
 
 class Unavailable(QuadrupelError):
-    """Infrastructure failed; nothing was acknowledged: stop, back off, retry."""
+    """Infrastructure failed; nothing was acknowledged: stop, back off, retry.
+
+    `login_refused` where it answered, and let nobody in with the login of the settings.
+    """
+
+    def __init__(self, text: str, *, login_refused: bool = False) -> None:
+        super().__init__(text)
+        self.login_refused = login_refused
 
 
 class BusUnavailable(Unavailable):

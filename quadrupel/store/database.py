@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,6 +130,13 @@ _REFUSED = (
     psycopg.errors.ProgramLimitExceeded,  # a value is too large for a row or an index
 )
 
+_LOGIN_REFUSED = re.compile(
+    r"authentication failed for user|no password supplied|no pg_hba.conf entry"
+    r'|(role|database) ".*" does not exist'
+)
+"""What servers say who let nobody in. They give a connection that fails no code, and one that says
+it in another language than English counts as away."""
+
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
@@ -142,8 +150,18 @@ def translated_errors() -> Iterator[None]:
         if isinstance(cause, _REFUSED):
             raise DatabaseRefused(_without_values(cause)) from None
         if isinstance(cause, _AWAY):
-            raise DatabaseUnavailable(f"the database did not answer: {cause}") from error
+            raise _unavailable(cause) from error
         raise
+
+
+def _unavailable(cause: psycopg.Error) -> DatabaseUnavailable:
+    if cause.sqlstate is None and _LOGIN_REFUSED.search(str(cause)):
+        return DatabaseUnavailable(
+            f"the database refuses the login: {cause}; check the user, the password and the name"
+            " of the database in its URL, QUADRUPEL_DATABASE_URL",
+            login_refused=True,
+        )
+    return DatabaseUnavailable(f"the database did not answer: {cause}")
 
 
 def _without_values(refusal: psycopg.Error) -> str:

@@ -91,15 +91,15 @@ def test_a_broker_that_wants_tls_and_a_login_is_reached_by_every_kind_of_client(
 
 @pytest.mark.kafka
 @pytest.mark.parametrize(
-    ("other", "says"),
+    ("other", "says", "login_refused"),
     [
-        ({"sasl_password": "geheim"}, "Invalid username or password"),
-        ({"ssl_ca_location": None}, "certificate verify failed"),
-        ({"security_protocol": "PLAINTEXT"}, "QUADRUPEL_KAFKA_CLIENT"),
+        ({"sasl_password": "geheim"}, "Invalid username or password", True),
+        ({"ssl_ca_location": None}, "certificate verify failed", False),
+        ({"security_protocol": "PLAINTEXT"}, "QUADRUPEL_KAFKA_CLIENT", False),
     ],
 )
 def test_who_is_turned_away_says_why_and_which_setting_to_look_at(
-    door: str, certificate: Path, other: dict[str, str | None], says: str
+    door: str, certificate: Path, other: dict[str, str | None], says: str, login_refused: bool
 ) -> None:
     bus = KafkaBus(door, client=client(certificate, **other), timeout=2.0, session_timeout=1.5)
     with structlog.testing.capture_logs() as log:
@@ -113,6 +113,7 @@ def test_who_is_turned_away_says_why_and_which_setting_to_look_at(
         ):
             read(consumer)
     assert "QUADRUPEL_KAFKA_CLIENT" in str(by_admin.value)
+    assert by_admin.value.login_refused is login_refused
     assert "geheim" not in f"{by_admin.value} {log}"
 
 
