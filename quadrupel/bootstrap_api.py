@@ -37,6 +37,9 @@ from quadrupel.store.read_servers import ReadServers, first_answer
 CALL = Limits(statement=4, lock=3)
 """For what a request waits for, `threads.SECONDS` at most."""
 
+BUS_SECONDS = 3.0
+"""How long it waits for the bus when it starts, once for all workers and once in each."""
+
 
 def verify_tables(settings: Settings) -> None:
     """Raise SettingRefused if the tables are older than this version needs.
@@ -60,7 +63,7 @@ def api(on_stop: Callable[[Callable[[], None]], None] = lambda _: None) -> FastA
     feeds = following(lambda _: live.current, lambda rules: Feeds(rules.schema))
     bus = bootstrap.open_bus(settings)
     with contextlib.suppress(Unavailable):  # reads go on without the bus
-        bus.admin().verify(topics.topics(settings.partitions))
+        bootstrap.open_bus(settings, BUS_SECONDS).admin().verify(topics.topics(settings.partitions))
     database_url = settings.database
     replica_url = settings.replica_url
     reads = ReadServers(

@@ -195,6 +195,13 @@ def test_a_wrong_setting_is_named_at_start(
     assert "Traceback" not in ended.stderr
 
 
+def test_it_is_soon_there_without_the_broker(environment: dict[str, str]) -> None:
+    nobody = f"127.0.0.1:{portal.free_port(0)}"
+    began = time.monotonic()
+    with running(environment | {"QUADRUPEL_KAFKA_BOOTSTRAP": nobody}):
+        assert time.monotonic() - began < 45
+
+
 def test_what_bounds_callers_is_set_by_the_environment(environment: dict[str, str]) -> None:
     portal_ = "https://portal.example"
     environment |= {
