@@ -115,7 +115,8 @@ class PageReading:
 
         `changed` are the rules that not everybody was asked yet: who matches one of them differs,
         and so does who is due by it earlier than is known. By what `withheld` rules say nobody
-        differs, since publish would change nothing.
+        differs, since publish would open and close nothing; but who holds a changed one does, since
+        its banner may be weighed otherwise.
         """
         codes = self._query.evaluate(page, as_of)
         differs, counts = self._compare(page, codes, as_of, changed, withheld)
@@ -151,6 +152,8 @@ class PageReading:
         differs = self._differs(page, of_each, unheard, as_of)
         if erring := errors.keys() - unheard:
             differs |= _any(codes, erring, ERROR)
+        if kept := self._asked & changed & {*withheld}:
+            differs |= self._holds(page, kept)
         if heard := sorted((self._asked & changed) - {*withheld}):
             differs |= _any(codes, heard, MATCH)
             earlier = self._due_earlier(page, (~differs).arg_true(), as_of, heard)
@@ -182,6 +185,15 @@ class PageReading:
             for name, mask in zip(names, self._words_of(unheard), strict=True)
         ]
         return reduce(or_, [published, *others])
+
+    def _holds(self, page: pl.DataFrame, rules: Collection[str]) -> pl.Series:
+        """Whether each user holds one of these rules, by what is published."""
+        names = [word_name(word) for word in range(self.words)]
+        held = [
+            page[name].fill_null(0) & mask != 0
+            for name, mask in zip(names, self._words_of(rules), strict=True)
+        ]
+        return reduce(or_, held)
 
     def _words_of(self, rules: Collection[str]) -> list[int]:
         """The words of a page in which the bits of these rules are set."""

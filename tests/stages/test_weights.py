@@ -3,6 +3,7 @@
 import pytest
 
 from quadrupel.core.banners import Banner
+from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.stages.schedule import plan_of
@@ -11,7 +12,7 @@ from quadrupel.store import published, rule_holds, rule_trials, runs
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 
-from .conftest import FILES, NOW, SCHEMA, TODAY
+from .conftest import FILES, NOW, RULE, SCHEMA, TODAY
 from .small_portal import Portal, rule_set
 
 USERS = {
@@ -58,7 +59,17 @@ def changed(text, old, new):
     return text.replace(old, new)
 
 
+def hold(portal, rule):
+    """The rule is held as it is, for whatever reason."""
+    objection = Objection(Reason.NUMBER, "matches many")
+    of_rule = (rule, portal.rules.identities[rule], objection, TODAY, Trial(4, 2))
+    portal.ask(rule_holds.hold, *of_rule, portal.now)
+
+
 FIRST = changed(MOSCOW, "priority=1", "priority=9")
+LARGER = RULE.format(
+    priority=2, predicate="user.children > 0", match="children=2", other="children=0"
+)
 
 
 def test_an_edited_priority_is_brought_by_the_next_run(portal, tmp_path):
@@ -131,6 +142,32 @@ def test_a_hold_and_a_trial_outlive_an_edited_priority(portal, tmp_path):
     portal.try_changed()
     assert dict(portal.ask(rule_trials.usual, TODAY, portal.rules.identities)) == trials
     assert portal.ask(rule_holds.withheld, [portal.rules.hash]) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "left"),
+    [
+        ("priority=5", "priority=0", (2, ["moscow", "parent"])),
+        ('owner = "team"', 'owner = "team"\nshadow = True', (2, ["moscow"])),
+    ],
+)
+def test_the_banners_of_a_held_rule_are_weighed_anew_too(portal, tmp_path, old, new, left):
+    hold(portal, "parent")
+    portal.rules = rule_set(tmp_path, parent=changed(PARENT, old, new))
+    assert portal.night().changed == 2  # those who are shown its banner
+    assert shown(portal)["both"] == left
+    assert portal.open_matches("parent") == 2
+    assert plan(portal) == RunPlan(RunKind.DUE)
+
+
+def test_a_held_rule_that_nobody_is_shown_moves_nobody_whatever_it_weighs(portal, tmp_path):
+    portal.rules = rule_set(tmp_path, large_family=LARGER)
+    portal.try_changed()
+    hold(portal, "large_family")
+    assert portal.night().changed == 0
+    portal.rules = rule_set(tmp_path, large_family=changed(LARGER, "priority=2", "priority=9"))
+    assert plan(portal) == RunPlan(RunKind.RULES, ("large_family",))
+    assert portal.night().changed == 0
 
 
 def test_a_run_is_judged_although_a_priority_was_edited_meanwhile(portal, tmp_path):
