@@ -22,6 +22,10 @@ log = structlog.get_logger(__name__)
 
 Setting = str | int | bool
 
+FIRST_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_TIME = datetime(2100, 1, 1, tzinfo=UTC)
+"""No message has a time before the one or after the other, whatever its producer says."""
+
 MISSING_TOPIC = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - confluent-kafka names librdkafka's own errors so
@@ -141,8 +145,13 @@ def from_kafka(raw: confluent_kafka.Message, topic: str) -> Message:
 
 @lru_cache(maxsize=1024)
 def _time(milliseconds: int) -> datetime:
-    """The time a broker gave a message: the same for the many that it took together."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """The time a broker gave a message: the same for the many that it took together.
+
+    In a topic with the times of producers it may be any number, or -1 for none: no message may stop
+    whoever reads it, so what no message can have is the nearest time that one can.
+    """
+    earliest, latest = FIRST_TIME.timestamp(), LAST_TIME.timestamp()
+    return datetime.fromtimestamp(min(max(milliseconds / 1000, earliest), latest), UTC)
 
 
 def reason(failure: KafkaException) -> KafkaError:
