@@ -44,11 +44,13 @@ def send(
     pace = MailingPace(mailing.rate, time.monotonic())
     for page in pages(mailing.cursor):
         for last, chunk in _chunks(page, pace):
-            state, pace.rate = _queue(engine, producer, mailing, chunk, last, clock)
+            state, rate = _queue(engine, producer, mailing, chunk, last, clock)
             if state is not MailingState.SENDING:
                 return state
             on_progress(page.looked_at if last == page.last else 0, len(chunk))
-            if wait(pace.wait(len(chunk), time.monotonic())):
+            seconds = pace.wait(len(chunk), time.monotonic())
+            pace.rate = rate  # for the next chunk: this one has the size for a second of before
+            if wait(seconds):
                 return _end(engine, mailing, MailingState.PAUSED, clock())
     return _end(engine, mailing, MailingState.DONE, clock())
 

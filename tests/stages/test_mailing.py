@@ -315,6 +315,25 @@ def test_another_rate_is_obeyed_before_the_next_chunk(population, producer):
     assert max(chunks) > 1, chunks
 
 
+def test_a_rate_that_is_lowered_keeps_a_large_chunk_waiting_no_longer_than_it_took(
+    population, producer
+):
+    """For so long neither a pause nor another rate would be seen."""
+    create(population, replace(SPRING, rate=3, audience=Audience(expression="True")))
+    waited = []
+
+    def wait(seconds: float) -> bool:
+        waited.append((len(producer.users), round(seconds)))
+        with transaction(population) as connection:
+            mailings.set_rate(connection, "spring", 1, NOW)
+        return False
+
+    assert send(population, producer, wait=wait) is MailingState.DONE
+    # Nobody really waits here, so each time tells the seconds since the beginning.
+    assert waited[:2] == [(3, 1), (6, 2)], "the second one is of the size of before"
+    assert waited[2:] == [(queued, queued - 4) for queued in range(7, 21)]
+
+
 def test_an_audience_of_nobody_is_done_at_once(population, producer):
     create(population, replace(SPRING, audience=Audience(expression="False")))
     assert send(population, producer) is MailingState.DONE
