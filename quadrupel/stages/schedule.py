@@ -81,6 +81,29 @@ class Schedule:
 
     def run(self, stop: threading.Event) -> None:
         """Keep starting nights and publishing ranges until `stop` is set. Blocks."""
+        timer = self._timer(stop)
+        timer.start()
+        self._night_came.set()  # one that came while no scheduler ran is made up for
+        failures = 0
+        try:
+            while not stop.is_set():
+                try:
+                    self.step()
+                    failures = 0
+                    stop.wait(CHECK_SECONDS)
+                except ConcurrentWrite as conflict:
+                    log.info("repeated, another process went first", reason=str(conflict))
+                    stop.wait(CHECK_SECONDS)
+                except Unavailable as error:
+                    failures += 1
+                    log.warning("waiting for what is away", stage=NAME, reason=str(error))
+                    stop.wait(pause(failures))
+        finally:
+            stop.set()  # also where something failed: upkeep may have hours of work before it
+            timer.shutdown()  # waits for upkeep, which stops soon and has a connection until then
+
+    def _timer(self, stop: threading.Event) -> BackgroundScheduler:
+        """What tells that a night may have come, and calls upkeep."""
         timer = BackgroundScheduler(timezone=self._zone)
         timer.add_job(
             self._night_came.set,
@@ -97,21 +120,7 @@ class Schedule:
             coalesce=True,
             misfire_grace_time=None,
         )
-        timer.start()
-        self._night_came.set()  # one that came while no scheduler ran is made up for
-        failures = 0
-        try:
-            while not stop.is_set():
-                try:
-                    self.step()
-                    failures = 0
-                    stop.wait(CHECK_SECONDS)
-                except Unavailable as error:
-                    failures += 1
-                    log.warning("waiting for what is away", stage=NAME, reason=str(error))
-                    stop.wait(pause(failures))
-        finally:
-            timer.shutdown()  # waits for upkeep, which stops soon and has a connection until then
+        return timer
 
     def step(self) -> None:
         """Start the nights whose time has come, and see to the runs that go on."""

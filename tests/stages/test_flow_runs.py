@@ -1,5 +1,6 @@
 """Runs through the stages: their ranges on a bus, the nights that start them, and their metrics."""
 
+import threading
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from quadrupel.bus import codec, topics
+from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.zones import UTC_ZONE
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.schedule import Schedule, fan_out, start_run
 from quadrupel.store import run_ranges, runs
@@ -114,6 +117,37 @@ def test_a_run_whose_fan_out_was_cut_off_is_fanned_out_by_the_next_step(
     nightly(lambda: NOW).step()
     nightly(lambda: NOW).step()
     assert len(list(night.admin().browse(topics.RANGES))) == 3
+
+
+def test_a_scheduler_whose_transaction_was_undone_for_another_goes_on(flow, night, small_rules):
+    stop, asked = threading.Event(), []
+
+    def rules():
+        asked.append(NOW)
+        if len(asked) == 1:
+            raise ConcurrentWrite("another transaction went first")
+        stop.set()
+        return small_rules
+
+    Schedule(flow.engine, night.producer(), rules, 10, time(2, 30), UTC_ZONE, lambda: NOW).run(stop)
+    with transaction(flow.engine) as connection:
+        assert [each.run for each in runs.latest(connection, 5)] == ["nightly-2026-11-23"]
+
+
+@pytest.mark.timeout(20)
+def test_a_scheduler_that_fails_does_not_wait_for_all_that_upkeep_has_to_do(flow, night):
+    def broken():
+        raise RuntimeError("a mistake")
+
+    def upkeep(stopped):
+        stopped.wait(60)
+
+    schedule = Schedule(
+        *(flow.engine, night.producer(), broken, 10, time(2, 30), UTC_ZONE, lambda: NOW),
+        upkeep=upkeep,
+    )
+    with pytest.raises(RuntimeError, match="a mistake"):
+        schedule.run(threading.Event())
 
 
 def test_a_night_should_be_done_by_the_morning(flow, nightly):
