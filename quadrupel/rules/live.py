@@ -4,6 +4,7 @@ A process asks between batches, so a batch is worked through with one rule set. 
 names, sizes and times of the files, every LOOK_SECONDS at most.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -12,11 +13,13 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from quadrupel.core.errors import QuadrupelError
+from quadrupel.core.errors import DeclarationRefused, QuadrupelError
 from quadrupel.rules import holidays
 from quadrupel.rules.catalogue import RuleSet
 
 LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 5.0
+"""After how long files are loaded again that failed for what may be no fault of theirs."""
 KEPT = 3
 """How many rule sets are remembered, the one in force among them."""
 
@@ -31,7 +34,8 @@ class Live(Generic[Made]):
 
     `files` finds them, `what` is what the log calls them, `told` what it says of new ones. `load`
     raises QuadrupelError for what cannot be put in force. At construction the error is the
-    caller's; later it is logged, once per change of the files, and the old stays.
+    caller's; later it is logged, once, and the old stays: if it is DeclarationRefused until the
+    files change, else until what they need is there, such as the database or a column.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class Live(Generic[Made]):
         self._seen = fingerprint(files())
         self._current = load()
         self._looked_at = clock()
+        self._again_at = math.inf
+        self._said = ""
 
     @property
     def current(self) -> Made:
@@ -70,14 +76,21 @@ class Live(Generic[Made]):
             return self._current
 
     def _reload_if_changed(self) -> None:
+        now = self._clock()
         try:
             found = fingerprint(self._files())
-            if found == self._seen:
+            if found == self._seen and now < self._again_at:
                 return
-            self._seen = found
+            if found != self._seen:
+                self._said = ""
+            self._seen, self._again_at = found, math.inf
             self._current = self._load()
         except (QuadrupelError, OSError) as error:
-            log.warning(self._wrong, problems=str(error))
+            if not isinstance(error, DeclarationRefused):
+                self._again_at = now + AGAIN_SECONDS
+            if str(error) != self._said:
+                log.warning(self._wrong, problems=str(error))
+            self._said = str(error)
         else:
             log.info(self._reloaded, **self._told(self._current))
 

@@ -3,10 +3,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from quadrupel.core.errors import DeclarationRefused
+from quadrupel.core.errors import DatabaseUnavailable, DeclarationRefused, SettingRefused
 from quadrupel.rules import catalogue
-from quadrupel.rules.live import KEPT, LOOK_SECONDS, LiveRules, following
+from quadrupel.rules.live import AGAIN_SECONDS, KEPT, LOOK_SECONDS, LiveRules, following
 
 SHIPPED = Path(__file__).parents[2] / "rules"
 
@@ -100,6 +101,48 @@ def test_a_rule_that_came_before_its_template_is_in_force_when_that_is_there(clo
     assert list(look_later(live, clock).rules) == ["birthday"]
     shutil.copytree(templates / "birthday", templates / "first_vote")
     assert list(look_later(live, clock).rules) == ["birthday", "first_vote"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        SettingRefused("attributes without a column: pets; run `quadrupel profile apply`"),
+        DatabaseUnavailable("the database does not answer"),
+        OSError("too many open files"),
+    ],
+)
+def test_rules_that_only_wait_for_what_they_need_are_in_force_when_it_is_there(
+    clock, folder, failure
+):
+    missing = []
+
+    def load():
+        if missing:
+            raise missing[0]
+        return catalogue.load(folder)
+
+    live = LiveRules(folder, load, clock)
+    edit(folder, "Happy birthday!", "Many happy returns!")
+    missing.append(failure)
+    with capture_logs() as logs:
+        assert "Happy" in look_later(live, clock).rules["birthday"].banner.title["en"]
+        clock.now += AGAIN_SECONDS
+        live.look()
+    assert [each["problems"] for each in logs] == [str(failure)]
+    missing.clear()
+    assert "Happy" in look_later(live, clock).rules["birthday"].banner.title["en"]
+    clock.now += AGAIN_SECONDS
+    assert "Many" in live.look().rules["birthday"].banner.title["en"]
+
+
+def test_wrong_rules_are_not_read_again_until_they_change(clock, folder):
+    loads = []
+    live = LiveRules(folder, lambda: loads.append(clock.now) or catalogue.load(folder), clock)
+    edit(folder, "return anniversary", "return anniversarry")
+    look_later(live, clock)
+    clock.now += AGAIN_SECONDS
+    look_later(live, clock)
+    assert loads == [0.0, LOOK_SECONDS]
 
 
 def test_a_folder_that_goes_away_leaves_the_old_rules_in_force(live, clock, folder):
