@@ -10,7 +10,7 @@ from rich.table import Table
 from quadrupel import bootstrap
 from quadrupel.api.access import Scope
 from quadrupel.api.service_keys import REMEMBERED_SECONDS
-from quadrupel.cli.output import Json, console, errors, print_json
+from quadrupel.cli.output import Json, console, errors, print_json, print_table
 from quadrupel.config import read_settings
 from quadrupel.store import keys
 from quadrupel.store.database import transaction
@@ -74,7 +74,7 @@ def list_(as_json: Json = False) -> None:
     for key in found:
         created = key.created_at.date().isoformat()
         table.add_row(key.key_id, escape(key.name), " ".join(key.scopes), created, _state(key, now))
-    console.print(table)
+    print_table(table, whole=("id", "state"), minor=("scopes", "created"))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from rich.table import Table
 from quadrupel import bootstrap
 from quadrupel.cli.arguments import day_option
 from quadrupel.cli.mailing_plan import Order, Planned, plan_mailing, shown_by
-from quadrupel.cli.output import Json, console, errors, print_json, progress
+from quadrupel.cli.output import Json, console, errors, print_json, print_table, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import Conflict
 from quadrupel.core.mailings import MAX_RATE, Audience, Mailing, MailingState
@@ -266,4 +266,4 @@ def _show_mailings(found: list[Mailing]) -> None:
         audience = escape(str(each.audience))
         texts = (each.name, each.state.value, audience, each.template, each.channel)
         table.add_row(*texts, size, f"{each.queued:,}", f"{each.rate}/s")
-    console.print(table)
+    print_table(table, whole=("mailing", "state"), minor=("template", "channel", "rate"))

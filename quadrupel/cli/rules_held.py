@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from quadrupel import bootstrap, telemetry
-from quadrupel.cli.output import Json, console, print_json
+from quadrupel.cli.output import Json, console, print_json, print_table
 from quadrupel.config import Settings, read_settings
 from quadrupel.stages import schedule
 from quadrupel.store import rule_holds
@@ -42,7 +42,7 @@ def held(every: All = False, as_json: Json = False) -> None:
     if as_json:
         print_json([_fields(each) for each in found])
     elif found:
-        console.print(_table(found))
+        print_table(_table(found), whole=("rule", "state"), minor=("since", "for the day"))
     else:
         console.print("no rule is held")
 

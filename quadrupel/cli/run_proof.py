@@ -11,7 +11,7 @@ from rich.table import Table
 from quadrupel import bootstrap
 from quadrupel.bootstrap import Parts
 from quadrupel.cli.arguments import day_option
-from quadrupel.cli.output import Json, console, print_json, progress
+from quadrupel.cli.output import Json, console, print_json, print_table, progress
 from quadrupel.config import read_settings
 from quadrupel.core.errors import Conflict
 from quadrupel.core.run_plans import RunKind, RunPlan
@@ -112,7 +112,7 @@ def _show_proof(proof: Proof, day: date, *, as_json: bool) -> None:
         table = Table("user", "rule", "the rules say", "published", "due on")
         for each in proof.differences[:SHOWN]:
             table.add_row(each.user_id, each.rule, each.says, each.published, str(each.due_on))
-        console.print(table)
+        print_table(table, whole=("user", "rule"), minor=("due on",))
     console.print(
         f"{proof.users:,} users who are not due on {day} evaluated,"
         f" {len(proof.differences):,} verdicts and banners differ from what is published"
@@ -133,7 +133,7 @@ def _show_changes(
     for rule in sorted(changes.opened | changes.closed | changes.errors):
         counts = (changes.opened[rule], changes.closed[rule], changes.errors[rule])
         table.add_row(rule, *(f"{count:,}" for count in counts))
-    console.print(table)
+    print_table(table, whole=("rule",))
     for what, names in (("new or changed", plan.changed), ("removed", plan.removed)):
         if names:
             console.print(f"rules {what}: {', '.join(names)}", soft_wrap=True)

@@ -17,7 +17,7 @@ from rich.table import Table
 from quadrupel import bootstrap, telemetry
 from quadrupel.bus.event_codec import event_message
 from quadrupel.cli import looks
-from quadrupel.cli.output import Json, console, errors
+from quadrupel.cli.output import Json, console, errors, print_table
 from quadrupel.cli.user_documents import Document, summary, whole
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import Conflict, NotFound, Unavailable
@@ -235,14 +235,14 @@ def _print_attributes(attributes: Document) -> None:
     for name, held in attributes.items():
         value, event_time = held["value"], held["event_time"]
         table.add_row(name, escape(_told(value)), to_text(event_time) if event_time else "")
-    console.print(table)
+    print_table(table, whole=("attribute",))
 
 
 def _print_matches(matches: list[Document]) -> None:
     table = Table("match", "episode", "since")
     for match in matches:
         table.add_row(match["rule"], escape(match["episode"]), str(match["opened_on"]))
-    console.print(table)
+    print_table(table, whole=("match",))
 
 
 def _print_feedback(feedback: list[Document]) -> None:
@@ -251,7 +251,7 @@ def _print_feedback(feedback: list[Document]) -> None:
         times = [row[f"last_{action}"] for action in Action]
         told = ["" if time is None else to_text(time) for time in times]
         table.add_row(row["rule"], escape(row["episode"]), *told)
-    console.print(table)
+    print_table(table, whole=("banner",))
 
 
 def _print_exposures(exposures: list[Document]) -> None:
@@ -260,7 +260,7 @@ def _print_exposures(exposures: list[Document]) -> None:
         reached = "" if row["goal_at"] is None else to_text(row["goal_at"])
         since = to_text(row["since"])
         table.add_row(row["rule"], escape(row["episode"]), row["arm"], since, reached)
-    console.print(table)
+    print_table(table, whole=("experiment",))
 
 
 def _told(value: Any) -> str:

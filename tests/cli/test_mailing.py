@@ -18,6 +18,7 @@ import pytest
 from quadrupel import bootstrap
 from quadrupel.bus import message_codec, topics
 from quadrupel.bus.postgres import PostgresBus
+from quadrupel.cli import output
 from quadrupel.config import read_settings
 from quadrupel.core.contacts import Contact
 from quadrupel.core.profiles import Profile
@@ -187,6 +188,13 @@ def test_a_dry_run_of_a_list_stores_nothing(portal, portal_url, csv):
     with psycopg.connect(portal_url) as connection:
         assert connection.execute("SELECT count(*) FROM mailing_users").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM mailings").fetchone() == (0,)
+
+
+def test_a_piped_list_has_the_whole_name_of_a_mailing(portal, monkeypatch):
+    monkeypatch.setattr(output.console, "width", 80)
+    name = "spring-" * 9 + "1"
+    portal("mailing", "plan", name, *PLAN[3:], *OLD)
+    assert any(name in line for line in portal("mailing", "status").out.splitlines())
 
 
 def test_the_rate_of_a_mailing_is_changed_until_it_is_over(portal):

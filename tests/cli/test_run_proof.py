@@ -13,6 +13,7 @@ from psycopg import sql
 
 from quadrupel.bus import topics
 from quadrupel.bus.postgres import PostgresBus
+from quadrupel.cli import output
 from quadrupel.core.profiles import Feeds, Profile, arrived, fold
 from quadrupel.population import events
 from quadrupel.rules import catalogue
@@ -250,22 +251,26 @@ def test_a_run_over_nobody_covers_the_rules_and_then_nobody_differs(portal):
     assert json.loads(called.out)["differences"] == []
 
 
-def test_what_differs_is_shown_and_ends_with_1(portal, database_url):
+def test_what_differs_is_shown_and_ends_with_1(portal, database_url, monkeypatch):
+    monkeypatch.setattr(output.console, "width", 80)
+    user = "c" * 64
     assert portal("run", "start").code == 0
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO profiles (user_id, version, updated_at, fold_state, registered_at)"
-            " VALUES ('c1', 1, now(), '\\x010000', now())"
+            " VALUES (%s, 1, now(), '\\x010000', now())",
+            [user],
         )
         connection.execute(
             "INSERT INTO published (user_id, version, profile_version, as_of, evaluated_at,"
             " rule_set, banners, updated_at, due_on)"
-            " VALUES ('c1', 1, 1, '2026-11-01', now(), 'set', '[]', now(), '9999-12-31')"
+            " VALUES (%s, 1, 1, '2026-11-01', now(), 'set', '[]', now(), '9999-12-31')",
+            [user],
         )
     called = portal("run", "verify", "--json")
     assert called.code == 1
     [found] = json.loads(called.out)["differences"]
-    assert (found["user_id"], found["rule"], found["published"]) == ("c1", "welcome", "no match")
+    assert (found["user_id"], found["rule"], found["published"]) == (user, "welcome", "no match")
     in_words = portal("run", "verify")
-    assert "welcome" in in_words.out
+    assert any(user in line and "welcome" in line for line in in_words.out.splitlines())
     assert "1 verdicts and banners differ" in in_words.err
