@@ -58,13 +58,25 @@ def saved(engine, rules, citizens):
     return engine
 
 
+@pytest.fixture(scope="module")
+def prepared():
+    """Makes pages of rules, the same for the same rules: to prepare them takes a while."""
+    made = {}
+
+    def of(rules, numbers):
+        key = (rules.hash, *rules.rules, *numbers.items())
+        return made[key] if key in made else made.setdefault(key, Pages(rules, numbers))
+
+    return of
+
+
 @pytest.fixture
-def pages(saved, rules):
-    """Makes the pages of the rules."""
+def pages(saved, rules, prepared):
+    """Makes the pages of the rules, or gives those made before, as a worker goes on with them."""
 
     def made(of=rules):
         with transaction(saved) as connection:
-            return Pages(of, RuleNumbers().of(connection, of.rules))
+            return prepared(of, RuleNumbers().of(connection, of.rules))
 
     return made
 
