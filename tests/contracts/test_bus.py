@@ -208,17 +208,18 @@ class TestAcknowledgement:
         first = join()
         take(first, 200)
         first.commit(soon=True)
-        second, came = join(), []
-        deadline = time.monotonic() + 6
-        while time.monotonic() < deadline:
-            came += first.poll(100, timeout=0.1)
-            came += second.poll(100, timeout=0.1)
-        assert came == []
-        publish(kit, topic, numbered(200, start=200))
-        while len(came) < 200 and time.monotonic() < deadline + 10:
-            came += first.poll(100, timeout=0.1)
-            came += second.poll(100, timeout=0.1)
-        assert values(came) == list(range(200, 400))
+        second, number, came, moved = join(), 200, [], []
+        deadline = time.monotonic() + 20
+        while not moved and time.monotonic() < deadline:
+            publish(kit, topic, numbered(40, start=number))
+            number += 40
+            for member, found in ((first, came), (second, moved)):
+                found += member.poll(100, timeout=0.1)
+                member.commit(soon=True)
+        assert moved
+        while batch := first.poll(100, timeout=0.3) + second.poll(100, timeout=0.3):
+            came += batch
+        assert values(came + moved) == list(range(200, number))
 
     def test_a_commit_without_a_poll_does_nothing(self, kit: Kit, topic: str, join: Any) -> None:
         publish(kit, topic, numbered(3))
