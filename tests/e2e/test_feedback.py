@@ -137,6 +137,7 @@ def world(database_url, tmp_path):
         "QUADRUPEL_JWT_KEYS": str(identity.public_file),
         "QUADRUPEL_JWT_ISSUER": portal.ISSUER,
         "QUADRUPEL_API_USER_RATE": "0",  # one citizen asks all the time
+        "QUADRUPEL_API_GRACE": "0",  # nobody takes over
     }
     children = [Child(name, [name]) for name in ("ingest", "evaluate", "publish", "schedule")]
     children += [Child(f"api {port}", ["api", "--port", str(port)]) for port in ports]
