@@ -43,7 +43,8 @@ def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
 def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen]:
     process = subprocess.Popen([*COMMAND, *arguments], env=environment)
     try:
-        until(lambda: httpx.get(f"{address(environment)}/readyz").is_success)
+        with httpx.Client() as client:  # one: to make it takes longer than to ask
+            until(lambda: client.get(f"{address(environment)}/readyz").is_success)
         yield process
     finally:
         process.kill()
