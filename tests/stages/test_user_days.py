@@ -221,10 +221,10 @@ class Traveller:
 
     def until(self, since, hours):
         """Let so many hours pass; every night that comes takes whom it finds due, and publishes."""
+        with transaction(self.engine) as connection:
+            zones = contacts.time_zones(connection)  # nobody moves meanwhile
         for hour in range(hours):
             now = since + timedelta(hours=hour)
-            with transaction(self.engine) as connection:
-                zones = contacts.time_zones(connection)
             for night in nights_by(zones, MOSCOW, AT, now):
                 if night.name not in self.nights:
                     self.nights.add(night.name)
