@@ -1,7 +1,7 @@
 """The rehearsal of a run: what it would change, rule by rule, while it writes nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -13,14 +13,18 @@ import sqlalchemy as sa
 
 from quadrupel.core.guards import withheld
 from quadrupel.core.offers import Catalogue
-from quadrupel.core.publishing import Publication
+from quadrupel.core.publishing import Again, Publication, Stale
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.verdicts import Evaluation
+from quadrupel.core.zones import day_in, find_zone
 from quadrupel.rules.page_reading import PageRead
+from quadrupel.rules.row import RowReading
 from quadrupel.stages.decisions import decide_all
 from quadrupel.stages.pages import Pages
+from quadrupel.stages.proof import Anew
 from quadrupel.store import published, rule_holds
 from quadrupel.store.database import transaction
+from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.range_pages import Part
 from quadrupel.store.run_users import due_days
 
@@ -34,6 +38,7 @@ class Changes:
     """What a run would change: counts of users, and by rule of matches, and by channel of messages.
 
     `users` were evaluated, `changed` of them would get another banner set, matches or messages.
+    Those who would be asked at once, on a later day that is published of them, change by that.
     """
 
     users: int = 0
@@ -76,6 +81,8 @@ def rehearse(
     that it was sent before.
     """
     changes = Changes()
+    schema = pages.rule_set.schema
+    anew = Anew(RowReading(pages.rule_set), ProfileStore(schema), catalogue, own)
     with transaction(engine) as connection:
         held = rule_holds.silent(connection, pages.rule_set.identities) | {*objected}
     for read in _pages(engine, pages, plan, as_of, now, held):
@@ -83,8 +90,8 @@ def rehearse(
         changes.errors.update({rule: each.errors for rule, each in read.counts.rules.items()})
         evaluations = iter(read.evaluations)
         while chunk := list(islice(evaluations, CHUNK)):
-            heard = [withheld(each, held) for each in chunk]
-            _count(engine, changes, heard, catalogue, reopen_days, own)
+            with transaction(engine) as connection:
+                _count(connection, changes, chunk, anew, held, reopen_days, now)
         progress(read.counts.evaluated)
     return changes
 
@@ -112,16 +119,40 @@ def _pages(
 
 
 def _count(
-    engine: sa.Engine,
+    connection: sa.Connection,
     changes: Changes,
     evaluations: Sequence[Evaluation],
-    catalogue: Catalogue,
+    anew: Anew,
+    held: Collection[str],
     reopen_days: int,
-    own: ZoneInfo,
+    now: datetime,
 ) -> None:
-    with transaction(engine) as connection:
-        states = published.states(connection, [each.user_id for each in evaluations])
-        decisions = decide_all(connection, evaluations, states, catalogue, reopen_days, own)
+    states = published.states(connection, [each.user_id for each in evaluations])
+
+    def decided(told: Sequence[Evaluation]) -> list[Publication | Stale | Again]:
+        heard = [withheld(each, held) for each in told]
+        return decide_all(connection, heard, states, anew.catalogue, reopen_days, anew.own)
+
+    decisions = decided(evaluations)
+    again = {each.user_id: each.as_of for each in decisions if isinstance(each, Again)}
+    if again:
+        decisions += decided(_asked_again(connection, again, anew, now))
     for decision in decisions:
         if isinstance(decision, Publication):
             changes.add(decision, states[decision.user_id])
+
+
+def _asked_again(
+    connection: sa.Connection, days: Mapping[str, date], anew: Anew, now: datetime
+) -> list[Evaluation]:
+    """What is said of users who are asked at once, on the day it is for each, or a later one."""
+    return [
+        anew.reading.evaluation(
+            profile.user_id,
+            profile.version,
+            profile.values,
+            max(day_in(find_zone(zone) or anew.own, now), days[profile.user_id]),
+            now,
+        )
+        for profile, zone in anew.store.read_with_zones(connection, [*days])
+    ]

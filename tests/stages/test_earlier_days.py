@@ -13,8 +13,11 @@ from quadrupel.core.contacts import Contact
 from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.zones import day_in, find_zone
+from quadrupel.rules.offered import offers
+from quadrupel.stages.pages import Pages
+from quadrupel.stages.rehearsal import rehearse
 from quadrupel.stages.schedule import plan_of
-from quadrupel.store import contacts, published, rule_holds
+from quadrupel.store import contacts, published, rule_holds, rule_numbers
 from quadrupel.store.database import transaction
 from quadrupel.store.run_users import zone_users
 
@@ -94,6 +97,24 @@ def test_who_has_tomorrow_already_is_asked_a_new_rule_at_once_on_that_day(portal
     assert portal.open_matches("large_family") == 20
     assert portal.days() == [24, 24, 24, *[23] * 7]
     assert portal.nights(3) == [RunKind.DUE] * 6
+    assert portal.open_matches("large_family") == 20
+
+
+def test_a_dry_run_counts_what_is_asked_on_that_day(portal, tmp_path):
+    portal.rules = rule_set(tmp_path, large_family=ADDED)
+    changes = rehearse(
+        portal.engine,
+        Pages(portal.rules, portal.ask(rule_numbers.foreseen, portal.rules.rules)),
+        offers(portal.rules),
+        portal.ask(plan_of, portal.rules),
+        portal.today,
+        portal.now,
+        own=MOSCOW,
+    )
+    assert portal.open_matches("large_family") == 0
+    assert (changes.users, changes.changed) == (20, 20)
+    assert (changes.opened, changes.closed) == ({"large_family": 20}, {})
+    run(portal)
     assert portal.open_matches("large_family") == 20
 
 
