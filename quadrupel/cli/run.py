@@ -75,8 +75,9 @@ def start(
     These are the users due on the day: by what time changes, or because an event came since the
     last night. Where rules were added, changed or removed since the last run over all users, it
     asks everybody the changed ones; with --full it asks everybody all. Publish is handed whoever
-    differs from what is published; with --anew everybody whom a rule matches, which takes longer
-    and puts right the banner sets that `quadrupel run verify` finds wrong.
+    differs from what is published; with --anew everybody who is shown something or whom a rule
+    matches, which takes longer and puts right the banner sets that `quadrupel run verify` finds
+    wrong.
 
     What is published of a user never goes back to an earlier day: after a run for a future day,
     events of its users are evaluated for that day, until it has come. So a day after tomorrow

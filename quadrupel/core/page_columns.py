@@ -9,6 +9,8 @@ PUBLISHED_VERSION = "published version"
 DUE_ON = "due on"
 HELD_MORE = "held more"
 """Whether a rule holds as published that has no bit in the words of the page."""
+SHOWN = "shown"
+"""Whether there is a banner in the set that is published."""
 
 
 def word_name(word: int) -> str:

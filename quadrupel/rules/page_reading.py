@@ -19,6 +19,7 @@ from quadrupel.core.page_columns import (
     DUE_ON,
     HELD_MORE,
     PUBLISHED_VERSION,
+    SHOWN,
     USER_HASH,
     USER_ID,
     VERSION,
@@ -114,9 +115,10 @@ class PageReading:
         """Read a page for one day; the time is when it was asked.
 
         `changed` are the rules that not everybody was asked yet: who matches one of them differs,
-        and so does who is due by it earlier than is known. By what `withheld` rules say nobody
-        differs, since publish would open and close nothing; but who holds a changed one does, since
-        its banner may be weighed otherwise.
+        and so does who is due by it earlier than is known; where they are all rules, so does
+        who is shown something or has an open match. By what `withheld` rules say nobody differs,
+        since publish would open and close nothing; but who holds a changed one does, since its
+        banner may be weighed otherwise.
         """
         codes = self._query.evaluate(page, as_of)
         differs, counts = self._compare(page, codes, as_of, changed, withheld)
@@ -150,6 +152,8 @@ class PageReading:
         matched, errors = page_sums.counted(codes)
         unheard = (self._rules.rules.keys() - self._asked) | {*withheld}
         differs = self._differs(page, of_each, unheard, as_of)
+        if self._rules.rules.keys() <= {*changed}:
+            differs |= self._has_any(page)
         if erring := errors.keys() - unheard:
             differs |= _any(codes, erring, ERROR)
         if kept := self._asked & changed & {*withheld}:
@@ -194,6 +198,12 @@ class PageReading:
             for name, mask in zip(names, self._words_of(rules), strict=True)
         ]
         return reduce(or_, held)
+
+    def _has_any(self, page: pl.DataFrame) -> pl.Series:
+        """Whether a rule holds for each user, or a banner is shown, as published."""
+        words = [pl.col(word_name(word)).fill_null(0) != 0 for word in range(self.words)]
+        more = pl.col(HELD_MORE, SHOWN).fill_null(value=False)
+        return page.select(pl.any_horizontal(more, *words)).to_series()
 
     def _words_of(self, rules: Collection[str]) -> list[int]:
         """The words of a page in which the bits of these rules are set."""

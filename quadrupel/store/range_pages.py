@@ -12,6 +12,7 @@ from quadrupel.core.page_columns import (
     DUE_ON,
     HELD_MORE,
     PUBLISHED_VERSION,
+    SHOWN,
     USER_HASH,
     USER_ID,
     VERSION,
@@ -28,12 +29,14 @@ _FIRST = {
     PUBLISHED_VERSION: pl.Int64(),
     DUE_ON: pl.Int32(),
     HELD_MORE: pl.Int8(),
+    SHOWN: pl.Int8(),
 }
 
 _PAGE = sql.SQL(
     "SELECT profiles.user_id, hashtextextended(profiles.user_id, 0), profiles.version,"
     " published.profile_version, published.due_on - date '1970-01-01',"
-    " (cardinality(published.held) > {word_count})::int{words}{columns}"
+    " (cardinality(published.held) > {word_count})::int,"
+    " (published.banners <> '[]')::int{words}{columns}"
     " FROM profiles {join} JOIN published ON published.user_id = profiles.user_id"
     " AND {published_part}{contacts}"
     " WHERE {part} AND NOT profiles.erased{users}{due}{zone}"
@@ -87,7 +90,9 @@ class RangePages:
         driver(connection).execute(_ALONE)
         frames = list(copied(connection, self._query(part, size), first, self._columns, size))
         frame = frames[0] if frames else frame_of_text(b"", first, self._columns)
-        return frame.with_columns(pl.col(DUE_ON).cast(pl.Date), pl.col(HELD_MORE).cast(pl.Boolean))
+        return frame.with_columns(
+            pl.col(DUE_ON).cast(pl.Date), pl.col(HELD_MORE, SHOWN).cast(pl.Boolean)
+        )
 
     def _query(self, part: Part, size: int) -> sql.Composed:
         table = "profiles" if part.due is None else "published"

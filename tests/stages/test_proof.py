@@ -5,8 +5,9 @@ import sqlalchemy as sa
 
 from quadrupel.core.banners import Banner
 from quadrupel.core.feedback import Action, Given
+from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Profile
-from quadrupel.store import banner_feedback
+from quadrupel.store import banner_feedback, rule_holds
 from quadrupel.store.banner_rows import write_banners
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
@@ -113,6 +114,41 @@ def test_a_run_anew_puts_right_what_a_full_one_leaves(portal):
     assert len(differences(portal)) == 3
     done = portal.night(anew=True)
     assert (done.kind, done.evaluated, done.changed) == ("full", 2, 2)
+    assert differences(portal) == []
+
+
+def test_a_run_anew_reaches_whom_no_rule_matches(applied, tmp_path):
+    values = {"children": 0, "region": "50"}
+    with transaction(applied) as connection:
+        STORE.write(connection, [Profile(user, 1, values) for user in ("clara", "dora")], NOW)
+    portal = Portal(applied, rule_set(tmp_path))
+    portal.night()
+    publish(portal, "clara", PARENT)
+    assert portal.night(full=True).changed == 0
+    assert differences(portal) == [("clara", "parent", "no banner", WHOLE)]
+    assert portal.night(anew=True).changed == 1
+    assert differences(portal) == []
+
+
+def test_a_run_anew_reaches_whom_only_a_held_rule_matches(applied, tmp_path):
+    values = {"children": 1, "region": "50"}
+    with transaction(applied) as connection:
+        STORE.write(connection, [Profile(user, 1, values) for user in ("emil", "fritz")], NOW)
+    portal = Portal(applied, rule_set(tmp_path))
+    portal.night()
+    portal.ask(
+        rule_holds.hold,
+        "parent",
+        portal.rules.identities["parent"],
+        Objection(Reason.NUMBER, "matches many"),
+        TODAY,
+        Trial(20, 20),
+        portal.now,
+    )
+    publish(portal, "emil")
+    assert portal.night(full=True).changed == 0
+    assert differences(portal) == [("emil", "parent", WHOLE, "no banner")]
+    portal.night(anew=True)
     assert differences(portal) == []
 
 
