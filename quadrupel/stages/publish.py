@@ -116,7 +116,8 @@ class Publish:
             due = message_store.record(
                 connection, [message for each in publications for message in each.messages], now
             )
-            due += message_store.pending_of(connection, _repeated(older, states))
+            repeated = _repeated([*older, *evaluations.values()], states)
+            due += message_store.pending_of(connection, repeated)
             marked = self._mark(connection, publications, catalogue)
         self._marked = marked
         new_sets = [
@@ -129,7 +130,7 @@ class Publish:
         _count_errors(evaluations)
         _count_without_offer(asked, catalogue)
         return [
-            *map(message_codec.outgoing, due),
+            *map(message_codec.outgoing, dict.fromkeys(due)),
             *(codec.changed_profile(each.user_id, each.as_of, each.cause) for each in again),
         ]
 
@@ -248,16 +249,17 @@ def _newest(
 
 
 def _repeated(
-    older: Iterable[Evaluation], states: Mapping[str, published.UserState]
+    evaluations: Iterable[Evaluation], states: Mapping[str, published.UserState]
 ) -> Collection[str]:
-    """The users of whom an older evaluation was published before, by a worker that then died.
+    """The users of whom an evaluation was published before, or a newer one.
 
-    Its messages were recorded and may never have come to the bus; the newer evaluation, in whose
-    batch it is delivered again, knows nothing of them.
+    That may have been done by a worker that then died: messages were recorded and never came to the
+    bus. What is decided now may know nothing of them: of an older evaluation that comes with a
+    newer one; of a rule that is held, or is not here, since the worker died.
     """
     return {
         each.user_id
-        for each in older
+        for each in evaluations
         if (known := states[each.user_id].published) is not None
         and _order(each) <= (known.profile_version, known.as_of, known.evaluated_at)
     }

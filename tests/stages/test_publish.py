@@ -8,13 +8,14 @@ from prometheus_client import REGISTRY
 
 from quadrupel.bus import codec, topics
 from quadrupel.core.errors import Halted
+from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.verdicts import NEVER_DUE
 from quadrupel.rules.offered import offers
 from quadrupel.stages.publish import Publish
 from quadrupel.stages.schedule import plan_of
-from quadrupel.store import halts, published, rule_sets
+from quadrupel.store import halts, published, rule_holds, rule_sets
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
 from quadrupel.store.tables import messages
@@ -96,6 +97,29 @@ def test_users_whose_rule_publish_does_not_have_are_due_the_next_day(portal):
     due = {user: each.published.due_on for user, each in states.items()}
     tomorrow = portal.today + timedelta(days=1)
     assert due == {"one": tomorrow, "two": tomorrow, "none": NEVER_DUE}
+
+
+def hold(portal):
+    objection = Objection(Reason.NUMBER, "matches many")
+    of_rule = ("parent", portal.rules.identities["parent"], objection, TODAY, Trial(3, 2))
+    portal.ask(rule_holds.hold, *of_rule, NOW)
+
+
+def restart_with_others(portal):
+    portal.publisher = portal.publisher_without
+
+
+@pytest.mark.parametrize("meanwhile", [hold, restart_with_others])
+def test_a_message_whose_worker_died_is_handed_on_although_its_rule_says_nothing_any_more(
+    portal, meanwhile
+):
+    portal.publisher, portal.publisher_without = portal.rules, portal.publisher
+    said = portal.evaluated([codec.changed_profile("one")])
+    [lost] = portal.publish(said)
+    assert lost.topic == topics.MESSAGES
+    meanwhile(portal)
+    assert portal.publish(said) == [lost]
+    assert portal.open_matches("parent") == 1
 
 
 def test_a_rule_that_is_given_up_before_publish_had_it_leaves_nothing_behind(portal):
