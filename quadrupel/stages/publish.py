@@ -18,12 +18,12 @@ from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
 from quadrupel.core.publishing import Again, Publication, Published, Stale, without_offer
 from quadrupel.core.verdicts import Evaluation
-from quadrupel.core.zones import UTC_ZONE
+from quadrupel.core.zones import UTC_ZONE, day_in, find_zone, may_have_begun
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.aside import Refused, put_aside
 from quadrupel.stages.decisions import decide_all, heard
 from quadrupel.stages.halving import Unsaved, save_all
-from quadrupel.store import banner_news, exposures, published, rule_sets
+from quadrupel.store import banner_news, contacts, exposures, published, rule_sets
 from quadrupel.store import messages as message_store
 from quadrupel.store.database import transaction
 from quadrupel.store.rule_numbers import RuleNumbers
@@ -118,6 +118,7 @@ class Publish:
             )
             repeated = _repeated([*older, *evaluations.values()], states)
             due += message_store.pending_of(connection, repeated)
+            over = self._over(connection, publications)
             marked = self._mark(connection, publications, catalogue)
         self._marked = marked
         new_sets = [
@@ -132,7 +133,30 @@ class Publish:
         return [
             *map(message_codec.outgoing, dict.fromkeys(due)),
             *(codec.changed_profile(each.user_id, each.as_of, each.cause) for each in again),
+            *(codec.changed_profile(user_id, day) for user_id, day in over),
         ]
+
+    def _over(
+        self, connection: sa.Connection, publications: Iterable[Publication]
+    ) -> list[tuple[str, date]]:
+        """Who is due already as it is published, each with the day it is for the user.
+
+        The day on which they are due began after they were evaluated. Its night, which goes by what
+        is published, may have passed them by meanwhile.
+        """
+        now = self._clock()
+        states = {each.user_id: each.published for each in publications}
+        due = {
+            user_id: state.due_on
+            for user_id, state in states.items()
+            if may_have_begun(state.due_on, state.evaluated_at, now)
+        }
+        zones = contacts.zones_of(connection, [*due]) if due else {}
+        today = {
+            zone: day_in(find_zone(zone) or self._own, now) for zone in {None, *zones.values()}
+        }
+        days = {user_id: today[zones.get(user_id)] for user_id in due}
+        return [(user_id, day) for user_id, day in days.items() if due[user_id] <= day]
 
     def _mark(
         self,

@@ -14,6 +14,7 @@ from quadrupel.core.zones import (
     day_in,
     find_zone,
     is_skipped,
+    may_have_begun,
     night_by,
     night_due,
     nights_by,
@@ -200,3 +201,20 @@ def test_the_night_of_each_day_comes_once_and_before_the_next(name, day, at):
     assert (day in seen) != is_skipped(zone, day)
     in_order = [night for night in seen[:-1] if night is not None]
     assert in_order == sorted(in_order)
+
+
+@given(ZONES, st.dates(date(2015, 1, 1), date(2037, 12, 30)), st.integers(0, 10**5))
+@example("Pacific/Kiritimati", date(2026, 11, 24), 0)
+@example("Asia/Kathmandu", date(2026, 11, 24), 0)
+@example("Australia/Lord_Howe", date(2026, 10, 4), 0)
+def test_whoever_lives_through_the_beginning_of_a_day_may_have(name, day, seconds):
+    begins = day_begins(ZoneInfo(name), day)
+    for now in (begins, begins + timedelta(seconds=seconds)):
+        assert may_have_begun(day, begins - SECOND, now)
+
+
+def test_within_a_quarter_of_an_hour_or_for_a_day_to_come_nothing_may_have_begun():
+    day, noon = date(2026, 11, 24), utc("2026-11-23T12:00")
+    assert not may_have_begun(day, noon, noon + timedelta(minutes=14))
+    assert may_have_begun(day, noon, noon + timedelta(minutes=15))
+    assert not may_have_begun(day, noon - DAY, noon - timedelta(hours=3))
