@@ -265,17 +265,16 @@ def progress(connection: sa.Connection, run: str, now: datetime | None = None) -
 
 
 def latest(connection: sa.Connection, limit: int, now: datetime | None = None) -> list[RunProgress]:
-    """The latest runs, newest first."""
-    query = _progress_query(now).order_by(runs.c.created_at.desc()).limit(limit)
+    """The latest runs, newest first; costs as much as these have ranges."""
+    newest_first = runs.c.created_at.desc()
+    names = sa.select(runs.c.run).order_by(newest_first).limit(limit)
+    query = _progress_query(now).where(runs.c.run.in_(names)).order_by(newest_first)
     return [_progress(row) for row in connection.execute(query).mappings()]
 
 
 def newest(connection: sa.Connection, now: datetime | None = None) -> RunProgress | None:
-    """The latest run, if there was one; costs as much as that run has ranges."""
-    latest_run = sa.select(runs.c.run).order_by(runs.c.created_at.desc()).limit(1)
-    query = _progress_query(now).where(runs.c.run == latest_run.scalar_subquery())
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else _progress(row)
+    """The latest run, if there was one."""
+    return next(iter(latest(connection, 1, now)), None)
 
 
 def unfinished(connection: sa.Connection, now: datetime | None = None) -> list[RunProgress]:

@@ -156,3 +156,29 @@ def test_a_run_waits_for_its_fan_out_until_it_is_marked(users):
         assert ledger.pending(connection, "night") == [0, 1, 2]
         runs.mark_fanned_out(connection, "night", [0, 1, 2], NOW)
         assert runs.pending_fan_outs(connection) == []
+
+
+def test_the_latest_runs_are_told_without_a_look_at_the_ranges_of_all_others(engine):
+    with transaction(engine) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO runs (run, as_of, rule_set, state, created_at)"
+            " SELECT 'run ' || n, '2026-11-23', 'set', 'finished',"
+            " '2026-11-23'::timestamptz + n * interval '1 day' FROM generate_series(1, 300) AS n"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO run_ranges (run, number, first_user, users, state, attempts)"
+            " SELECT 'run ' || n, number, number::text, 1, 'done', 1"
+            " FROM generate_series(1, 300) AS n, generate_series(1, 50) AS number"
+        )
+        connection.exec_driver_sql("ANALYZE runs, run_ranges")
+    with transaction(engine) as connection:
+        found = runs.latest(connection, 2, NOW)
+        read = connection.exec_driver_sql(
+            "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+            " FROM pg_stat_xact_user_tables WHERE relname = 'run_ranges'"
+        ).scalar_one()
+    assert [(each.run, each.ranges, each.users) for each in found] == [
+        ("run 300", 50, 50),
+        ("run 299", 50, 50),
+    ]
+    assert read < 200
