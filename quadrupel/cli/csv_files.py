@@ -47,7 +47,11 @@ class CsvFile:
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 yield from self._rows(file, row)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
+            raise self._refusal("it is not UTF-8; save it as CSV in UTF-8") from error
+        except OSError as error:
+            raise self._refusal(str(error.strerror)) from error
+        except csv.Error as error:
             raise self._refusal(str(error)) from error
 
     def require_all(self) -> None:

@@ -258,7 +258,7 @@ FILES = [
     ("user_id,email\nuser01,a@example.org\n", "it is 'user_id,email'"),
     ("user_id\nuser01\na b\n" + "x" * 65 + "\n", "2 of 3 rows are wrong, so none was taken"),
     ("user_id\nuser01\n\u0434\n", "users.csv:3: a user id is 1 to 64 of the characters"),
-    (b"user_id\n\xff\n", "can't decode byte"),
+    (b"user_id\n\xff\n", "users.csv: it is not UTF-8; save it as CSV in UTF-8"),
 ]
 
 
