@@ -1,6 +1,8 @@
 """The command `quadrupel`: every command in one tree, and what its errors look like."""
 
+import errno
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -27,6 +29,9 @@ WRITE = "Write rules"
 
 INTERRUPTED_EXIT = 130
 """What Typer makes of Ctrl-C."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a write fails with for which there is no room."""
 
 _NO_TABLE = "42P01"
 """The code of PostgreSQL for a table that is not there."""
@@ -138,9 +143,9 @@ def main() -> None:
     except QuadrupelError as error:
         _fail(str(error), 1)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in _FULL:
             raise
-        _fail(f"{error.filename}: {error.strerror}", 1)
+        _fail(f"{error.filename or _let_go_of_output()}: {error.strerror}", 1)
     except (KeyboardInterrupt, SystemExit) as ended:
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED_EXIT:
             raise
@@ -171,6 +176,12 @@ def _lacking(error: Exception) -> str | None:
     if getattr(of_driver, "sqlstate", None) != _NO_TABLE:
         return None
     return str(of_driver).partition("\n")[0]
+
+
+def _let_go_of_output() -> str:
+    """What could not be written; Python would try once more at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return "not everything could be written"
 
 
 def _fail(text: str, code: int) -> None:

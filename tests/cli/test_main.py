@@ -106,6 +106,18 @@ def test_a_database_without_tables_is_told_as_such(quadrupel, database_url, comm
     assert "Traceback" not in called.err
 
 
+@pytest.mark.parametrize(
+    "command", [["population"], ["rules", "list"], ["rules", "list", "--json"]]
+)
+def test_a_full_disk_is_told_in_a_sentence(command):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "quadrupel", *command], stdout=full, stderr=subprocess.PIPE
+        )
+    said = b"quadrupel: not everything could be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (1, said)
+
+
 def test_ctrl_c_in_long_work_says_that_it_was_interrupted():
     with subprocess.Popen(
         [sys.executable, "-m", "quadrupel", "events", "check", "-"],
