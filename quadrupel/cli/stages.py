@@ -85,7 +85,7 @@ def send(metrics_port: MetricsPort = None) -> None:
     Example:
       quadrupel send
 
-    It reads the templates of e-mails when it starts.
+    New and changed templates of e-mails are used a second later, without a restart.
     """
     _run("send", metrics_port)
 
