@@ -260,13 +260,19 @@ def first_answer(
 ) -> Told:
     """What `ask` reads on the first server that answers, in that order. Blocks.
 
-    Raises DatabaseUnavailable, and what `ask` raises.
+    One that lacks a column counts as one that does not answer: rules may be there before it, and
+    a replica has it later. Raises DatabaseUnavailable, and what `ask` raises.
     """
-    failure: Exception | None = None
+    failure: Exception | str | None = None
     for source in order:
         try:
             with transaction(engines[source]) as connection:
                 return ask(connection)
         except (DatabaseUnavailable, ConcurrentWrite) as error:
             failure = error
+        except (sa.exc.ProgrammingError, psycopg.errors.UndefinedColumn) as error:
+            cause = error.orig if isinstance(error, sa.exc.ProgrammingError) else error
+            if not isinstance(cause, psycopg.errors.UndefinedColumn):
+                raise
+            failure = f"{cause.diag.message_primary}; run `quadrupel profile apply`"
     raise DatabaseUnavailable(f"no database server answers: {failure or 'all are away'}")

@@ -316,3 +316,25 @@ def test_a_blocking_read_goes_to_the_first_server_that_answers(database_url) -> 
     finally:
         for engine in engines.values():
             engine.dispose()
+
+
+@pytest.mark.parametrize("by_driver", [True, False])
+def test_a_server_that_lacks_a_column_yet_is_one_that_does_not_answer(
+    database_url, by_driver
+) -> None:
+    engines = {source: database.open_engine(database_url) for source in Source}
+    asked = []
+
+    def ask(connection: sa.Connection) -> None:
+        asked.append(connection)
+        if by_driver:
+            database.driver(connection).execute("SELECT pets FROM pg_class")
+        connection.execute(sa.text("SELECT pets FROM pg_class"))
+
+    try:
+        with pytest.raises(DatabaseUnavailable, match=r'"pets" .* run `quadrupel profile apply`'):
+            first_answer([Source.REPLICA, Source.PRIMARY], engines, ask)
+        assert len(asked) == 2
+    finally:
+        for engine in engines.values():
+            engine.dispose()
