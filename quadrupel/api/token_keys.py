@@ -39,7 +39,10 @@ REFRESH_SECONDS = 30.0
 log = structlog.get_logger()
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
-_NO_KEY = (PyJWTError, UnsupportedAlgorithm, ValueError, KeyError, NotImplementedError)
+_NO_KEY = (
+    *(PyJWTError, UnsupportedAlgorithm, NotImplementedError),
+    *(ValueError, KeyError, TypeError),
+)
 """What an entry of a JWKS raises that is no key, or one of a kind that is unknown here."""
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)

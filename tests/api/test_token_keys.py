@@ -55,6 +55,7 @@ def test_a_jwks_keeps_its_kids_and_leaves_out_what_is_for_something_else(signer)
         {"kty": "quantum", "kid": "unknown"},
         {"kty": "oct", "kid": "empty"},
         {"kty": "RSA", "alg": "none", "kid": "unsigned"},
+        {"kty": "RSA", "alg": ["RS256"], "kid": "list"},
         "not an object",
     ]
     keys = read_keys(json.dumps({"keys": [*others, *entries]}).encode())
