@@ -62,15 +62,20 @@ def print_table(
     On a terminal that is too narrow for all, `minor` columns are left away, and what is longer
     than a line goes on in the next.
     """
-    if not to.is_terminal:
-        to = Console(file=to.file, width=UNLIMITED, highlight=False)
-    elif to.measure(table, options=to.options.update(width=UNLIMITED)).maximum > to.width:
+    needs = to.measure(table, options=to.options.update(width=UNLIMITED)).maximum
+    if to.is_terminal and needs > to.width:
         table.columns = [each for each in table.columns if each.header not in minor]
+    to = unlimited(to)
     kept = [each for each in table.columns if each.header in whole]
     fit = sum(_longest(each) for each in kept) <= to.width - OTHERS
     for column in kept:
         column.no_wrap, column.overflow = fit, "fold"
     to.print(table)
+
+
+def unlimited(to: Console = console) -> Console:
+    """The console, on a terminal; else one whose lines are as long as they need to be."""
+    return to if to.is_terminal else Console(file=to.file, width=UNLIMITED, highlight=False)
 
 
 def _longest(column: Column) -> int:

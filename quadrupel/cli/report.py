@@ -11,7 +11,7 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.cli.arguments import day_option
-from quadrupel.cli.output import Json, console, print_json
+from quadrupel.cli.output import Json, print_json, print_table
 from quadrupel.cli.report_page import page, sentences
 from quadrupel.cli.rule_choice import Folder, chosen, line, load
 from quadrupel.config import read_settings
@@ -110,7 +110,7 @@ def _print(rule: Rule, found: RuleReport) -> None:
         line(f"{NO_DATA}\n")
         return
     line(f"since {found.since:%Y-%m-%d %H:%M} UTC")
-    console.print(_table(found))
+    print_table(_table(found), whole=("arm",))
     for sentence in sentences(found):
         line(sentence)
     line("")

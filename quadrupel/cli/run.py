@@ -12,7 +12,7 @@ from quadrupel import bootstrap, telemetry
 from quadrupel.bus import topics
 from quadrupel.cli import run_proof, run_report, run_watch
 from quadrupel.cli.arguments import day_option, time_option
-from quadrupel.cli.output import Json, console, print_json, print_table, progress_bar
+from quadrupel.cli.output import Json, console, print_json, print_table, progress_bar, unlimited
 from quadrupel.config import Settings, read_settings
 from quadrupel.core.errors import Conflict, NotFound
 from quadrupel.core.runs import MAX_RATE, deadline
@@ -182,9 +182,9 @@ def show(
     covers = f"NOT all users: see the ranges {at}" if seams else "all users, no gap, no overlap"
     console.print(f"{'covers':<11}{covers}", markup=False, soft_wrap=True)
     for table in run_report.rule_tables(details):
-        console.print(table)
+        unlimited().print(table)
     if ranges:
-        console.print(run_report.ranges_table(lines, found.rule_set))
+        unlimited().print(run_report.ranges_table(lines, found.rule_set))
 
 
 @app.command("list")

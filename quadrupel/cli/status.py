@@ -14,7 +14,7 @@ from rich.table import Table
 
 from quadrupel import bootstrap
 from quadrupel.bus.topics import Lane
-from quadrupel.cli.output import Json, console, print_json
+from quadrupel.cli.output import Json, console, print_json, unlimited
 from quadrupel.cli.status_report import Flow, Report, Reporter, Unknown
 from quadrupel.config import read_settings
 from quadrupel.store.database import Limits
@@ -50,7 +50,7 @@ def status(watch: Watch = False, as_json: Json = False) -> None:
     if as_json:
         print_json(_fields(report))
     else:
-        console.print(_page(report))
+        unlimited().print(_page(report))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import pytest
 
 from quadrupel.bus import codec, topics
 from quadrupel.bus.postgres import PostgresBus
+from quadrupel.cli import output
 from quadrupel.core.errors import EventRefused
 from quadrupel.core.ports import Outgoing
 from quadrupel.store import halts, runs
@@ -48,6 +49,13 @@ def test_every_stage_is_in_one_table(halted):
         "dead letters: 1 wait for a decision", "latest run: nightly-2026-11-23 is finished",
     ):  # fmt: skip
         assert words in called.out, words
+
+
+def test_in_a_pipe_what_is_said_of_a_stage_is_a_line(halted, monkeypatch):
+    monkeypatch.setattr(output.console, "width", 40)
+    lines = halted("status").out.splitlines()
+    assert any("evaluate ranges" in line and "no worker" in line for line in lines)
+    assert any("[red]garbage; `quadrupel dead-letters resume ingest`" in line for line in lines)
 
 
 def test_programs_are_told_the_same(halted):
