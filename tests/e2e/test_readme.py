@@ -114,7 +114,9 @@ def test_a_first_rule_works_as_the_readme_tells_it(terminal, background):
     (terminal.folder / path).write_text(script)
     check, up, report, look, licence = blocks("sh")
 
-    assert "4 examples: all as expected" in terminal.run(check)
+    told = terminal.run(f"exec 2>&1\n{check}")
+    assert "5 examples: all as expected" in told
+    assert "warning" not in told
     background(up)
     until(lambda: answers(f"http://127.0.0.1:{terminal.port}/readyz"))
     terminal.run(report)
