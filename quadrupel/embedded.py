@@ -18,6 +18,8 @@ from quadrupel.core.errors import DatabaseUnavailable, SettingRefused
 
 _URL_FILE = "database-url"
 _LOCK_FILE = "up.lock"
+_USERS_FILE = ".handle_pids.json"
+"""Where the wheel notes, beside the server's data, the processes that use it; the last stops it."""
 
 
 def default_data_dir() -> Path:
@@ -54,7 +56,9 @@ def held(data_dir: Path) -> Iterator[None]:
 def server(data_dir: Path) -> Iterator[str]:
     """Run the server for as long as the block and give its URL; made at the first start.
 
-    Raises DatabaseUnavailable with the server's own words when it does not start.
+    Nobody else may run one in the folder (`held`). One that outlived its killed process is taken
+    over, and stopped at the end. Raises DatabaseUnavailable with the server's own words when it
+    does not start.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
@@ -62,6 +66,8 @@ def server(data_dir: Path) -> Iterator[str]:
 
     folder = data_dir / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # One that was killed stays in the list, and the server would go on for it for ever.
+    (folder / _USERS_FILE).unlink(missing_ok=True)
     try:
         running = get_server(folder)
     except Exception as error:
