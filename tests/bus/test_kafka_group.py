@@ -69,9 +69,10 @@ class TestRebalance:
         KafkaBus(kafka_bootstrap).admin().create([Topic(name, PARTITIONS)])
         return name
 
-    def test_who_owes_an_acknowledgement_gives_partitions_up_at_once(
-        self, kafka_bootstrap: str, topic: str
+    def test_who_owes_an_acknowledgement_pays_and_gives_partitions_up_at_once(
+        self, kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(kafka_consumer, "SOON", float(PATIENCE))
         bus = KafkaBus(kafka_bootstrap, session_timeout=self.SESSION)
         publish(bus, topic, range(20))
         came: list[Message] = []

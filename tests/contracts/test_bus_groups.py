@@ -90,6 +90,29 @@ class TestGroups:
         late.commit()
         assert nothing_more(late)
 
+    def test_what_was_in_work_as_another_joined_is_acknowledged_or_comes_again_and_not_both(
+        self, kit: Kit, topic: str, join: Any
+    ) -> None:
+        publish(kit, topic, numbered(40))
+        first = join()
+        take(first, 40)
+        second, came = join(), []
+        deadline = time.monotonic() + 4 * kit.patience
+        try:
+            while not came and time.monotonic() < deadline:
+                first.keep_alive()
+                came = second.poll(100, timeout=0.1)
+            first.commit()
+        except AssignmentLost:
+            while len(came) < 40 and time.monotonic() < deadline + 20:
+                for member in (first, second):
+                    came += member.poll(100, timeout=0.1)
+                    member.commit(soon=True)
+            assert values(came) == list(range(40))
+        else:
+            assert came == []
+            assert nothing_more(second)
+
     def test_keeping_alive_says_that_the_partitions_went_away(
         self, kit: Kit, topic: str, join: Any
     ) -> None:
