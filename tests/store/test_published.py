@@ -196,6 +196,7 @@ def test_of_each_user_and_rule_the_last_match_that_ended_is_found_from_a_day_on(
             "b": Ended("2026-11-23", DAY + timedelta(days=9)),
         }
     }
+    assert ended(engine, "c1") == ended(engine, "c1", since=9)
     assert ended(engine, "c1", since=10) == ended(engine) == {}
 
 
