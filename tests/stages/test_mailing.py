@@ -78,20 +78,31 @@ def strangers(population):
     return create(population, replace(SPRING, audience=Audience(users=True)), ["anna", "boris"])
 
 
-def test_a_listed_user_without_a_profile_erased_while_a_chunk_is_recorded_keeps_no_message(
-    population, producer, strangers
-):
-    erasing = threading.Thread(target=erase, args=(population, "anna"))
+def send_while_erasing(engine, producer, given, user):
+    """Send a mailing; a user is being erased once the first chunk was looked through for such."""
+    erasing = threading.Thread(target=erase, args=(engine, user))
 
     def clock():  # asked between the look for erased users and the recording of the chunk
         if not erasing.ident:
             erasing.start()
-            wait_until_over_or_waiting(population, erasing)
+            wait_until_over_or_waiting(engine, erasing)
         return NOW
 
-    pages = open_audience(population, RULES, strangers, ())
-    mailing.send(population, producer, strangers, pages, clock, lambda _: False)
+    pages = open_audience(engine, RULES, given, ())
+    mailing.send(engine, producer, given, pages, clock, lambda _: False)
     erasing.join()
+
+
+def test_a_user_erased_while_a_chunk_is_recorded_keeps_no_message(population, producer):
+    send_while_erasing(population, producer, create(population, SPRING), "user02")
+    assert messages_of(population, "user02") == []
+    assert len(messages_of(population, "user00")) == 1
+
+
+def test_a_listed_user_without_a_profile_erased_while_a_chunk_is_recorded_keeps_no_message(
+    population, producer, strangers
+):
+    send_while_erasing(population, producer, strangers, "anna")
     assert messages_of(population, "anna") == []
     assert len(messages_of(population, "boris")) == 1
 
