@@ -139,25 +139,40 @@ def test_what_the_law_says_must_be_shown_cannot_be_refused(world):
     send.close()
 
 
-def test_an_address_refused_for_good_is_not_written_to_again_until_it_is_another(world):
+@pytest.fixture
+def refused(world):
+    """A world where the address of a user was refused for good, and no other one would be."""
     world.channel.answer = RefusedForGood("550 no such user", about_address=True)
     world.send.process(world.record())
     assert world.entry().state is MessageState.FAILED
-
-    def another(origin):
-        key = MessageKey("user0000", origin, "once", "email")
-        with transaction(world.engine) as connection:
-            keys = messages.record(connection, [Message(key, "birthday", {})], NOW)
-        world.send.process(world.delivered([message_codec.outgoing(each) for each in keys]))
-        with transaction(world.engine) as connection:
-            return message_desk.get(connection, key)
-
     world.channel.answer = Delivered()
-    assert another("rule:moved").error == "the address was refused before: 550 no such user"
+    return world
+
+
+def another(world, origin):
+    """What becomes of another message to the user."""
+    key = MessageKey("user0000", origin, "once", "email")
     with transaction(world.engine) as connection:
+        keys = messages.record(connection, [Message(key, "birthday", {})], NOW)
+    world.send.process(world.delivered([message_codec.outgoing(each) for each in keys]))
+    with transaction(world.engine) as connection:
+        return message_desk.get(connection, key)
+
+
+def test_an_address_refused_for_good_is_not_written_to_again_until_it_is_another(refused):
+    said = another(refused, "rule:moved").error
+    assert said == "the address was refused before: 550 no such user"
+    with transaction(refused.engine) as connection:
         moved = Contact("user0000", "new@example.org", "en", {"email": True})
         contacts.save(connection, [moved], NOW)
-    assert another("rule:tax").state is MessageState.SENT
+    assert another(refused, "rule:tax").state is MessageState.SENT
+
+
+def test_an_address_that_an_operator_allows_again_is_written_to_until_it_is_refused_again(refused):
+    with transaction(refused.engine) as connection:
+        assert contacts.allow(connection, "user0000") == 1
+    for origin in ("rule:moved", "rule:tax"):
+        assert another(refused, origin).state is MessageState.SENT
 
 
 def test_a_refusal_of_the_contents_says_nothing_of_the_address(world):
