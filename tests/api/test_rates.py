@@ -69,6 +69,14 @@ def test_of_more_callers_than_are_remembered_those_are_forgotten_that_asked_long
     rates.count("a")  # forgotten: a refusal is no request
 
 
+def test_who_asks_again_is_remembered_longer_than_who_came_later_and_does_not() -> None:
+    rates = Rates("citizen", rate(1, 60, 2), Clock(), callers=3)
+    for caller in "abcad":
+        rates.count(caller)
+    with pytest.raises(TooOften):
+        rates.count("a")
+
+
 def test_refusals_are_counted_by_who_and_said_now_and_then() -> None:
     clock, before = Clock(), refused("key")
     rates = Rates("key", rate(1, 1, 1), clock)
