@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from quadrupel.bus import codec, topics
-from quadrupel.core.errors import ConcurrentWrite
+from quadrupel.core.errors import BusUnavailable, ConcurrentWrite
 from quadrupel.core.zones import UTC_ZONE
 from quadrupel.stages.evaluate_ranges import EvaluateRanges
 from quadrupel.stages.schedule import Schedule, fan_out, start_run
@@ -62,6 +62,17 @@ def test_a_run_evaluates_every_user_once(flow, night, small_rules, ranges):
     with transaction(flow.engine) as connection:
         done = runs.progress(connection, "night")
     assert (done.state, done.evaluated, done.matched) == ("finished", 25, 25)
+
+
+def test_ranges_that_the_bus_did_not_take_are_put_there_when_it_is_back(flow, night, small_rules):
+    start_run(flow.engine, "night", TODAY, small_rules, 10, NOW)
+    producer, night.down = night.producer(), True
+    with pytest.raises(BusUnavailable):
+        fan_out(flow.engine, producer, NOW)
+    night.down = False
+    for _ in range(2):
+        fan_out(flow.engine, producer, NOW)
+    assert len(list(night.admin().browse(topics.RANGES))) == 3
 
 
 def test_a_range_delivered_twice_is_evaluated_once(flow, night, small_rules, ranges):

@@ -79,6 +79,13 @@ def test_a_wrong_type_is_as_bad_as_what_is_no_event(applied, delivered):
     assert regions(applied) == {}
 
 
+def test_a_user_whose_only_event_is_refused_is_handed_on_all_the_same(applied, delivered):
+    """Whoever reported it may wait until the banner set contains it."""
+    outgoing = ingest_on(applied).process(delivered([moved("anna", region=77)]))
+    assert users(outgoing) == ["anna"]
+    assert [letter.reason for letter in letters(outgoing, delivered)] == ["wrong-type"]
+
+
 def test_ninety_nine_bad_ones_are_put_aside_and_the_others_saved(applied, delivered):
     outgoing = ingest_on(applied).process(delivered([*garbage(99), moved("good")]))
     assert regions(applied) == {"good": "77"}
