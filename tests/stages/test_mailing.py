@@ -78,23 +78,23 @@ def strangers(population):
     return create(population, replace(SPRING, audience=Audience(users=True)), ["anna", "boris"])
 
 
-def send_while_erasing(engine, producer, given, user):
-    """Send a mailing; a user is being erased once the first chunk was looked through for such."""
-    erasing = threading.Thread(target=erase, args=(engine, user))
+def send_while(other, engine, producer, given, *arguments):
+    """Send a mailing; something else begins while its first chunk is being recorded."""
+    working = threading.Thread(target=other, args=(engine, *arguments))
 
-    def clock():  # asked between the look for erased users and the recording of the chunk
-        if not erasing.ident:
-            erasing.start()
-            wait_until_over_or_waiting(engine, erasing)
+    def clock():  # asked when it is known that the chunk may go, and before it is recorded
+        if not working.ident:
+            working.start()
+            wait_until_over_or_waiting(engine, working)
         return NOW
 
     pages = open_audience(engine, RULES, given, ())
     mailing.send(engine, producer, given, pages, clock, lambda _: False)
-    erasing.join()
+    working.join()
 
 
 def test_a_user_erased_while_a_chunk_is_recorded_keeps_no_message(population, producer):
-    send_while_erasing(population, producer, create(population, SPRING), "user02")
+    send_while(erase, population, producer, create(population, SPRING), "user02")
     assert messages_of(population, "user02") == []
     assert len(messages_of(population, "user00")) == 1
 
@@ -102,7 +102,7 @@ def test_a_user_erased_while_a_chunk_is_recorded_keeps_no_message(population, pr
 def test_a_listed_user_without_a_profile_erased_while_a_chunk_is_recorded_keeps_no_message(
     population, producer, strangers
 ):
-    send_while_erasing(population, producer, strangers, "anna")
+    send_while(erase, population, producer, strangers, "anna")
     assert messages_of(population, "anna") == []
     assert len(messages_of(population, "boris")) == 1
 
@@ -252,6 +252,15 @@ def test_cancelling_stops_the_sender_and_takes_back_what_waits(population, produ
     with transaction(population) as connection:
         keys = [message_codec.read_message(each) for each in delivered_of(producer)]
         assert messages.claim(connection, keys, NOW, NOW) == []
+
+
+def test_cancelling_while_a_chunk_is_recorded_takes_that_back_too(population, producer):
+    create(population, SPRING)
+    send_while(mailing.cancel, population, producer, SPRING, SPRING.name, lambda: NOW)
+    assert state(population).state is MailingState.CANCELLED
+    with transaction(population) as connection:
+        found = message_desk.find(connection, Filter(), 100)
+    assert {each.state for each in found} == {MessageState.CANCELLED}
 
 
 def test_all_that_waits_is_taken_back_in_however_many_chunks(population, producer, monkeypatch):
