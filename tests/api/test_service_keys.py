@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from quadrupel.api import service_keys
 from quadrupel.api.service_keys import (
     MAX_REMEMBERED,
     OUTAGE_SECONDS,
@@ -86,6 +87,20 @@ def test_unknown_keys_are_remembered_too_in_bounded_memory() -> None:
         with pytest.raises(NotAuthenticated):
             world.check(f"qk_{number:012}_{SECRET}")
     assert len(world.keys._remembered) == MAX_REMEMBERED
+
+
+def test_a_key_that_is_in_use_is_forgotten_after_those_that_are_not(monkeypatch) -> None:
+    monkeypatch.setattr(service_keys, "MAX_REMEMBERED", 2)
+    world = World()
+    world.check()
+    for number, seconds in enumerate((REMEMBERED_SECONDS, 0.0)):
+        with pytest.raises(NotAuthenticated):
+            world.check(f"qk_{number:012}_{SECRET}")
+        world.seconds += seconds
+        world.check()
+    asked = world.asked
+    world.check()
+    assert (asked, world.asked) == (4, 4)
 
 
 def test_without_the_database_an_unremembered_key_is_neither_good_nor_bad() -> None:
