@@ -22,7 +22,7 @@ from quadrupel.core.ports import Bus, Producer
 from quadrupel.core.zones import day_in, find_zone
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
-from quadrupel.rules.live import LiveRules
+from quadrupel.rules.live import Fingerprint, LiveRules, fingerprint, rule_files
 from quadrupel.store import contacts, database, halts, migrations, schema
 from quadrupel.store.database import PATIENT, Limits
 
@@ -128,13 +128,14 @@ def open_parts(
     `connect` opens the bus, `once` asks what it is given when it is time. Raises TopicRefused,
     SettingRefused or DeclarationRefused, each naming what to do.
     """
-    load_rules(settings)  # what is wrong with them is said before anything else
+    read = _rules_reader(settings)
+    read()  # what is wrong with them is said before anything else
     with open_engine(settings, limits) as engine, contextlib.closing(connect(settings)) as bus:
 
         def look() -> LiveRules:
             verify_tables(engine)
             bus.admin().verify(topics.topics(settings.partitions))
-            return LiveRules(rules_folder(settings), lambda: _load_applied(settings, engine))
+            return LiveRules(rules_folder(settings), lambda: _read_applied(read, engine))
 
         live = once(look)
         with contextlib.closing(bus.producer()) as producer:
@@ -147,9 +148,24 @@ def verify_tables(engine: sa.Engine) -> None:
         migrations.verify(connection, migrations_folder())
 
 
-def _load_applied(settings: Settings, engine: sa.Engine) -> RuleSet:
-    """Read all rules; SettingRefused if one of their attributes has no column yet."""
-    rules = load_rules(settings)
+def _rules_reader(settings: Settings) -> Callable[[], RuleSet]:
+    """What loads all rules, and again only after their files changed: it takes half a second."""
+    folder = rules_folder(settings)
+    last: tuple[Fingerprint, RuleSet] | None = None
+
+    def read() -> RuleSet:
+        nonlocal last
+        files = fingerprint(rule_files(folder))
+        if last is None or last[0] != files:
+            last = files, load_rules(settings)
+        return last[1]
+
+    return read
+
+
+def _read_applied(read: Callable[[], RuleSet], engine: sa.Engine) -> RuleSet:
+    """The rules as they are now; SettingRefused if one of their attributes has no column yet."""
+    rules = read()
     with database.transaction(engine) as connection:
         schema.verify(connection, rules.schema)
     return rules
