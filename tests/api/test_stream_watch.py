@@ -51,6 +51,12 @@ class World:
             self.streams.add(stream)
             stream.offer(self._set(user))
 
+    def close(self) -> None:
+        """Remove its streams: tests of a real API count those of the whole process."""
+        for user in self.versions:
+            for stream in [*self.streams.of(user)]:
+                self.streams.remove(stream)
+
     async def find_all(self, user_ids: Collection[str]) -> Mapping[str, BannerSet]:
         self.looked.append(set(user_ids))
         if self.failure is not None:
@@ -107,9 +113,12 @@ def play(story: Callable[[World], Awaitable[None]], users: int = 3) -> list[str]
 
     async def run() -> None:
         world = World(users)
-        async with world.watch.running():
-            await asyncio.sleep(0)
-            await story(world)
+        try:
+            async with world.watch.running():
+                await asyncio.sleep(0)
+                await story(world)
+        finally:
+            world.close()
         assert len(asyncio.all_tasks()) == 1, "something goes on that nobody waits for"
 
     with capture_logs() as logs, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

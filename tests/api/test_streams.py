@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import zoneinfo
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import date
 
 import pytest
@@ -260,8 +260,24 @@ def new_stream(user: str) -> Stream:
     return Stream(View(user, None, "en"), None)
 
 
-def test_a_process_and_a_user_have_so_many_and_there_is_room_again() -> None:
-    streams = Streams(limit=3, of_user=2)
+@pytest.fixture
+def open_streams() -> Iterator[Callable[..., Streams]]:
+    """Gives the streams of a process; removes them, since other tests count those of this one."""
+    made: list[Streams] = []
+
+    def opened(**limits: int) -> Streams:
+        made.append(Streams(**limits))
+        return made[-1]
+
+    yield opened
+    for streams in made:
+        for user in ("u0", "u1", "u2", "late"):
+            for stream in [*streams.of(user)]:
+                streams.remove(stream)
+
+
+def test_a_process_and_a_user_have_so_many_and_there_is_room_again(open_streams) -> None:
+    streams = open_streams(limit=3, of_user=2)
     first, second = new_stream("u1"), new_stream("u1")
     streams.add(first)
     streams.add(second)
@@ -277,8 +293,8 @@ def test_a_process_and_a_user_have_so_many_and_there_is_room_again() -> None:
     assert streams.of("u3") == ()
 
 
-def test_the_end_ends_all_and_whoever_comes_later() -> None:
-    streams, some = Streams(), [new_stream(f"u{number % 3}") for number in range(9)]
+def test_the_end_ends_all_and_whoever_comes_later(open_streams) -> None:
+    streams, some = open_streams(), [new_stream(f"u{number % 3}") for number in range(9)]
     for each in some:
         streams.add(each)
     streams.end()
