@@ -30,6 +30,7 @@ from quadrupel.embedded import server
 from quadrupel.store import database, migrations
 
 from . import distribution, standby
+from .folders import in_memory
 
 # A failed assertion tells its values in a helper, too.
 pytest.register_assert_rewrite(*(f"tests.{each.name}" for each in Path(__file__).parent.glob("*/")))
@@ -37,8 +38,6 @@ pytest.register_assert_rewrite(*(f"tests.{each.name}" for each in Path(__file__)
 REQUIRE_ALL = "QUADRUPEL_REQUIRE_ALL"
 FILES = 6_000
 """How many files a test may have open that is marked with `files`."""
-MEMORY_BYTES = 4 * 2**30
-"""What the databases of a run may take in memory: they are small, what they log is not."""
 LEGS_NOT_RUN = pytest.StashKey[dict[str, str]]()
 
 
@@ -176,7 +175,7 @@ def _logs_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server for the run; what it holds need not survive a power cut."""
-    folder = Path(tempfile.mkdtemp(prefix="quadrupel-pg-", dir=_in_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="quadrupel-pg-", dir=in_memory()))
     try:
         with server(folder) as url:
             with psycopg.connect(url, autocommit=True) as connection:
@@ -185,16 +184,6 @@ def postgres_url() -> Iterator[str]:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _in_memory() -> str:
-    """A folder of the memory that has room, as it has outside of containers; else the usual one.
-
-    A new database is files above all, and a thousand tests make one each.
-    """
-    shared = Path("/dev/shm")
-    roomy = shared.is_dir() and shutil.disk_usage(shared).free >= MEMORY_BYTES
-    return str(shared) if roomy else "/tmp"
 
 
 @contextlib.contextmanager

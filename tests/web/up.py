@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from quadrupel.portal import free_port
+from tests.folders import in_memory
 
 START_SECONDS = 120.0
 
@@ -24,7 +25,7 @@ class Up:
 
     def __init__(self, *arguments: str, **settings: str) -> None:
         # Not tmp_path: the embedded server may run as a user who cannot enter it.
-        self.folder = Path(tempfile.mkdtemp(prefix="quadrupel-up-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="quadrupel-up-", dir=in_memory()))
         self.folder.chmod(0o755)
         self.port = free_port(0)
         self.page_port = free_port(0)
