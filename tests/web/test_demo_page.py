@@ -1,5 +1,6 @@
 """The demo page of a real `quadrupel up`, in Chromium: everything behind it is running."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -301,24 +302,27 @@ def tab_to(page: Page, name: str) -> None:
 
 
 def wrong(page: Page) -> list[str]:
+    """What axe finds in all frames as they are shown now."""
     found = []
     for each in page.frames:
-        each.evaluate(AXE)
+        if not each.evaluate("'axe' in window"):
+            each.evaluate(AXE)
         told = each.evaluate("axe.run(document, { iframes: false })")["violations"]
         found += [f"{one['id']}: {node['html']}" for one in told for node in one["nodes"]]
     return found
 
 
-@pytest.mark.parametrize("width", [1500, 1000, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_wrong(page, up, scheme, width):
-    page.set_viewport_size({"width": width, "height": 1000})
-    page.emulate_media(color_scheme=scheme)
+def test_axe_finds_nothing_wrong(page, up):
     visit(page, up)
     shows(page, EXPIRING)
     expect(reason(page, "driving_licence_expiring")).to_be_visible()
     for each in page.locator("#reasons summary").all()[:6]:
         if each.locator("..").get_attribute("open") is None:
             each.click()
-    assert wrong(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found: dict[tuple[str, int], list[str]] = {}
+    for scheme, width in itertools.product(("light", "dark"), (1500, 1000, 390)):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.emulate_media(color_scheme=scheme)
+        found[scheme, width] = wrong(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert {how: what for how, what in found.items() if what} == {}
