@@ -101,7 +101,8 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url).is_success
+        # Without `verify=False` each look reads all certificates of the machine.
+        return httpx.get(url, verify=False).is_success
     except httpx.TransportError:
         return False
 
