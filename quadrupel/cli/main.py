@@ -27,6 +27,8 @@ OPERATE = "Operate"
 WRITE = "Write rules"
 
 
+VERSION = "--version"
+
 INTERRUPTED_EXIT = 130
 """What Typer makes of Ctrl-C."""
 
@@ -78,7 +80,11 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def tree(word: str = "") -> typer.Typer:
-    """All commands; that one alone, where the word is the name of one: to read all takes long."""
+    """All commands; that one alone, where the word is the name of one: to read all takes long.
+
+    None where it asks for the version.
+    """
+    alone = word in COMMANDS or word == VERSION
     app = typer.Typer(
         name="quadrupel",
         help="A rule-driven targeted notification service: events in, banners and messages out.",
@@ -88,7 +94,7 @@ def tree(word: str = "") -> typer.Typer:
     )
     app.callback()(_options)  # without it, one command alone would need no name
     for name, command in COMMANDS.items():
-        if word in COMMANDS and name != word:
+        if alone and name != word:
             continue
         found = getattr(importlib.import_module(f"quadrupel.cli.{command.module}"), command.name)
         if isinstance(found, typer.Typer):
@@ -116,7 +122,7 @@ def _options(
     _: Annotated[
         bool,
         typer.Option(
-            "--version",
+            VERSION,
             callback=_tell_version,
             is_eager=True,
             help="Print the version and its newest migration of tables.",

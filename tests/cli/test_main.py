@@ -75,7 +75,7 @@ def test_a_misspelt_command_is_told_which_one_was_meant(quadrupel):
     assert "Did you mean 'status'?" in quadrupel("statsu").err
 
 
-@pytest.mark.parametrize("name", ["ingest", "publish", "status", "messages"])
+@pytest.mark.parametrize("name", ["ingest", "publish", "status", "messages", "--version"])
 def test_a_command_reads_no_modules_that_only_others_need(name):
     """Workers start by the dozen, operators wait for each command."""
     program = f"""if True:
