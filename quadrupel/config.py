@@ -25,6 +25,7 @@ from quadrupel.setting_types import (
     LongSecret,
     Origins,
     TimeZone,
+    WebhookName,
 )
 
 
@@ -120,7 +121,7 @@ class Settings(BaseSettings):
         description="JSON: the secrets that sign these links, of 32 characters or more, the newest"
         " first; one that is left out ends the links that it signed",
     )
-    webhooks: dict[str, WebhookEndpoint] = Field(
+    webhooks: dict[WebhookName, WebhookEndpoint] = Field(
         {}, description='JSON: {"crm": {"url": "https://...", "secret": "..."}}'
     )
 
@@ -246,9 +247,10 @@ def read_settings(**overrides: Any) -> Settings:
 
 
 def _explain(problem: Any) -> str:
-    place = "QUADRUPEL_" + ".".join(str(part) for part in problem["loc"]).upper()
+    setting, *inside = (str(part) for part in problem["loc"] if part != "[key]")
+    place = ".".join([f"QUADRUPEL_{setting.upper()}", *inside])
     value = f" (it is {problem['input']!r})" if problem["loc"][0] not in _SECRET else ""
-    return f"{place} is wrong: {problem['msg']}{value}"
+    return f"{place} is wrong: {problem['msg'].removeprefix('Value error, ')}{value}"
 
 
 def rules_folder(settings: Settings) -> Path:

@@ -10,10 +10,13 @@ from typing import Annotated, Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from quadrupel.core.origins import read_base_url, read_origins
 from quadrupel.http_urls import http_url
+
+LONG = 32
+"""Characters that a secret has at least which signs what strangers may try to sign."""
 
 
 def _time_zone(name: str) -> str:
@@ -91,6 +94,21 @@ def _languages(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tags
 
 
+def _long_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < LONG:
+        raise ValueError(f"a secret has {LONG} characters or more")
+    return secret
+
+
+_WEBHOOK = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def _webhook_name(name: str) -> str:
+    if not _WEBHOOK.fullmatch(name):  # it stands in keys of messages, whose parts a / divides
+        raise ValueError("a webhook's name is 1 to 64 of A-Z, a-z, 0-9, _, . and -")
+    return name
+
+
 def _origins(text: str) -> str:
     read_origins(text)
     return text
@@ -102,6 +120,7 @@ HttpUrl = Annotated[str, AfterValidator(http_url)]
 KafkaClient = Annotated[dict[str, SecretStr], BeforeValidator(_kafka_client)]
 Languages = Annotated[tuple[str, ...], AfterValidator(_languages)]
 LocalTime = Annotated[time, AfterValidator(_local_time)]
-LongSecret = Annotated[SecretStr, Field(min_length=32)]
+LongSecret = Annotated[SecretStr, AfterValidator(_long_secret)]
 Origins = Annotated[str, AfterValidator(_origins)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+WebhookName = Annotated[str, AfterValidator(_webhook_name)]

@@ -44,6 +44,10 @@ WRONG = [
     ("WEBHOOKS", '{"crm": {"url": "https://x"}}'),
     ("WEBHOOKS", "not json"),
     *(
+        ("WEBHOOKS", json.dumps({name: {"url": "https://x", "secret": "geheim"}}))
+        for name in ("", "crm/2", "crm 2", "crm\n", "срм", "c" * 65)
+    ),
+    *(
         ("WEBHOOKS", json.dumps({"crm": {"url": url, "secret": "geheim"}}))
         for url in (
             "",
@@ -116,6 +120,12 @@ def test_links_that_refuse_emails_have_an_address_and_secrets_that_nobody_reads(
     assert settings.unsubscribe_url == "https://api.portal.example"
     assert settings.unsubscribe_keys == secrets
     assert "geheim" not in repr(settings)
+
+
+def test_a_short_secret_is_told_how_long_it_has_to_be(monkeypatch):
+    monkeypatch.setenv("QUADRUPEL_UNSUBSCRIBE_SECRETS", json.dumps(["geheim" * 6, "geheim"]))
+    with pytest.raises(SettingRefused, match=r"SECRETS\.1 is wrong: .*has 32 characters or more"):
+        read_settings()
 
 
 def test_languages_are_told_what_is_wrong_with_them(monkeypatch):
