@@ -20,7 +20,7 @@ WRONG = [
     (("ingest", "--metrics-port", "many"), {}, 2, "should be a valid integer"),
     (("ingest",), {}, 2, "QUADRUPEL_DATABASE_URL is not set"),
     (("ingest",), {"partitions": "0"}, 2, "QUADRUPEL_PARTITIONS is wrong"),
-    (("ingest",), {"database_url": CLOSED}, 1, "nothing is lost"),
+    (("run", "list"), {"database_url": CLOSED}, 1, "nothing is lost"),
     (("ingest",), {"database_url": CLOSED, "rules": "/nowhere"}, 2, "QUADRUPEL_RULES"),
     (("db", "migrate"), {"database_url": CLOSED}, 1, "the database did not answer"),
     (("bus", "create"), {"partitions": "0"}, 2, "greater than or equal to"),
