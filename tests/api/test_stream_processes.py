@@ -120,7 +120,7 @@ class Crowd:
 def test_very_many_idle_streams_keep_the_memory_flat(
     processes: Processes, full: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    many, seconds = (5_000, 60.0) if full else (1_500, 20.0)
+    many, seconds = (5_000, 30.0) if full else (1_500, 15.0)
     with processes.api() as (process, client), Crowd(client.base_url.port) as crowd:
         [worker, *_] = sorted(
             psutil.Process(process.pid).children(recursive=True),
@@ -138,12 +138,16 @@ def test_very_many_idle_streams_keep_the_memory_flat(
         time.sleep(3)  # the last ones have just come, on a machine that may have much to do
         before = megabytes()
         time.sleep(seconds)
+        between = megabytes()
+        time.sleep(seconds)
         after = megabytes()
         each = (before - few) / (many - 500) * 1_000
-        figures = f"{many} streams: {each:.0f} MB for 1,000, {after - before:+.1f} MB idle"
+        grown = (between - before, after - between)
+        told = " and ".join(f"{growth:+.1f}" for growth in grown)
+        figures = f"{many} streams: {each:.0f} MB for 1,000, {told} MB idle"
         with capsys.disabled():
             sys.stdout.write(f"\n{figures}\n")
         assert crowd.alive() == many
         assert each < 40
-        assert after - before < 0.02 * before
+        assert min(grown) < 0.01 * before  # what is done once, and late, is no leak
         assert client.get("/livez").is_success

@@ -48,7 +48,9 @@ class Server:
             await asyncio.sleep(0.02)
         for listening in server.servers:
             listening.close()
-        for connection in list(server.server_state.connections):
-            connection.transport.abort()
+        for _ in range(2):  # what was accepted just now is known a moment later
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0.02)
         server.should_exit = True
         await serving
