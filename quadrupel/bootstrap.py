@@ -19,7 +19,7 @@ from quadrupel.channels import templates
 from quadrupel.channels.templates import Templates
 from quadrupel.config import Settings, migrations_folder, rules_folder
 from quadrupel.core.ports import Bus, Producer
-from quadrupel.core.zones import day_in, find_zone
+from quadrupel.core.zones import day_of
 from quadrupel.rules import catalogue
 from quadrupel.rules.catalogue import RuleSet
 from quadrupel.rules.live import Fingerprint, LiveRules, fingerprint, rule_files
@@ -36,7 +36,7 @@ def now() -> datetime:
 
 def today(settings: Settings, zone: str | None = None) -> date:
     """The day it is in the time zone of that name; None, or one not known: in the settings'."""
-    return day_in(find_zone(zone) or settings.zone, now())
+    return day_of(zone, settings.zone, now())
 
 
 def today_of(settings: Settings, connection: sa.Connection, user_id: str) -> date:

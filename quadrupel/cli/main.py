@@ -2,7 +2,6 @@
 
 import errno
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from quadrupel import telemetry
-from quadrupel.cli.output import console, errors
+from quadrupel.cli.output import console, errors, let_go
 from quadrupel.core.errors import (
     DeclarationRefused,
     QuadrupelError,
@@ -25,7 +24,6 @@ START = "One machine"
 STAGES = "Stages"
 OPERATE = "Operate"
 WRITE = "Write rules"
-
 
 VERSION = "--version"
 
@@ -149,9 +147,7 @@ def main() -> None:
     except QuadrupelError as error:
         _fail(str(error), 1)
     except OSError as error:
-        if error.filename is None and error.errno not in _FULL:
-            raise
-        _fail(f"{error.filename or _let_go_of_output()}: {error.strerror}", 1)
+        _fail_of_system(error)
     except (KeyboardInterrupt, SystemExit) as ended:
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED_EXIT:
             raise
@@ -184,10 +180,14 @@ def _lacking(error: Exception) -> str | None:
     return str(of_driver).partition("\n")[0]
 
 
-def _let_go_of_output() -> str:
-    """What could not be written; Python would try once more at exit, and complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return "not everything could be written"
+def _fail_of_system(error: OSError) -> None:
+    """Tell of a file, or that there is no room for the output; raise anything else."""
+    if error.filename is not None:
+        _fail(f"{error.filename}: {error.strerror}", 1)
+    if error.errno not in _FULL:
+        raise error
+    let_go(sys.stdout)
+    _fail(f"not everything could be written: {error.strerror}", 1)
 
 
 def _fail(text: str, code: int) -> None:

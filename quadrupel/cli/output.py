@@ -1,10 +1,11 @@
 """How commands print: tables and sentences for people, JSON for programs."""
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -76,6 +77,11 @@ def print_table(
 def unlimited(to: Console = console) -> Console:
     """The console, on a terminal; else one whose lines are as long as they need to be."""
     return to if to.is_terminal else Console(file=to.file, width=UNLIMITED, highlight=False)
+
+
+def let_go(out: TextIO) -> None:
+    """Write nothing more to what takes nothing more: Python would try at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 def _longest(column: Column) -> int:

@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from quadrupel import bootstrap
 from quadrupel import population as made
 from quadrupel.bus.event_codec import encode_event
 from quadrupel.cli.arguments import day_option
+from quadrupel.cli.output import let_go
 from quadrupel.config import read_settings
 from quadrupel.core.contacts import EMAIL
 
@@ -53,8 +53,7 @@ def _write_events(users: int, seed: int, today: date) -> None:
             out.write(chunk)
         out.flush()
     except BrokenPipeError:
-        # Who read has enough. Python would flush once more at exit and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        let_go(sys.stdout)  # who read has enough
 
 
 def _write_contacts(path: Path, users: int, seed: int) -> None:

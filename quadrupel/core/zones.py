@@ -72,6 +72,11 @@ def day_in(zone: ZoneInfo, now: datetime) -> date:
     return day + _DAY if day_begins(zone, day + _DAY) <= now else day
 
 
+def day_of(name: str | None, own: ZoneInfo, now: datetime) -> date:
+    """The day it is for a user in the zone of that name; None, or one not known: in `own`."""
+    return day_in(find_zone(name) or own, now)
+
+
 def may_have_begun(day: date, since: datetime, now: datetime) -> bool:
     """Whether a day may have begun in some zone between two times (aware). Quick, and never a miss.
 

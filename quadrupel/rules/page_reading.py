@@ -5,7 +5,7 @@ all of them are what they were, and are counted and left alone. Of the others an
 the same that the row reading makes, with the day on which the user is due again.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import reduce
@@ -153,11 +153,12 @@ class PageReading:
         unheard = (self._rules.rules.keys() - self._asked) | {*withheld}
         differs = self._differs(page, of_each, unheard, as_of)
         if self._rules.rules.keys() <= {*changed}:
-            differs |= self._has_any(page)
+            differs |= self._held(page, [-1] * self.words)  # one of all bits
+            differs |= page[HELD_MORE].fill_null(value=False) | page[SHOWN].fill_null(value=False)
         if erring := errors.keys() - unheard:
             differs |= _any(codes, erring, ERROR)
         if kept := self._asked & changed & {*withheld}:
-            differs |= self._holds(page, kept)
+            differs |= self._held(page, self._words_of(kept))
         if heard := sorted((self._asked & changed) - {*withheld}):
             differs |= _any(codes, heard, MATCH)
             earlier = self._due_earlier(page, (~differs).arg_true(), as_of, heard)
@@ -190,20 +191,13 @@ class PageReading:
         ]
         return reduce(or_, [published, *others])
 
-    def _holds(self, page: pl.DataFrame, rules: Collection[str]) -> pl.Series:
-        """Whether each user holds one of these rules, by what is published."""
+    def _held(self, page: pl.DataFrame, masks: Sequence[int]) -> pl.Series:
+        """Whether a rule of these bits, a mask a word, holds for each user as published."""
         names = [word_name(word) for word in range(self.words)]
-        held = [
-            page[name].fill_null(0) & mask != 0
-            for name, mask in zip(names, self._words_of(rules), strict=True)
-        ]
-        return reduce(or_, held)
-
-    def _has_any(self, page: pl.DataFrame) -> pl.Series:
-        """Whether a rule holds for each user, or a banner is shown, as published."""
-        words = [pl.col(word_name(word)).fill_null(0) != 0 for word in range(self.words)]
-        more = pl.col(HELD_MORE, SHOWN).fill_null(value=False)
-        return page.select(pl.any_horizontal(more, *words)).to_series()
+        return reduce(
+            or_,
+            [page[name].fill_null(0) & mask != 0 for name, mask in zip(names, masks, strict=True)],
+        )
 
     def _words_of(self, rules: Collection[str]) -> list[int]:
         """The words of a page in which the bits of these rules are set."""

@@ -18,7 +18,7 @@ from quadrupel.core.ports import Message, Outgoing
 from quadrupel.core.positions import contains, latest
 from quadrupel.core.publishing import Again, Publication, Published, Stale, without_offer
 from quadrupel.core.verdicts import Evaluation
-from quadrupel.core.zones import UTC_ZONE, day_in, find_zone, may_have_begun
+from quadrupel.core.zones import UTC_ZONE, day_of, may_have_begun
 from quadrupel.stages.alarm import Alarm
 from quadrupel.stages.aside import Refused, put_aside
 from quadrupel.stages.decisions import decide_all, heard
@@ -152,9 +152,7 @@ class Publish:
             if may_have_begun(state.due_on, state.evaluated_at, now)
         }
         zones = contacts.zones_of(connection, [*due]) if due else {}
-        today = {
-            zone: day_in(find_zone(zone) or self._own, now) for zone in {None, *zones.values()}
-        }
+        today = {zone: day_of(zone, self._own, now) for zone in {None, *zones.values()}}
         days = {user_id: today[zones.get(user_id)] for user_id in due}
         return [(user_id, day) for user_id, day in days.items() if due[user_id] <= day]
 

@@ -16,7 +16,7 @@ from quadrupel.core.offers import Catalogue
 from quadrupel.core.publishing import Again, Publication, Stale
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.verdicts import Evaluation
-from quadrupel.core.zones import day_in, find_zone
+from quadrupel.core.zones import day_of
 from quadrupel.rules.page_reading import PageRead
 from quadrupel.rules.row import RowReading
 from quadrupel.stages.decisions import decide_all
@@ -151,7 +151,7 @@ def _asked_again(
             profile.user_id,
             profile.version,
             profile.values,
-            max(day_in(find_zone(zone) or anew.own, now), days[profile.user_id]),
+            max(day_of(zone, anew.own, now), days[profile.user_id]),
             now,
         )
         for profile, zone in anew.store.read_with_zones(connection, [*days])

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from quadrupel.core.feedback import Episode, Given
-from quadrupel.core.zones import day_in, find_zone
+from quadrupel.core.zones import day_of
 from quadrupel.store import contacts
 from quadrupel.store.database import driver
 
@@ -95,6 +95,5 @@ def dismissed(
     # Few have ever dismissed something, so nobody else's contact is looked up.
     zones = contacts.zones_of(connection, [*{row[0] for row in rows}]) if rows else {}
     for user_id, rule, episode, time in rows:
-        zone = find_zone(zones.get(user_id)) or own
-        found.setdefault(user_id, {})[rule, episode] = day_in(zone, time)
+        found.setdefault(user_id, {})[rule, episode] = day_of(zones.get(user_id), own, time)
     return found

@@ -5,6 +5,7 @@ from itertools import count
 
 from quadrupel.bootstrap_stages.evaluate import asked
 from quadrupel.bus import codec, topics
+from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.ports import Message
 from quadrupel.core.profiles import Profile
 from quadrupel.core.zones import UTC_ZONE
@@ -75,6 +76,12 @@ class Portal:
     @property
     def held(self):
         return {each.rule: each.reason for each in self.ask(rule_holds.held)}
+
+    def hold(self, rule):
+        """The rule is held as it is, for whatever reason."""
+        objection = Objection(Reason.NUMBER, "matches many")
+        of_rule = (rule, self.rules.identities[rule], objection, self.today, Trial(20, 20))
+        self.ask(rule_holds.hold, *of_rule, self.now)
 
     def begin(self, size=1_000, **how):
         """A run that was started and of which nothing is evaluated yet."""

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quadrupel.core.contacts import Contact
-from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.core.zones import day_in, find_zone
 from quadrupel.rules.offered import offers
@@ -131,9 +130,7 @@ def test_a_rule_that_is_released_is_brought_to_them_although_the_rules_are_the_s
 ):
     portal.rules = rule_set(tmp_path, large_family=ADDED)
     portal.try_changed()
-    held = ("large_family", portal.rules.identities["large_family"])
-    objection = Objection(Reason.NUMBER, "matches many")
-    portal.ask(rule_holds.hold, *held, objection, portal.today, Trial(20, 20), portal.now)
+    portal.hold("large_family")
     portal.happen(*EASTERN[:3])
     assert run(portal).again == 0
     assert portal.open_matches("large_family") == 0

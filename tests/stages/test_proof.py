@@ -5,9 +5,8 @@ import sqlalchemy as sa
 
 from quadrupel.core.banners import Banner
 from quadrupel.core.feedback import Action, Given
-from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Profile
-from quadrupel.store import banner_feedback, rule_holds
+from quadrupel.store import banner_feedback
 from quadrupel.store.banner_rows import write_banners
 from quadrupel.store.database import transaction
 from quadrupel.store.profiles import ProfileStore
@@ -136,15 +135,7 @@ def test_a_run_anew_reaches_whom_only_a_held_rule_matches(applied, tmp_path):
         STORE.write(connection, [Profile(user, 1, values) for user in ("emil", "fritz")], NOW)
     portal = Portal(applied, rule_set(tmp_path))
     portal.night()
-    portal.ask(
-        rule_holds.hold,
-        "parent",
-        portal.rules.identities["parent"],
-        Objection(Reason.NUMBER, "matches many"),
-        TODAY,
-        Trial(20, 20),
-        portal.now,
-    )
+    portal.hold("parent")
     publish(portal, "emil")
     assert portal.night(full=True).changed == 0
     assert differences(portal) == [("emil", "parent", WHOLE, "no banner")]

@@ -3,7 +3,6 @@
 import pytest
 
 from quadrupel.core.banners import Banner
-from quadrupel.core.guards import Objection, Reason, Trial
 from quadrupel.core.profiles import Profile
 from quadrupel.core.run_plans import RunKind, RunPlan
 from quadrupel.stages.schedule import plan_of
@@ -57,13 +56,6 @@ def plan(portal):
 def changed(text, old, new):
     assert old in text
     return text.replace(old, new)
-
-
-def hold(portal, rule):
-    """The rule is held as it is, for whatever reason."""
-    objection = Objection(Reason.NUMBER, "matches many")
-    of_rule = (rule, portal.rules.identities[rule], objection, TODAY, Trial(4, 2))
-    portal.ask(rule_holds.hold, *of_rule, portal.now)
 
 
 FIRST = changed(MOSCOW, "priority=1", "priority=9")
@@ -152,7 +144,7 @@ def test_a_hold_and_a_trial_outlive_an_edited_priority(portal, tmp_path):
     ],
 )
 def test_the_banners_of_a_held_rule_are_weighed_anew_too(portal, tmp_path, old, new, left):
-    hold(portal, "parent")
+    portal.hold("parent")
     portal.rules = rule_set(tmp_path, parent=changed(PARENT, old, new))
     assert portal.night().changed == 2  # those who are shown its banner
     assert shown(portal)["both"] == left
@@ -163,7 +155,7 @@ def test_the_banners_of_a_held_rule_are_weighed_anew_too(portal, tmp_path, old, 
 def test_a_held_rule_that_nobody_is_shown_moves_nobody_whatever_it_weighs(portal, tmp_path):
     portal.rules = rule_set(tmp_path, large_family=LARGER)
     portal.try_changed()
-    hold(portal, "large_family")
+    portal.hold("large_family")
     assert portal.night().changed == 0
     portal.rules = rule_set(tmp_path, large_family=changed(LARGER, "priority=2", "priority=9"))
     assert plan(portal) == RunPlan(RunKind.RULES, ("large_family",))
